@@ -1,0 +1,272 @@
+"""The seams: where wings meet without importing each other. Each docstring is a contract.
+
+Chat       mouths and ears          `tests/contracts/chat.py`
+FrontDoor  what an adapter hands in
+Views      what a page may look at
+Model, Tool, Toolbox, Agent, Roster, RunContext   minds and hands
+Directory  who is who
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from bot.domain.calls import ToolCall, ToolResult, ToolSpec
+from bot.domain.chat import Account, Answer, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
+from bot.domain.request import RequestId, RunId
+from bot.domain.run import Heard, Task
+from bot.domain.wire import Json, Record
+
+T = TypeVar("T")
+
+
+# ------------------------------------------------------------------- chat
+
+
+class FrontDoor(Protocol):
+    """What an adapter does with authentic input. Every method is durable when it returns, and safe to repeat.
+
+    An `Answer` is for the one who acted, privately. Raises Unavailable when nothing was recorded: the
+    adapter must then let the platform deliver again, or say "not recorded, please try again".
+    """
+
+    async def message(self, message: Message) -> Answer | None: ...
+    async def click(self, click: Click) -> Answer: ...
+    async def form(self, form: Form) -> Answer: ...
+
+
+class Chat(Protocol):
+    """Where people read cards and press buttons. Contract: `tests/contracts/chat.py`."""
+
+    @property
+    def platform(self) -> str:
+        """The name that stands in `Account.platform` and `Place.platform`."""
+        ...
+
+    def serve(self, front: FrontDoor) -> AbstractAsyncContextManager[None]:
+        """Open mouth and ears until the context ends. Events that arrive outside of it are not taken."""
+        ...
+
+    async def post(self, card: Card, place: Place, *, key: str) -> MessageRef:
+        """Show *card* once: the same *key* always returns the first `MessageRef`, even after a crash.
+
+        Raises Undeliverable (never at this place) or ChatUnavailable (try again).
+        """
+        ...
+
+    async def update(self, ref: MessageRef, card: Card) -> None:
+        """Replace what *ref* shows. Quietly nothing if people deleted the message."""
+        ...
+
+    async def whisper(self, text: str, place: Place, to: Account) -> None:
+        """Tell one person something at *place* that nobody else sees. Best effort: it may be lost."""
+        ...
+
+    async def direct(self, to: Account) -> Place:
+        """The direct conversation between the bot and *to*. Raises Undeliverable."""
+        ...
+
+
+class Waiting(Record):
+    """One request that waits for a person, as that person may see and answer it."""
+
+    request: RequestId
+    run: RunId
+    card: Card
+    place: Place
+    ref: MessageRef | None
+    opened: datetime
+
+
+class Moment(Record):
+    """One line of a run's timeline: what happened, when, and who did it."""
+
+    at: datetime
+    event: str  # the audit event's name: run_started, request_opened, vote_counted, …
+    text: str  # one readable sentence
+    person: PersonId | None = None
+
+
+class RunView(Record):
+    run: RunId
+    status: str
+    task: str
+    requester: PersonId
+    place: Place
+    began: datetime
+    moments: tuple[Moment, ...] = ()
+
+
+class AuditRow(Record):
+    shard: int
+    seq: int
+    at: datetime
+    event: str
+    subject: str
+    body: str  # the record's JSON
+    link: str  # its hash-chain link
+
+
+class Views(Protocol):
+    """Read-only looks at the store for pages and commands."""
+
+    async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
+        """Open requests this person may answer now, oldest first."""
+        ...
+
+    async def run(self, run: RunId, viewer: Account) -> RunView | None: ...
+    async def runs(self, viewer: Account, *, most: int = 50) -> tuple[RunView, ...]:
+        """Latest runs first, without moments."""
+        ...
+
+    async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
+        """The newest audit records, oldest first."""
+        ...
+
+
+# ------------------------------------------------------------------ people
+
+
+class Directory(Protocol):
+    """Who is who. A failed look-up raises Unavailable, and whoever asked must refuse."""
+
+    async def who(self, account: Account) -> Person | None: ...
+    async def person(self, id: PersonId) -> Person | None: ...
+    async def members(self, group: str) -> frozenset[PersonId]:
+        """Everybody in *group*; empty for an unknown one. The group "anyone" is every person."""
+        ...
+
+    async def groups(self) -> frozenset[str]: ...
+
+
+# ------------------------------------------------------------------- minds
+
+
+class WantedCall(Record):
+    """A tool call as the model asked for it: the arguments are its own text, not yet read."""
+
+    id: str
+    tool: str
+    args: str
+
+
+class Line(Record):
+    """One message of a conversation with a model: role is system, user, assistant or tool."""
+
+    role: str
+    text: str = ""
+    calls: tuple[WantedCall, ...] = ()
+    call_id: str = ""
+
+
+class Said(Record):
+    """What the model answered: words, calls, or both."""
+
+    text: str = ""
+    calls: tuple[WantedCall, ...] = ()
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class Model(Protocol):
+    """A chat model. Contract: `tests/contracts/model.py`."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def think(
+        self, lines: Sequence[Line], tools: Sequence[ToolSpec], *, on_text: Callable[[str], None] | None = None
+    ) -> Said:
+        """One answer. `on_text` hears the text so far, as it grows.
+
+        Raises ModelUnavailable after bounded retries, ModelRefused for a bad key, model name or request.
+        """
+        ...
+
+
+class Leave(Record):
+    """A capability to start one call, once. Only the gate makes one; a tool refuses a leave for other bytes."""
+
+    digest: str
+    key: str  # idempotency key: the same for every start of this call
+    run: RunId
+    request: RequestId | None  # the approval that was spent, if people were asked
+    requester: PersonId
+
+
+class Tool(Protocol):
+    """One thing an agent can do."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    def check(self, args: Json) -> Json:
+        """The arguments as they would run, defaults filled in. Raises InvalidArguments; calls nothing."""
+        ...
+
+    async def run(self, call: ToolCall, leave: Leave) -> ToolResult:
+        """Do it, from `call.args` alone, within `spec.timeout`. Never raises but CancelledError:
+        a failure is a ToolResult with outcome ERROR; a time-out of something started is UNKNOWN."""
+        ...
+
+
+class Toolbox(Protocol):
+    def get(self, name: str) -> Tool:
+        """Raises UnknownTool."""
+        ...
+
+    def specs(self) -> tuple[ToolSpec, ...]: ...
+
+
+class RunContext(Protocol):
+    """An agent's only way to the world. Each method is a step: recorded once, answered from the journal ever after."""
+
+    @property
+    def task(self) -> Task: ...
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
+        """One answer of the model. *lines* is the whole conversation so far and only ever grows."""
+        ...
+
+    async def heard(self) -> tuple[Heard, ...]:
+        """Replies that came in since the last time; empty when there are none."""
+        ...
+
+    async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
+        """Run tool calls of one turn, results in order. Each passes the gate: it may wait for people for a month.
+
+        Calls that people must sign are put to them all at once. A call that needs nobody runs after
+        every signed call in front of it has ended. A call that may not run gives a result that says why.
+        """
+        ...
+
+    async def note(self, text: str) -> None:
+        """Say something in the task's thread."""
+        ...
+
+    async def sleep(self, time: timedelta) -> None: ...
+    async def now(self) -> datetime: ...
+    async def random(self) -> float: ...
+    async def gather(self, *branches: Coroutine[Any, Any, T]) -> tuple[T, ...]:
+        """Run branches side by side; each has its own place in the journal."""
+        ...
+
+
+class Agent(Protocol):
+    """A mind: an ordinary coroutine function with a name. What it returns is the answer people read."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def tools(self) -> tuple[str, ...]: ...
+
+    async def __call__(self, task: Task, ctx: RunContext) -> str: ...
+
+
+class Roster(Protocol):
+    def get(self, name: str) -> Agent:
+        """The agent of this name, or the default one for "". Raises Refused."""
+        ...

@@ -1,0 +1,237 @@
+"""The correlation store's seam: what may change together, and under which guard.
+
+Every method is one atomic step in the store. A writer that owns a shard shows its `Fence`; a change to a
+request shows the version it was computed from. What a caller wants done besides (audit records, cards to
+show again, timers) travels in `Effects` and happens in the same step or not at all.
+
+Any method may raise StoreUnavailable: then it is unknown whether the step happened, and calling again
+with the same arguments is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.domain.chat import Card, Place
+from bot.domain.request import Copy, Request, RequestId, RunId
+from bot.domain.run import Entry, Heard, Run, RunStatus
+from bot.domain.wire import Record
+
+
+class Fence(Record):
+    """Proof of owning a shard: refused by every script once another owner has taken over."""
+
+    shard: int
+    owner: str
+    epoch: int
+
+
+class Note(Record):
+    """A card that needs no answer, waiting to be posted. `key` makes its post unrepeatable."""
+
+    key: str
+    place: Place
+    card: Card
+
+
+class Timer(Record):
+    name: str  # rung|<request>|<index> or sleep|<run>|<path>
+    due: datetime
+
+
+class Effects(Record):
+    """What happens in the same step as a change."""
+
+    audit: tuple[bytes, ...] = ()  # bodies, in order
+    dirty: tuple[str, ...] = ()  # outbox rows to show again
+    notes: tuple[Note, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    untime: tuple[str, ...] = ()
+
+
+class Batch(Record):
+    """What an owner adds to a run's journal. `op` names the write: the same one twice counts once."""
+
+    op: str
+    count: int  # entries this owner side has written before
+    entries: tuple[Entry, ...] = ()
+    effects: Effects = Effects()
+    seen: int | None = None  # mail taken into account so far
+    status: RunStatus | None = None
+    line: str | None = None  # what the status message says now
+    run: Run | None = None  # the new record, when it changed
+    letters: int | None = None  # letters taken in so far
+
+
+class Explain(Record, tag="explain"):
+    """Somebody wants the agent to say why."""
+
+    request: RequestId
+    by: str
+
+
+class Said(Record, tag="said"):
+    """Somebody replied in the thread."""
+
+    heard: Heard
+
+
+Letter = Explain | Said
+
+
+class Loaded(Record):
+    """A run as the store holds it. `length` is the journal's length when it was read."""
+
+    run: Run
+    status: RunStatus
+    count: int
+    entries: tuple[Entry, ...]
+    length: int
+    letters: tuple[Letter, ...]
+    mail: int
+    asks: tuple[RequestId, ...] = ()  # its open requests
+    line: str = ""
+    told: int = 0  # letters it has taken in
+    copy: Copy | None = None  # its status message
+
+
+class Tail(Record):
+    """What came to a run since it was last read."""
+
+    entries: tuple[Entry, ...]
+    letters: tuple[Letter, ...]
+    length: int
+    mail: int
+    status: RunStatus
+
+
+class Held(Record):
+    """A request and where it is shown."""
+
+    request: Request
+    copies: tuple[Copy, ...]
+
+
+class Turn(Record):
+    """One change of a request: `after` takes the place of version `after.version - 1`."""
+
+    after: Request
+    effects: Effects
+    entries: tuple[Entry, ...] = ()  # the Decided entry, when this change decides
+    delivery: str = ""  # the click behind it: counted once
+    answer: str = ""  # what the clicker is told, also when the click is delivered again
+    copies: tuple[Copy, ...] = ()  # copies to add
+    opens: Request | None = None  # an edited call takes the old one's place
+    fence: Fence | None = None
+    is_expiry: bool = False  # allowed only at or after the deadline; every other vote only before it
+
+
+class Turned(Record):
+    """`mail` is the run's mail count after a decision. `repeat` is the first answer to the same delivery."""
+
+    is_applied: bool
+    mail: int = 0
+    repeat: str | None = None
+
+
+class Started(Record):
+    run: Run
+    is_new: bool
+
+
+class Row(Record):
+    """One thing to show. `stamp` changes whenever it is marked again."""
+
+    name: str  # card|<request>|<copy> · note|<key> · run|<run>
+    stamp: int
+
+
+class Ring(Record):
+    """The doorbell. A run has mail, or (without a run) the outbox has rows."""
+
+    run: RunId | None = None
+
+
+class Totals(Record):
+    """For gauges."""
+
+    pending: int
+    oldest: datetime | None
+    outbox: int
+
+
+class Store(Protocol):
+    """Contract: `tests/contracts/store.py`."""
+
+    @property
+    def shards(self) -> int: ...
+    def now(self) -> datetime:
+        """The store's own clock, as last heard: the only clock that judges anything."""
+        ...
+
+    def shard_of(self, thread: str) -> int:
+        """The shard of a conversation, by its `Place.key`."""
+        ...
+
+    # leases
+    async def acquire(self, shard: int, owner: str, time: timedelta) -> Fence | None: ...
+    async def renew(self, fence: Fence, time: timedelta) -> bool: ...
+    async def release(self, fence: Fence) -> None: ...
+    async def beat(self, owner: str, time: timedelta) -> int:
+        """Say that *owner* lives; return how many processes do."""
+        ...
+
+    # intake, by any process
+    async def live_run(self, thread: str) -> RunId | None: ...
+    async def start(self, run: Run, *, delivery: str, replaces: RunId | None, effects: Effects) -> Started: ...
+    async def tell(self, run: RunId, letter: Letter, *, delivery: str, effects: Effects) -> bool:
+        """Put *letter* into the run's inbox. False when the run has ended (or the delivery was counted)."""
+        ...
+
+    async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
+        """Mark the run as stopping. False when it has already ended."""
+        ...
+
+    # runs, by their owner
+    async def load(self, run: RunId) -> Loaded | None: ...
+    async def tail(self, run: RunId, length: int, letters: int) -> Tail: ...
+    async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
+        """Add to the journal; return its length. Raises LeaseLost."""
+        ...
+
+    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int: ...
+    async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
+        """The one start of an approved call. Raises LeaseLost, TooLate, AlreadySettled."""
+        ...
+
+    # requests, by any process
+    async def held(self, request: RequestId) -> Held:
+        """Raises NoSuchRequest, BadSeal."""
+        ...
+
+    async def turn(self, turn: Turn) -> Turned:
+        """Apply a change, if the request is still what it was computed from. Raises TooLate."""
+        ...
+
+    async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None: ...
+
+    # wake-ups, timers, outbox, by the owner
+    def listen(self, shards: frozenset[int]) -> AbstractAsyncContextManager[AsyncIterator[Ring]]: ...
+    async def mailbox(self, shard: int) -> tuple[RunId, ...]: ...
+    async def executing(self, shard: int) -> tuple[RunId, ...]: ...
+    async def due(self, fence: Fence, *, most: int, hidden: timedelta) -> tuple[Timer, ...]: ...
+    async def rows(self, shard: int) -> tuple[Row, ...]: ...
+    async def note(self, shard: int, key: str) -> Note | None: ...
+    async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
+        """What *row* asks for is shown. It stays in the outbox if it was marked again meanwhile."""
+        ...
+
+    # looks
+    async def open_requests(self, shard: int) -> tuple[RequestId, ...]: ...
+    async def recent_runs(self, shard: int, most: int) -> tuple[RunId, ...]: ...
+    async def trail(self, run: RunId) -> tuple[str, ...]: ...
+    async def audit_lines(self, shard: int, first: int, last: int) -> tuple[str, ...]: ...
+    async def totals(self, shard: int) -> Totals: ...

@@ -1,0 +1,77 @@
+"""What a policy answers: this call may run, may not, or people must be asked; and how they are asked."""
+
+from __future__ import annotations
+
+import enum
+from datetime import timedelta
+
+from bot.domain.wire import Record
+
+Audience = str
+"""Who is meant, as written in a policy:
+
+    requester            the person who gave the task
+    manager(requester)   that person's manager          manager(approver)  the managers of those asked
+    @ana                 one person                     finance            everybody in that group
+    anyone               every active person that is neither guest nor bot
+"""
+
+
+class Need(Record):
+    """`need` distinct persons of `of`. Several needs are all required, and a person fills one seat only."""
+
+    of: Audience
+    need: int = 1
+
+
+class Climb(enum.StrEnum):
+    REMIND = "remind"  # say it again in the thread
+    ALSO = "also"  # show the card to more people, who may then answer
+    DM = "dm"  # the same by direct message: the escalation
+    EXPIRE = "expire"  # the end: not executed
+
+
+class Rung(Record):
+    """One step of the ladder, `after` the request was opened. `to` is an audience, or "here" for the thread."""
+
+    after: timedelta
+    do: Climb
+    to: Audience = "here"
+
+
+class ReasonRule(enum.StrEnum):
+    NEVER = "never"
+    ON_REJECT = "on_reject"
+    ALWAYS = "always"
+
+
+class Ask(Record, tag="ask"):
+    """People must be asked; this is who, how many, how and for how long. Travels with the request as a snapshot."""
+
+    rule: str
+    why: str
+    groups: tuple[Need, ...]
+    separate_duties: bool = False
+    reason: ReasonRule = ReasonRule.NEVER
+    may_use_words: bool = False  # an exact "approve" or "reject" in the thread counts as a click
+    ladder: tuple[Rung, ...] = ()
+    exec_window: timedelta = timedelta(minutes=15)  # from decision to start
+    place: str = "thread"  # or "#channel": where the card stands
+    is_high: bool = False  # shown as dangerous; its buttons ask once more
+
+    @property
+    def expires_after(self) -> timedelta | None:
+        return next((rung.after for rung in self.ladder if rung.do is Climb.EXPIRE), None)
+
+
+class Allow(Record, tag="allow"):
+    rule: str
+    why: str
+
+
+class Deny(Record, tag="deny"):
+    rule: str
+    why: str
+
+
+Verdict = Allow | Deny | Ask

@@ -1,0 +1,51 @@
+"""Every key there is, and how long it lives. One shard, one hash tag: a script touches one cluster slot.
+
+| key | type | holds | lives |
+|---|---|---|---|
+| `{ns:s}:lease` | hash | owner, epoch, until (ms) | for ever |
+| `{ns:s}:chain` | hash | audit head: seq, link; out: outbox stamp | for ever |
+| `{ns:s}:audit` | list | audit lines `seq at link body` | for ever |
+| `{ns:s}:mail` | zset | runs with something to do, by since when | while it has |
+| `{ns:s}:active` | set | runs that execute now: what an adopter replays | while they do |
+| `{ns:s}:timers` | zset | rung\\|request\\|n and sleep\\|run\\|path, by due time | until fired |
+| `{ns:s}:outbox` | zset | rows to show, by stamp | until shown |
+| `{ns:s}:notes` | hash | notes to post, by key | until posted |
+| `{ns:s}:open` | zset | open requests, by since when | while open |
+| `{ns:s}:recent` | list | the latest run ids | RECENT of them |
+| `{ns:s}:run:<id>` | hash | doc, status, n, op, mail, told, line, ref, trail, q:<request> | KEEP after its end |
+| `{ns:s}:journal:<id>` | list | entries | KEEP after its end |
+| `{ns:s}:inbox:<id>` | list | letters | KEEP after its end |
+| `{ns:s}:request:<id>` | hash | doc (sealed), status, v, due, decided, c:<copy> | KEEP after its end |
+| `{ns:s}:thread:<place>` | string | the run of a thread | KEEP after its last run's end |
+| `{ns:s}:seen:<delivery>` | string | the answer the first delivery got | DELIVERY |
+| `{ns:s}:bell` | channel | doorbell | - |
+| `{ns}:processes` | zset | live processes, by last beat | while they beat |
+| `{ns}:meta` | hash | fingerprint of the sealing key, number of shards | for ever |
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+KEEP = timedelta(days=30)
+DELIVERY = timedelta(days=1)  # longer than any platform redelivers
+RECENT = 200
+
+SHARED = ("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "recent", "bell")
+OWNED = ("run", "journal", "inbox", "request", "thread", "seen")
+
+
+class Keyring:
+    """The names of one shard's keys."""
+
+    def __init__(self, namespace: str, shard: int) -> None:
+        self._tag = f"{{{namespace}:{shard}}}"
+        self._shared = {name: f"{self._tag}:{name}" for name in SHARED}
+
+    def __call__(self, name: str, id: str = "") -> str:
+        return self._shared.get(name) or f"{self._tag}:{name}:{id}"
+
+
+def shard_of_id(id: str) -> int:
+    """A run or request id names its shard, so that the number of shards may change: `r-3-…`, `q-3-…`."""
+    return int(id.split("-", 2)[1])

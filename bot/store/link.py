@@ -1,0 +1,137 @@
+"""One line to Redis: loads scripts.lua, calls a function by name, hears the server's clock, translates errors.
+
+redis-py's own retries are off: they repeat a write whose reply was lost. Repeating is safe here, because
+every function answers the same write the same way, but it is the caller who decides to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any, cast
+
+import msgspec
+import redis.asyncio as redis
+from redis import exceptions as gone
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from bot.domain.errors import BadSettings, StoreUnavailable
+
+ANSWER_WITHIN = 2.0  # seconds; a click must be acknowledged within 3 (docs.slack.dev)
+_HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
+
+
+class Script:
+    """One named Lua function and the keys it touches."""
+
+    def __init__(self, name: str, keys: Sequence[str], text: str) -> None:
+        self.name, self.keys, self.text = name, tuple(keys), text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def read_scripts(source: str) -> Mapping[str, Script]:
+    """Split scripts.lua: each function gets its key names and the prelude in front."""
+    parts = _HEAD.split(source)[1:]
+    bodies = [(name, keys, body) for name, keys, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True)]
+    (_, _, prelude), *functions = bodies
+    return {name: _script(name, keys, prelude, body) for name, keys, body in functions}
+
+
+def _script(name: str, keys: str, prelude: str, body: str) -> Script:
+    names = [key.strip() for key in keys.split(",")]
+    table = ", ".join(f"{key} = KEYS[{i}]" for i, key in enumerate(names, 1))
+    return Script(name, names, f"local K = {{ {table} }}\n{prelude}{body}")
+
+
+class Link:
+    """The connection pool and the functions. `shift` moves the server's clock, in tests only."""
+
+    def __init__(self, url: str, *, shift: Callable[[], timedelta] = lambda: timedelta(0)) -> None:
+        self.client = connect(url)
+        self._scripts = read_scripts(files("bot.store").joinpath("scripts.lua").read_text())
+        self._shift = shift
+        self._ahead = 0.0  # the server's clock minus ours, in seconds
+        self._pack = msgspec.msgpack.Encoder().encode
+
+    async def call(self, name: str, key: Callable[[str], str], args: dict[str, Any]) -> list[Any]:
+        """Run one function; its last value, the server's time, is kept here and left out."""
+        script = self._scripts[name]
+        args["shift"] = int(self._shift().total_seconds() * 1000)
+        packed = self._pack(args)
+        names = [key(k) for k in script.keys]
+        try:
+            reply = await self._eval(script, names, packed)
+        except (gone.ConnectionError, gone.TimeoutError, OSError) as error:
+            raise StoreUnavailable(f"Redis did not answer {name}: {error}") from error
+        except gone.ResponseError as error:
+            raise _translated(name, error) from error
+        self._ahead = reply[-1] / 1000 - time.time()
+        return reply[:-1]
+
+    async def ask(self, command: Awaitable[Any]) -> Any:
+        """Await a read, with errors translated."""
+        try:
+            return await command
+        except (gone.ConnectionError, gone.TimeoutError, OSError) as error:
+            raise StoreUnavailable(f"Redis did not answer: {error}") from error
+        except gone.ResponseError as error:
+            raise _translated("a read", error) from error
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time() + self._ahead, UTC)
+
+    async def sync(self) -> None:
+        """Hear the server's clock."""
+        seconds, micros = await self.ask(self.client.time())
+        shift = self._shift().total_seconds()
+        self._ahead = seconds + micros / 1e6 + shift - time.time()
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+    async def _eval(self, script: Script, keys: list[str], packed: bytes) -> list[Any]:
+        run = cast(Callable[..., Awaitable[list[Any]]], self.client.execute_command)
+        try:
+            return await run("EVALSHA", script.sha, len(keys), *keys, packed)
+        except gone.NoScriptError:  # a new or restarted server: send the text once
+            return await run("EVAL", script.text, len(keys), *keys, packed)
+
+
+def connect(url: str) -> redis.Redis:
+    """A client with retries off and deadlines on. Raises BadSettings for a URL that cannot be one."""
+    try:
+        return redis.Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_error=[],
+            socket_timeout=ANSWER_WITHIN,
+            socket_connect_timeout=ANSWER_WITHIN,
+            health_check_interval=0,
+            max_connections=64,
+        )
+    except ValueError as error:
+        raise BadSettings([f"REDIS_URL cannot be used: {error}"]) from error
+
+
+async def reach(client: redis.Redis, shown: str) -> None:
+    """Fail at start with one sentence, rather than later with many. *shown* is the URL without its password."""
+    try:
+        await client.ping()
+    except gone.AuthenticationError as error:
+        raise BadSettings([f"Redis at {shown} refused our user or password; correct REDIS_URL."]) from error
+    except (gone.RedisError, OSError) as error:
+        raise BadSettings([f"Redis at {shown} cannot be reached ({error}); start it or correct REDIS_URL."]) from error
+
+
+def _translated(name: str, error: gone.ResponseError) -> Exception:
+    """A server that cannot answer now is unavailable; a script that fails is our bug and surfaces as it is."""
+    busy = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "OOM", "BUSY", "TRYAGAIN", "MISCONF", "NOREPLICAS")
+    text = str(error)
+    if text.startswith(busy) or type(error).__name__ in ("BusyLoadingError", "ReadOnlyError", "OutOfMemoryError"):
+        return StoreUnavailable(f"Redis cannot answer {name} now: {text}")
+    return error

@@ -1,0 +1,431 @@
+"""The store on Redis (or Valkey): one method per transition of scripts.lua, and the reads beside them.
+
+Owns encoding and the seal on requests. Not the rules: what a request becomes was worked out by
+`bot.domain.request`; a script only applies it if nothing changed in between.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import zlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.errors import AlreadySettled, BadSeal, BadSettings, LeaseLost, NoSuchRequest, TooLate
+from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
+from bot.domain.run import Entry, Run, RunStatus
+from bot.domain.store import (
+    Batch,
+    Effects,
+    Fence,
+    Held,
+    Letter,
+    Loaded,
+    Note,
+    Row,
+    Started,
+    Tail,
+    Timer,
+    Totals,
+    Turn,
+    Turned,
+)
+from bot.domain.wire import pack, unpack
+from bot.store.bell import Bell
+from bot.store.keys import DELIVERY, KEEP, RECENT, Keyring, shard_of_id
+from bot.store.link import Link
+
+SEAL_BYTES = 20  # 120 bits in base64
+_SEEN = int(DELIVERY.total_seconds())
+_KEEP = int(KEEP.total_seconds())
+
+
+class RedisStore(Bell):
+    """Implements `bot.domain.store.Store`. Contract: `tests/contracts/store.py`."""
+
+    def __init__(self, link: Link, *, namespace: str, shards: int, key: bytes) -> None:
+        super().__init__(link, namespace)
+        self._link, self._namespace, self._shards, self._key = link, namespace, shards, key
+        self._rings: dict[int, Keyring] = {}
+
+    @property
+    def shards(self) -> int:
+        return self._shards
+
+    def now(self) -> datetime:
+        return self._link.now()
+
+    def shard_of(self, thread: str) -> int:
+        return zlib.crc32(thread.encode()) % self._shards
+
+    async def prepare(self) -> None:
+        """Meet the server: hear its clock, and refuse to share a namespace with another key or shard count."""
+        await self._link.sync()
+        mark = hmac.digest(self._key, b"countersign", "sha256").hex()[:16]
+        meta, client = f"{{{self._namespace}}}:meta", self._link.client
+        for field, value, what in (("key", mark, "COUNTERSIGN_KEY"), ("shards", str(self._shards), "SHARDS")):
+            await self._link.ask(client.hsetnx(meta, field, value))
+            stored = (await self._link.ask(client.hget(meta, field))).decode()
+            if stored != value:
+                raise BadSettings(
+                    [f"{what} differs from the one this Redis namespace ({self._namespace}) was first used with."]
+                )
+
+    # ------------------------------------------------------------- leases
+
+    async def acquire(self, shard: int, owner: str, time: timedelta) -> Fence | None:
+        code, epoch = await self._call("acquire", shard, {"owner": owner, "ttl": _ms(time)})
+        return Fence(shard=shard, owner=owner, epoch=epoch) if code == b"ok" else None
+
+    async def renew(self, fence: Fence, time: timedelta) -> bool:
+        (code,) = await self._call("renew", fence.shard, {**_fence(fence), "ttl": _ms(time)})
+        return bool(code == b"ok")
+
+    async def release(self, fence: Fence) -> None:
+        await self._call("release", fence.shard, _fence(fence))
+
+    async def beat(self, owner: str, time: timedelta) -> int:
+        key = f"{{{self._namespace}}}:processes"
+        (living,) = await self._link.call("beat", lambda _: key, {"owner": owner, "ttl": _ms(time)})
+        return int(living)
+
+    # ------------------------------------------------------------- intake
+
+    async def live_run(self, thread: str) -> RunId | None:
+        ring = self._ring(self.shard_of(thread))
+        found = await self._link.ask(self._link.client.get(ring("thread", thread)))
+        if found is None:
+            return None
+        run = RunId(found.decode())
+        status = await self._link.ask(self._link.client.hget(ring("run", run), "status"))
+        return run if status in (b"active", b"waiting", b"stopping") else None
+
+    async def start(self, run: Run, *, delivery: str, replaces: RunId | None, effects: Effects) -> Started:
+        """Begin *run* in its thread. A redelivery, or a race with another start, gives the run that stands."""
+        thread = run.task.place.key
+        ring = self._ring(shard_of_id(run.id))
+        args = {
+            "run": run.id,
+            "doc": _text(run),
+            "line": "Starting",
+            "recent": RECENT,
+            "seen_ttl": _SEEN,
+            "effects": _effects(effects),
+        }
+        current = (await self._link.ask(self._link.client.get(ring("thread", thread))) or b"").decode()
+        if current and current != replaces and await self.live_run(thread):
+            return await self._standing(RunId(current), run)
+        args["replaces"] = current
+        code, other = await self._call("start", shard_of_id(run.id), args, run=run.id, thread=thread, seen=delivery)
+        return Started(run=run, is_new=True) if code == b"ok" else await self._standing(RunId(other.decode()), run)
+
+    async def _standing(self, id: RunId, run: Run) -> Started:
+        loaded = await self.load(id)
+        return Started(run=loaded.run if loaded else run, is_new=False)
+
+    async def tell(self, run: RunId, letter: Letter, *, delivery: str, effects: Effects) -> bool:
+        args = {"run": run, "letter": _text(letter), "seen_ttl": _SEEN, "effects": _effects(effects)}
+        (code,) = await self._call("tell", shard_of_id(run), args, run=run, inbox=run, seen=delivery)
+        return bool(code == b"ok")
+
+    async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
+        args = {"run": run, "told": told, "seen_ttl": _SEEN, "effects": _effects(effects)}
+        (code,) = await self._call("stop", shard_of_id(run), args, run=run, seen=delivery)
+        return bool(code == b"ok")
+
+    # --------------------------------------------------------------- runs
+
+    async def load(self, run: RunId) -> Loaded | None:
+        ring = self._ring(shard_of_id(run))
+        pipe = self._link.client.pipeline(transaction=True)
+        pipe.hgetall(ring("run", run))
+        pipe.lrange(ring("journal", run), 0, -1)
+        pipe.lrange(ring("inbox", run), 0, -1)
+        fields, journal, inbox = await self._link.ask(pipe.execute())
+        if b"doc" not in fields:
+            return None
+        return Loaded(
+            run=unpack(Run, fields[b"doc"]),
+            status=RunStatus(fields[b"status"].decode()),
+            count=int(fields[b"n"]),
+            entries=_entries(journal),
+            length=len(journal),
+            letters=_letters(inbox),
+            mail=int(fields[b"mail"]),
+            asks=tuple(RequestId(f[2:].decode()) for f in fields if f.startswith(b"q:")),
+            line=fields.get(b"line", b"").decode(),
+            told=int(fields.get(b"told", 0)),
+            copy=unpack(Copy, fields[b"ref"]) if b"ref" in fields else None,
+        )
+
+    async def tail(self, run: RunId, length: int, letters: int) -> Tail:
+        ring = self._ring(shard_of_id(run))
+        pipe = self._link.client.pipeline(transaction=True)
+        pipe.hmget(ring("run", run), "status", "mail")
+        pipe.lrange(ring("journal", run), length, -1)
+        pipe.lrange(ring("inbox", run), letters, -1)
+        (status, mail), journal, inbox = await self._link.ask(pipe.execute())
+        return Tail(
+            entries=_entries(journal),
+            letters=_letters(inbox),
+            length=length + len(journal),
+            mail=int(mail or 0),
+            status=RunStatus((status or b"done").decode()),
+        )
+
+    async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
+        args = _fence(fence) | _batch(run, batch)
+        thread = batch.run.task.place.key if batch.run else ""
+        code, length = await self._call("append", fence.shard, args, run=run, journal=run, inbox=run, thread=thread)
+        if code == b"stale":
+            raise LeaseLost(fence.shard)
+        return int(length)
+
+    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
+        run = request.run
+        args = _fence(fence) | _batch(run, batch) | {"request": self._sealed(request, copies)}
+        code, length = await self._call("open", fence.shard, args, run=run, journal=run, request=request.id)
+        if code == b"stale":
+            raise LeaseLost(fence.shard)
+        if code == b"ended":
+            raise AlreadySettled(request.id, "cancelled", "This run was stopped.")
+        return int(length)
+
+    async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
+        run = after.run
+        args = _fence(fence) | _batch(run, batch)
+        args |= {"request": self._sealed(after), "window": _ms(after.ask.exec_window)}
+        code, length = await self._call("spend", fence.shard, args, run=run, journal=run, request=after.id)
+        match code:
+            case b"stale":
+                raise LeaseLost(fence.shard)
+            case b"late":
+                raise TooLate(after.id, "execution window")
+            case b"changed" | b"ended":
+                raise AlreadySettled(after.id, after.status, settled_text(after))
+        return int(length)
+
+    # ----------------------------------------------------------- requests
+
+    async def held(self, request: RequestId) -> Held:
+        try:
+            ring = self._ring(shard_of_id(request))
+        except (ValueError, IndexError) as error:
+            raise NoSuchRequest(request) from error
+        fields = await self._link.ask(self._link.client.hgetall(ring("request", request)))
+        if b"doc" not in fields:
+            raise NoSuchRequest(request)
+        copies = tuple(unpack(Copy, value) for field, value in fields.items() if field.startswith(b"c:"))
+        return Held(request=self._unsealed(request, fields[b"doc"]), copies=copies)
+
+    async def turn(self, turn: Turn) -> Turned:
+        after, run = turn.after, turn.after.run
+        args: dict[str, Any] = {
+            "run": run,
+            "delivery": turn.delivery,
+            "answer": turn.answer,
+            "seen_ttl": _SEEN,
+            "keep": _KEEP,
+            "is_expiry": turn.is_expiry,
+            "is_vote": bool(turn.delivery),
+            "entries": [_text(entry) for entry in turn.entries],
+            "effects": _effects(turn.effects),
+            "request": self._sealed(after, turn.copies if turn.opens is None else ()),
+        }
+        if turn.opens is not None:
+            args["opens"] = self._sealed(turn.opens, turn.copies)
+        if turn.fence is not None:
+            args |= _fence(turn.fence)
+        code, mail = await self._call(
+            "turn",
+            shard_of_id(after.id),
+            args,
+            run=run,
+            journal=run,
+            request=after.id,
+            other=turn.opens.id if turn.opens else after.id,
+            seen=turn.delivery,
+        )
+        match code:
+            case b"ok":
+                return Turned(is_applied=True, mail=int(mail))
+            case b"again":
+                return Turned(is_applied=False, repeat=mail.decode())
+            case b"stale":
+                raise LeaseLost(shard_of_id(after.id))
+            case b"late":
+                raise TooLate(after.id, "deadline")
+            case b"ended":
+                raise AlreadySettled(after.id, "cancelled", "This run was stopped; nothing will happen.")
+        return Turned(is_applied=False)
+
+    async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None:
+        await self._call("log", shard, {"bodies": [body.decode() for body in bodies]})
+
+    async def checkpoint(self, fence: Fence, seq: int, body: bytes) -> bool:
+        """Seal the chain as it stood at *seq*; False when it has grown meanwhile."""
+        args = _fence(fence) | {"seq": str(seq), "bodies": [body.decode()]}
+        (code,) = await self._call("checkpoint", fence.shard, args)
+        return bool(code == b"ok")
+
+    # --------------------------------------------- timers, outbox, looks
+
+    async def mailbox(self, shard: int) -> tuple[RunId, ...]:
+        found = await self._link.ask(self._link.client.zrange(self._ring(shard)("mail"), 0, -1))
+        return tuple(RunId(run.decode()) for run in found)
+
+    async def executing(self, shard: int) -> tuple[RunId, ...]:
+        found = await self._link.ask(self._link.client.smembers(self._ring(shard)("active")))
+        return tuple(sorted(RunId(run.decode()) for run in found))
+
+    async def due(self, fence: Fence, *, most: int, hidden: timedelta) -> tuple[Timer, ...]:
+        found = await self._call("due", fence.shard, _fence(fence) | {"most": most, "hidden": _ms(hidden)})
+        if found[:1] == [b"stale"]:
+            raise LeaseLost(fence.shard)
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return tuple(Timer(name=name.decode(), due=_when(float(due))) for name, due in pairs)
+
+    async def rows(self, shard: int) -> tuple[Row, ...]:
+        found = await self._link.ask(self._link.client.zrange(self._ring(shard)("outbox"), 0, 999, withscores=True))
+        return tuple(Row(name=name.decode(), stamp=int(stamp)) for name, stamp in found)
+
+    async def note(self, shard: int, key: str) -> Note | None:
+        found = await self._link.ask(self._link.client.hget(self._ring(shard)("notes"), key))
+        return unpack(Note, found) if found else None
+
+    async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
+        kind, _, rest = row.name.partition("|")
+        holder = {"card": ("request", rest.split("|")[0]), "run": ("run", rest), "note": ("notes", "")}[kind]
+        args = _fence(fence) | {
+            "row": row.name,
+            "stamp": row.stamp,
+            "note": rest if kind == "note" else "",
+            "field": "" if copy is None else {"card": f"c:{copy.name}", "run": "ref"}[kind],
+            "value": _text(copy) if copy else "",
+            "effects": _effects(effects),
+        }
+        ring = self._ring(fence.shard)
+        (code,) = await self._link.call("posted", lambda k: ring(*holder) if k == "holder" else ring(k), args)
+        if code == b"stale":
+            raise LeaseLost(fence.shard)
+
+    async def open_requests(self, shard: int) -> tuple[RequestId, ...]:
+        found = await self._link.ask(self._link.client.zrange(self._ring(shard)("open"), 0, 499))
+        return tuple(RequestId(found_id.decode()) for found_id in found)
+
+    async def recent_runs(self, shard: int, most: int) -> tuple[RunId, ...]:
+        found = await self._link.ask(self._link.client.lrange(self._ring(shard)("recent"), 0, most - 1))
+        return tuple(RunId(run.decode()) for run in found)
+
+    async def trail(self, run: RunId) -> tuple[str, ...]:
+        """The audit lines of one run, by the places its record keeps."""
+        ring = self._ring(shard_of_id(run))
+        spans = await self._link.ask(self._link.client.hget(ring("run", run), "trail"))
+        pipe = self._link.client.pipeline(transaction=False)
+        for span in (spans or b"").decode().split(",") if spans else ():
+            first, _, last = span.partition("-")
+            pipe.lrange(ring("audit"), int(first) - 1, int(last or first) - 1)
+        return tuple(line.decode() for part in await self._link.ask(pipe.execute()) for line in part)
+
+    async def audit_lines(self, shard: int, first: int, last: int) -> tuple[str, ...]:
+        found = await self._link.ask(self._link.client.lrange(self._ring(shard)("audit"), first, last))
+        return tuple(line.decode() for line in found)
+
+    async def totals(self, shard: int) -> Totals:
+        ring, pipe = self._ring(shard), self._link.client.pipeline(transaction=False)
+        pipe.zcard(ring("open"))
+        pipe.zrange(ring("open"), 0, 0, withscores=True)
+        pipe.zcard(ring("outbox"))
+        pending, oldest, outbox = await self._link.ask(pipe.execute())
+        return Totals(pending=pending, oldest=_when(oldest[0][1]) if oldest else None, outbox=outbox)
+
+    # ------------------------------------------------------------ helpers
+
+    async def _call(self, name: str, shard: int, args: dict[str, Any], **ids: str) -> list[Any]:
+        ring = self._ring(shard)
+        return await self._link.call(name, lambda key: ring(key, ids.get(key, "")), args)
+
+    def _ring(self, shard: int) -> Keyring:
+        return self._rings.setdefault(shard, Keyring(self._namespace, shard))
+
+    def _sealed(self, request: Request, copies: Iterable[Copy] = ()) -> dict[str, Any]:
+        body = pack(request)
+        return {
+            "id": request.id,
+            "doc": (self._seal(request.id, body) + body).decode(),
+            "status": request.status.value,
+            "v": request.version,
+            "due": str(_since_epoch(request.deadline)) if request.deadline else "",
+            "copies": [(copy.name, _text(copy)) for copy in copies],
+        }
+
+    def _unsealed(self, id: RequestId, doc: bytes) -> Request:
+        """Check the seal before believing a record: a decision forged in Redis stops here (T22)."""
+        seal, body = doc[:SEAL_BYTES], doc[SEAL_BYTES:]
+        if not hmac.compare_digest(seal, self._seal(id, body)):
+            raise BadSeal(f"request {id}")
+        return unpack(Request, body)
+
+    def _seal(self, id: str, body: bytes) -> bytes:
+        return base64.b64encode(hmac.digest(self._key, id.encode() + b"\0" + body, "sha256")[:15])
+
+
+def _fence(fence: Fence) -> dict[str, Any]:
+    return {"owner": fence.owner, "epoch": fence.epoch}
+
+
+def _batch(run: RunId, batch: Batch) -> dict[str, Any]:
+    return {
+        "run": run,
+        "op": batch.op,
+        "count": batch.count,
+        "entries": [_text(entry) for entry in batch.entries],
+        "effects": _effects(batch.effects),
+        "seen": batch.seen,
+        "status": batch.status.value if batch.status else None,
+        "line": batch.line,
+        "doc": _text(batch.run) if batch.run else None,
+        "told": batch.letters,
+        "keep": _KEEP,
+    }
+
+
+def _effects(effects: Effects) -> dict[str, Any]:
+    return {
+        "audit": [body.decode() for body in effects.audit],
+        "dirty": effects.dirty,
+        "notes": [(note.key, _text(note)) for note in effects.notes],
+        "timers": [(timer.name, _since_epoch(timer.due)) for timer in effects.timers],
+        "untime": effects.untime,
+    }
+
+
+def _entries(raw: list[bytes]) -> tuple[Entry, ...]:
+    return tuple(unpack(_ENTRY, item) for item in raw)
+
+
+def _letters(raw: list[bytes]) -> tuple[Letter, ...]:
+    return tuple(unpack(_LETTER, item) for item in raw)
+
+
+_ENTRY: Any = Entry  # a union is not a `type`; msgspec takes it all the same
+_LETTER: Any = Letter
+
+
+def _text(record: object) -> str:
+    """cmsgpack in Lua knows strings, not bytes."""
+    return pack(record).decode()
+
+
+def _ms(time: timedelta) -> int:
+    return int(time.total_seconds() * 1000)
+
+
+def _since_epoch(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _when(ms: float) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

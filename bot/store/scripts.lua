@@ -1,0 +1,249 @@
+-- Every change of state, each a named function that runs whole or not at all.
+--
+-- A function starts with a line `--- name(key, key, ...)`; the loader puts the prelude and the key names
+-- in front of it. `a` is the caller's MessagePack table. Key names come from KEYS alone. Time is the
+-- server's (`shift` is 0 outside of tests). The first value returned says how it went:
+--   ok       done now
+--   again    this very write was done before; nothing was done twice
+--   stale    the caller no longer owns the shard
+--   changed  what the caller computed from is no longer there
+--   late     the deadline or window has passed        early    it has not passed yet
+--   ended    the run has ended
+-- The last value is always the server's time in ms.
+
+--- prelude
+local a = cmsgpack.unpack(ARGV[1])
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000) + a.shift
+local function ms(n) return string.format('%.0f', n) end
+
+local function is_owner()
+  local l = redis.call('HMGET', K.lease, 'owner', 'epoch', 'until')
+  return l[1] == a.owner and tonumber(l[2]) == a.epoch and tonumber(l[3]) > now
+end
+
+local function audit(bodies, run)
+  if not bodies or #bodies == 0 then return end
+  local head = redis.call('HMGET', K.chain, 'seq', 'link')
+  local seq, link = tonumber(head[1] or 0), head[2] or string.rep('0', 40)
+  local first = seq + 1
+  for _, body in ipairs(bodies) do
+    seq = seq + 1
+    local rest = ms(seq) .. ' ' .. ms(now)
+    link = redis.sha1hex(link .. ' ' .. rest .. ' ' .. body)
+    redis.call('RPUSH', K.audit, rest .. ' ' .. link .. ' ' .. body)
+  end
+  redis.call('HSET', K.chain, 'seq', ms(seq), 'link', link)
+  if run then
+    local trail = redis.call('HGET', run, 'trail')
+    local part = ms(first) .. (seq > first and '-' .. ms(seq) or '')
+    redis.call('HSET', run, 'trail', trail and trail .. ',' .. part or part)
+  end
+end
+
+local function mark(rows)
+  if not rows or #rows == 0 then return end
+  for _, row in ipairs(rows) do
+    redis.call('ZADD', K.outbox, redis.call('HINCRBY', K.chain, 'out', 1), row)
+  end
+  redis.call('PUBLISH', K.bell, '')
+end
+
+local function effects(e, run)
+  audit(e.audit, run)
+  for _, note in ipairs(e.notes or {}) do redis.call('HSET', K.notes, note[1], note[2]) end
+  for _, timer in ipairs(e.timers or {}) do redis.call('ZADD', K.timers, timer[2], timer[1]) end
+  for _, timer in ipairs(e.untime or {}) do redis.call('ZREM', K.timers, timer) end
+  mark(e.dirty)
+end
+
+local function deliver_mail(run_id)
+  local count = redis.call('HINCRBY', K.run, 'mail', 1)
+  redis.call('ZADD', K.mail, 'NX', now, run_id)
+  redis.call('PUBLISH', K.bell, run_id)
+  return count
+end
+
+local function is_live(status) return status == 'active' or status == 'waiting' or status == 'stopping' end
+
+-- The owner's side of a run: count and op make the same write count once.
+local function is_repeat()
+  local r = redis.call('HMGET', K.run, 'n', 'op')
+  return r[2] == a.op and tonumber(r[1]) == a.count + #a.entries
+end
+
+local function write_journal()
+  for _, entry in ipairs(a.entries) do redis.call('RPUSH', K.journal, entry) end
+  local fields = { 'n', ms(a.count + #a.entries), 'op', a.op }
+  local function set(name, value) if value then table.insert(fields, name); table.insert(fields, value) end end
+  set('status', a.status); set('line', a.line); set('doc', a.doc); set('told', a.told and ms(a.told))
+  redis.call('HSET', K.run, unpack(fields))
+  if a.status == 'active' then redis.call('SADD', K.active, a.run) end
+  if a.status == 'waiting' then redis.call('SREM', K.active, a.run) end
+  if a.seen and a.seen >= tonumber(redis.call('HGET', K.run, 'mail') or 0) then redis.call('ZREM', K.mail, a.run) end
+  return redis.call('LLEN', K.journal)
+end
+
+local function put_request(key, id, r)
+  redis.call('HSET', key, 'doc', r.doc, 'status', r.status, 'v', r.v, 'due', r.due or '')
+  for _, copy in ipairs(r.copies or {}) do redis.call('HSET', key, 'c:' .. copy[1], copy[2]) end
+  if r.status == 'open' then
+    redis.call('ZADD', K.open, 'NX', now, id)
+    redis.call('HSET', K.run, 'q:' .. id, '1')
+  else
+    redis.call('ZREM', K.open, id)
+    redis.call('HDEL', K.run, 'q:' .. id)
+  end
+end
+
+--- acquire(lease)
+local l = redis.call('HMGET', K.lease, 'owner', 'epoch', 'until')
+local epoch = tonumber(l[2] or 0)
+if l[1] and l[1] ~= '' and l[1] ~= a.owner and tonumber(l[3]) > now then return { 'changed', 0, now } end
+if l[1] ~= a.owner then epoch = epoch + 1 end
+redis.call('HSET', K.lease, 'owner', a.owner, 'epoch', epoch, 'until', ms(now + a.ttl))
+return { 'ok', epoch, now }
+
+--- renew(lease)
+local l = redis.call('HMGET', K.lease, 'owner', 'epoch')
+if l[1] ~= a.owner or tonumber(l[2]) ~= a.epoch then return { 'stale', now } end
+redis.call('HSET', K.lease, 'until', ms(now + a.ttl))
+return { 'ok', now }
+
+--- release(lease)
+local l = redis.call('HMGET', K.lease, 'owner', 'epoch')
+if l[1] == a.owner and tonumber(l[2]) == a.epoch then redis.call('HSET', K.lease, 'owner', '', 'until', '0') end
+return { 'ok', now }
+
+--- start(seen, thread, run, chain, audit, outbox, notes, timers, mail, active, recent, bell)
+local before = redis.call('GET', K.seen)
+if before then return { 'again', before, now } end
+local current = redis.call('GET', K.thread) or ''
+if current ~= a.replaces then return { 'changed', current, now } end
+redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
+redis.call('SET', K.thread, a.run)
+redis.call('HSET', K.run, 'doc', a.doc, 'status', 'active', 'n', '0', 'mail', '0', 'line', a.line)
+redis.call('SADD', K.active, a.run)
+redis.call('LPUSH', K.recent, a.run)
+redis.call('LTRIM', K.recent, 0, a.recent - 1)
+effects(a.effects, K.run)
+deliver_mail(a.run)
+return { 'ok', a.run, now }
+
+--- tell(seen, run, inbox, chain, audit, outbox, notes, timers, mail, bell)
+if redis.call('EXISTS', K.seen) == 1 then return { 'again', now } end
+if not is_live(redis.call('HGET', K.run, 'status')) then return { 'ended', now } end
+redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
+redis.call('RPUSH', K.inbox, a.letter)
+effects(a.effects, K.run)
+deliver_mail(a.run)
+return { 'ok', now }
+
+--- stop(seen, run, chain, audit, outbox, notes, timers, mail, active, bell)
+if redis.call('EXISTS', K.seen) == 1 then return { 'again', now } end
+local status = redis.call('HGET', K.run, 'status')
+if not is_live(status) then return { 'ended', now } end
+redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
+if status == 'stopping' then return { 'again', now } end
+redis.call('HSET', K.run, 'status', 'stopping', 'line', a.told)
+redis.call('SADD', K.active, a.run)
+effects(a.effects, K.run)
+deliver_mail(a.run)
+return { 'ok', now }
+
+--- append(lease, run, journal, inbox, thread, chain, audit, outbox, notes, timers, mail, active, bell)
+if not is_owner() then return { 'stale', 0, now } end
+if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
+local r = redis.call('HMGET', K.run, 'n', 'status')
+if tonumber(r[1]) ~= a.count or not is_live(r[2]) then return { 'stale', 0, now } end
+if r[2] == 'stopping' and a.status ~= 'stopped' then a.status = nil end
+local length = write_journal()
+effects(a.effects, K.run)
+if a.status and not is_live(a.status) then
+  redis.call('SREM', K.active, a.run)
+  redis.call('ZREM', K.mail, a.run)
+  if redis.call('GET', K.thread) == a.run then redis.call('EXPIRE', K.thread, a.keep) end
+  for _, key in ipairs({ K.run, K.journal, K.inbox }) do redis.call('EXPIRE', key, a.keep) end
+end
+return { 'ok', length, now }
+
+--- open(lease, run, journal, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
+if not is_owner() then return { 'stale', 0, now } end
+if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
+local r = redis.call('HMGET', K.run, 'n', 'status')
+if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
+if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
+local length = write_journal()
+put_request(K.request, a.request.id, a.request)
+effects(a.effects, K.run)
+return { 'ok', length, now }
+
+--- spend(lease, run, journal, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
+if not is_owner() then return { 'stale', 0, now } end
+if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
+local r = redis.call('HMGET', K.run, 'n', 'status')
+if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
+if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
+local q = redis.call('HMGET', K.request, 'status', 'v', 'decided')
+if q[1] ~= 'approved' or tonumber(q[2]) ~= a.request.v - 1 then return { 'changed', 0, now } end
+if now > tonumber(q[3]) + a.window then return { 'late', 0, now } end
+local length = write_journal()
+put_request(K.request, a.request.id, a.request)
+effects(a.effects, K.run)
+return { 'ok', length, now }
+
+--- turn(lease, seen, run, journal, request, other, open, chain, audit, outbox, notes, timers, mail, bell)
+if a.delivery ~= '' then
+  local before = redis.call('GET', K.seen)
+  if before then return { 'again', before, now } end
+end
+if a.epoch and not is_owner() then return { 'stale', '', now } end
+local q = redis.call('HMGET', K.request, 'status', 'v', 'due')
+if not q[1] or tonumber(q[2]) ~= a.request.v - 1 then return { 'changed', '', now } end
+local due = tonumber(q[3] or '')
+if a.is_expiry and (not due or now < due) then return { 'early', '', now } end
+if a.is_vote and due and now >= due then return { 'late', '', now } end
+if a.is_vote and redis.call('HGET', K.run, 'status') == 'stopping' then return { 'ended', '', now } end
+if a.delivery ~= '' then redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl) end
+put_request(K.request, a.request.id, a.request)
+if a.opens then put_request(K.other, a.opens.id, a.opens) end
+effects(a.effects, K.run)
+local mail = 0
+if #a.entries > 0 then
+  redis.call('HSET', K.request, 'decided', ms(now))
+  redis.call('EXPIRE', K.request, a.keep)
+  for _, entry in ipairs(a.entries) do redis.call('RPUSH', K.journal, entry) end
+  mail = deliver_mail(a.run)
+end
+return { 'ok', mail, now }
+
+--- log(chain, audit)
+audit(a.bodies)
+return { 'ok', now }
+
+--- checkpoint(lease, chain, audit)
+if not is_owner() then return { 'stale', now } end
+if redis.call('HGET', K.chain, 'seq') ~= a.seq then return { 'changed', now } end
+audit(a.bodies)
+return { 'ok', now }
+
+--- due(lease, timers)
+if not is_owner() then return { 'stale', now } end
+local found = redis.call('ZRANGEBYSCORE', K.timers, '-inf', now, 'WITHSCORES', 'LIMIT', 0, a.most)
+for i = 1, #found, 2 do redis.call('ZADD', K.timers, now + a.hidden, found[i]) end
+table.insert(found, now)
+return found
+
+--- posted(lease, holder, chain, audit, outbox, notes, timers, bell)
+if not is_owner() then return { 'stale', now } end
+if a.field ~= '' and redis.call('EXISTS', K.holder) == 1 then redis.call('HSET', K.holder, a.field, a.value) end
+if a.note ~= '' then redis.call('HDEL', K.notes, a.note) end
+local stamp = redis.call('ZSCORE', K.outbox, a.row)
+if stamp and tonumber(stamp) == a.stamp then redis.call('ZREM', K.outbox, a.row) end
+effects(a.effects)
+return { 'ok', now }
+
+--- beat(processes)
+redis.call('ZADD', K.processes, now + a.ttl, a.owner)
+redis.call('ZREMRANGEBYSCORE', K.processes, '-inf', now)
+return { redis.call('ZCARD', K.processes), now }
