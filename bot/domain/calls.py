@@ -86,6 +86,18 @@ class ToolResult(Record):
     cause: Cause | None = None
 
 
+class Past(Record):
+    """An earlier call of the same run. `outcome` is None while it waits or runs: it may still take effect."""
+
+    tool: str
+    args: str  # canonical JSON
+    outcome: Outcome | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return dict(loads(self.args))
+
+
 def make_call(*, id: str, tool: str, version: str, args: Json) -> ToolCall:
     """A call from checked arguments."""
     text = canonical(args).decode()

@@ -5,6 +5,7 @@ FrontDoor  what an adapter hands in
 Views      what a page may look at
 Model, Tool, Toolbox, Agent, Roster, RunContext   minds and hands
 Directory  who is who
+Meter      numbers about ourselves
 """
 
 from __future__ import annotations
@@ -269,4 +270,23 @@ class Agent(Protocol):
 class Roster(Protocol):
     def get(self, name: str) -> Agent:
         """The agent of this name, or the default one for "". Raises Refused."""
+        ...
+
+
+# ------------------------------------------------------------------ meters
+
+
+class Meter(Protocol):
+    """Where numbers about ourselves go. A name or label that is not in the meter's table raises ValueError."""
+
+    def count(self, name: str, **labels: str) -> None:
+        """One more of *name*."""
+        ...
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """One measured *value*; times are seconds."""
+        ...
+
+    def gauge(self, name: str, value: float) -> None:
+        """What *name* is just now."""
         ...

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NewType
 
-from bot.domain.calls import Cause, Digest, ToolCall
+from bot.domain.calls import Cause, Digest, Past, ToolCall, ToolResult
 from bot.domain.chat import Account, MessageRef, PersonId, Place
 from bot.domain.errors import AlreadySettled, AlreadyVoted, NotEligible, TooLate
 from bot.domain.verdict import Ask
@@ -103,12 +103,12 @@ class Edit(Record):
 
 
 class Copy(Record):
-    """One place where a request is shown. `ref` is None until the platform has confirmed the post."""
+    """One place where a request or a status is shown. `ref` is None until the platform has confirmed it."""
 
     name: str
-    place: Place
+    place: Place | None = None  # None: a direct message, found when it is posted
+    to: PersonId | None = None
     ref: MessageRef | None = None
-    shown: int = 0  # the request version last shown there
 
 
 class Request(Record):
@@ -139,6 +139,8 @@ class Request(Record):
     votes: tuple[Vote, ...] = ()
     decision: Decision | None = None
     rung: int = 0  # the next step of the ladder
+    history: tuple[Past, ...] = ()  # the run's other calls, for judging an edited version
+    outcome: ToolResult | None = None  # what the signed call came to
 
     @property
     def is_open(self) -> bool:

@@ -85,7 +85,7 @@ class Step(Record, tag="step"):
     """A finished step and its result, as JSON bytes in text."""
 
     path: str
-    print: str  # fingerprint: what this step is; replay must ask for the same
+    mark: str  # fingerprint: what this step is; replay must ask for the same
     result: str
 
 
@@ -93,7 +93,7 @@ class Opened(Record, tag="opened"):
     """The step at `path` put a request to people."""
 
     path: str
-    print: str
+    mark: str
     request: RequestId
 
 

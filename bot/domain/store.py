@@ -64,6 +64,7 @@ class Batch(Record):
     line: str | None = None  # what the status message says now
     run: Run | None = None  # the new record, when it changed
     letters: int | None = None  # letters taken in so far
+    closes: Request | None = None  # the signed request whose outcome is now known
 
 
 class Explain(Record, tag="explain"):
@@ -153,6 +154,16 @@ class Ring(Record):
     """The doorbell. A run has mail, or (without a run) the outbox has rows."""
 
     run: RunId | None = None
+    mail: int = 0  # the run's mail count after this ring
+
+
+class Sealed(Record):
+    """An audit chain's head (`seq`, `link`), and the last record a checkpoint covers with its `mac`."""
+
+    seq: int
+    link: str
+    covered: int
+    mac: str
 
 
 class Totals(Record):
@@ -217,12 +228,20 @@ class Store(Protocol):
         ...
 
     async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None: ...
+    async def sealed(self, shard: int) -> Sealed:
+        """How far the audit is written and how far it is covered by checkpoints."""
+        ...
+
+    async def checkpoint(self, fence: Fence, span: tuple[int, int], mac: str, body: bytes) -> None:
+        """Write a checkpoint over records *span*; nothing if another one covers them already."""
+        ...
 
     # wake-ups, timers, outbox, by the owner
     def listen(self, shards: frozenset[int]) -> AbstractAsyncContextManager[AsyncIterator[Ring]]: ...
     async def mailbox(self, shard: int) -> tuple[RunId, ...]: ...
     async def executing(self, shard: int) -> tuple[RunId, ...]: ...
     async def due(self, fence: Fence, *, most: int, hidden: timedelta) -> tuple[Timer, ...]: ...
+    async def untime(self, shard: int, name: str) -> None: ...
     async def rows(self, shard: int) -> tuple[Row, ...]: ...
     async def note(self, shard: int, key: str) -> Note | None: ...
     async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:

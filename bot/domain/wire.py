@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import msgspec
@@ -117,8 +118,9 @@ def _refuse_depth(text: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        twice = sorted({key for key, _ in pairs if [k for k, _ in pairs].count(key) > 1})
-        raise BadJson(f"key {twice[0]!r} appears twice")
+        seen = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in seen.items() if count > 1)
+        raise BadJson(f"key {twice[:60]!r} appears twice")
     return found
 
 

@@ -44,4 +44,5 @@ async def _rings(ears: PubSub) -> AsyncIterator[Ring]:
         except (gone.ConnectionError, gone.TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             raise StoreUnavailable(f"the doorbell's connection broke: {error}") from error
         if message is not None:
-            yield Ring(run=RunId(message["data"].decode()) or None)
+            run, _, mail = message["data"].decode().partition(" ")
+            yield Ring(run=RunId(run) if run else None, mail=int(mail or 0))

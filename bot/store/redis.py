@@ -25,6 +25,7 @@ from bot.domain.store import (
     Loaded,
     Note,
     Row,
+    Sealed,
     Started,
     Tail,
     Timer,
@@ -178,7 +179,11 @@ class RedisStore(Bell):
     async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
         args = _fence(fence) | _batch(run, batch)
         thread = batch.run.task.place.key if batch.run else ""
-        code, length = await self._call("append", fence.shard, args, run=run, journal=run, inbox=run, thread=thread)
+        request = batch.closes.id if batch.closes else ""
+        if batch.closes:
+            args["request"] = self._sealed(batch.closes)
+        ids = {"run": run, "journal": run, "inbox": run, "thread": thread, "request": request}
+        code, length = await self._call("append", fence.shard, args, **ids)
         if code == b"stale":
             raise LeaseLost(fence.shard)
         return int(length)
@@ -264,11 +269,22 @@ class RedisStore(Bell):
     async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None:
         await self._call("log", shard, {"bodies": [body.decode() for body in bodies]})
 
-    async def checkpoint(self, fence: Fence, seq: int, body: bytes) -> bool:
-        """Seal the chain as it stood at *seq*; False when it has grown meanwhile."""
-        args = _fence(fence) | {"seq": str(seq), "bodies": [body.decode()]}
-        (code,) = await self._call("checkpoint", fence.shard, args)
-        return bool(code == b"ok")
+    async def sealed(self, shard: int) -> Sealed:
+        """How far the audit is written and how far it is covered by checkpoints."""
+        found = await self._link.ask(
+            self._link.client.hmget(self._ring(shard)("chain"), "seq", "covered", "mac", "link")
+        )
+        seq, covered, mac, link = ((value or b"").decode() for value in found)
+        return Sealed(seq=int(seq or 0), covered=int(covered or 0), mac=mac, link=link)
+
+    async def checkpoint(self, fence: Fence, span: tuple[int, int], mac: str, body: bytes) -> None:
+        """Write a checkpoint over records *span*; nothing if another one covers them already."""
+        first, last = span
+        args = {"first": first, "last": last, "mac": mac, "bodies": [body.decode()]}
+        await self._call("checkpoint", fence.shard, _fence(fence) | args)
+
+    async def untime(self, shard: int, name: str) -> None:
+        await self._link.ask(self._link.client.zrem(self._ring(shard)("timers"), name))
 
     # --------------------------------------------- timers, outbox, looks
 

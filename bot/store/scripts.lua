@@ -17,9 +17,10 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000) + a.shift
 local function ms(n) return string.format('%.0f', n) end
 
+-- A lease that ran out still fences until somebody takes over: taking over raises the epoch.
 local function is_owner()
-  local l = redis.call('HMGET', K.lease, 'owner', 'epoch', 'until')
-  return l[1] == a.owner and tonumber(l[2]) == a.epoch and tonumber(l[3]) > now
+  local l = redis.call('HMGET', K.lease, 'owner', 'epoch')
+  return l[1] == a.owner and tonumber(l[2]) == a.epoch
 end
 
 local function audit(bodies, run)
@@ -60,7 +61,7 @@ end
 local function deliver_mail(run_id)
   local count = redis.call('HINCRBY', K.run, 'mail', 1)
   redis.call('ZADD', K.mail, 'NX', now, run_id)
-  redis.call('PUBLISH', K.bell, run_id)
+  redis.call('PUBLISH', K.bell, run_id .. ' ' .. ms(count))
   return count
 end
 
@@ -151,13 +152,16 @@ effects(a.effects, K.run)
 deliver_mail(a.run)
 return { 'ok', now }
 
---- append(lease, run, journal, inbox, thread, chain, audit, outbox, notes, timers, mail, active, bell)
+--- append(lease, run, journal, inbox, thread, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
 if tonumber(r[1]) ~= a.count or not is_live(r[2]) then return { 'stale', 0, now } end
 if r[2] == 'stopping' and a.status ~= 'stopped' then a.status = nil end
 local length = write_journal()
+if a.request and redis.call('HGET', K.request, 'v') == ms(a.request.v - 1) then
+  put_request(K.request, a.request.id, a.request)
+end
 effects(a.effects, K.run)
 if a.status and not is_live(a.status) then
   redis.call('SREM', K.active, a.run)
@@ -223,8 +227,9 @@ return { 'ok', now }
 
 --- checkpoint(lease, chain, audit)
 if not is_owner() then return { 'stale', now } end
-if redis.call('HGET', K.chain, 'seq') ~= a.seq then return { 'changed', now } end
+if tonumber(redis.call('HGET', K.chain, 'covered') or 0) ~= a.first - 1 then return { 'changed', now } end
 audit(a.bodies)
+redis.call('HSET', K.chain, 'covered', ms(a.last), 'mac', a.mac)
 return { 'ok', now }
 
 --- due(lease, timers)

@@ -1,0 +1,229 @@
+"""Playing a conversation from the playbook: the same messages always get the same answer.
+
+messages -> the newest open line that a scene knows -> how many turns were played since? -> the next turn
+                                                                                └ none left -> a report
+
+"Open" are the lines after the last answer without calls. Nothing is remembered between two requests.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from agents.rehearsal.playbook import FLAGS, Correction, Fault, Plan, Playbook, Scene, Turn
+from bot.domain.errors import BadJson
+from bot.domain.wire import Json, Record, read_foreign
+
+MOST_CHARS = 20_000  # of a line that is matched
+SPEAKER = re.compile(r"\[[^\]\n]{1,80}\] ")
+HOLE = re.compile(
+    r"\{(?P<name>\w+)(?:\.(?P<field>\w+))?(?::(?P<kind>int|number))?(?:\|(?P<default>[^{}]*))?\}",
+)
+
+
+class PlayedCall(Record):
+    id: str
+    tool: str
+    args: str
+
+
+class Spoken(Record):
+    """One message of the request, as far as the rehearsal cares."""
+
+    role: str
+    text: str = ""
+    calls: tuple[PlayedCall, ...] = ()
+
+
+class Reply(Record):
+    text: str = ""
+    calls: tuple[PlayedCall, ...] = ()
+    fault: Fault | None = None
+
+
+Values = Mapping[str, str]
+
+
+def answer(book: Playbook, talk: Sequence[Spoken]) -> Reply:
+    """The next message of *talk*. Every text begins with the book's label."""
+    reply = _play(book, talk)
+    return Reply(text=book.label + reply.text if reply.text else "", calls=reply.calls, fault=reply.fault)
+
+
+def _play(book: Playbook, talk: Sequence[Spoken]) -> Reply:
+    found = _anchor(book, talk)
+    if found is None:
+        return Reply(text=book.unknown)
+    at, scene, values = found
+    if scene.fault is not None:
+        return Reply(fault=scene.fault)
+    played = [index for index in range(at, len(talk)) if talk[index].calls]
+    if len(played) < len(scene.turns):
+        last = played[-1] if played else at
+        reply = _turn(book, scene.turns[len(played)], talk, values, _results(talk[last:]))
+        if reply.calls or not played:
+            return reply
+    return Reply(text=_report(book, talk, at, played[-1] if played else at))
+
+
+def _anchor(book: Playbook, talk: Sequence[Spoken]) -> tuple[int, Scene, Values] | None:
+    """Which line is being answered, by which scene, and what its pattern caught."""
+    asides: list[tuple[int, Scene, Values]] = []
+    for at in range(len(talk) - 1, -1, -1):
+        if talk[at].role == "assistant" and not talk[at].calls:
+            break
+        for scene, values in _matches(book, talk, at):
+            if not scene.is_aside:
+                return at, scene, values
+            asides.append((at, scene, values))
+    return asides[0] if asides else None
+
+
+def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[Scene, Values]]:
+    if talk[at].role != "user":
+        return
+    line = _words(talk[at])
+    for scene in book.scenes:
+        if match := scene.pattern.search(line):
+            caught = {name: text.strip() for name, text in match.groupdict().items() if text}
+            yield scene, {"task": _task(talk), "calls": _described(talk), **caught}
+            return
+
+
+def _words(line: Spoken) -> str:
+    return SPEAKER.sub("", line.text, count=1).strip()[:MOST_CHARS]
+
+
+def _task(talk: Sequence[Spoken]) -> str:
+    return next((_words(line) for line in talk if line.role == "user"), "")
+
+
+def _described(talk: Sequence[Spoken]) -> str:
+    calls = next((line.calls for line in reversed(talk) if line.calls), ())
+    return ", ".join(f"{call.tool} with {call.args}" for call in calls) or "nothing"
+
+
+def _results(part: Sequence[Spoken]) -> tuple[str, ...]:
+    return tuple(line.text for line in part if line.role == "tool")
+
+
+# -------------------------------------------------------------------- calls
+
+
+def _turn(book: Playbook, turn: Turn, talk: Sequence[Spoken], values: Values, results: Sequence[str]) -> Reply:
+    if turn.again is not None:
+        made = _corrected(turn.again, talk, values)
+        if not made:
+            return Reply(text=book.nothing_to_correct)
+    else:
+        made = [call for plan in turn.calls for call in _planned(plan, values, results)]
+    calls = tuple(
+        PlayedCall(id=f"call_{len(talk)}_{index}", tool=tool, args=args) for index, (tool, args) in enumerate(made)
+    )
+    return Reply(text=_text(turn.say, values), calls=calls)
+
+
+def _planned(plan: Plan, values: Values, results: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The calls of one plan. A call that lacks a value it needs is not made."""
+    if plan.raw is not None:
+        yield plan.tool, plan.raw
+        return
+    items = re.findall(r"\d+", values.get(plan.each, "")) if plan.each else [""]
+    for index, item in enumerate(items):
+        fields = _fields(results[index]) if index < len(results) else {}
+        known = {**values, "each": item, **{f"result.{name}": text for name, text in fields.items()}}
+        try:
+            yield plan.tool, _json(_fill(dict(plan.args), known))
+        except _Missing:
+            continue
+
+
+def _corrected(wanted: Correction, talk: Sequence[Spoken], values: Values) -> list[tuple[str, str]]:
+    was = _text(wanted.was, values)
+    to = _fill(wanted.to, values)
+    for line in reversed(talk):
+        again = [(call.tool, args) for call in line.calls if _has(args := _object(call.args), wanted.argument, was)]
+        if again:
+            return [(tool, _json({**args, wanted.argument: to})) for tool, args in again]
+    return []
+
+
+def _has(args: Mapping[str, Json], name: str, was: str) -> bool:
+    return name in args and (not was or str(args[name]) == was)
+
+
+def _fields(result: str) -> dict[str, str]:
+    return {name: str(value) for name, value in _object(result).items()}
+
+
+def _object(text: str) -> dict[str, Json]:
+    try:
+        value = read_foreign(text)
+    except BadJson:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+# ------------------------------------------------------------------ filling
+
+
+class _Missing(Exception):
+    """A value without default is not known."""
+
+
+def _fill(value: Json, known: Values) -> Json:
+    """*value* with its holes filled. A text that is one hole with a kind becomes a number."""
+    match value:
+        case str():
+            hole = HOLE.fullmatch(value)
+            return _typed(hole, known) if hole and hole["kind"] else HOLE.sub(lambda one: _caught(one, known), value)
+        case list():
+            return [_fill(item, known) for item in value]
+        case dict():
+            return {name: _fill(item, known) for name, item in value.items()}
+    return value
+
+
+def _typed(hole: re.Match[str], known: Values) -> Json:
+    text = _caught(hole, known).replace(",", "")
+    try:
+        return int(text) if hole["kind"] == "int" else float(text)
+    except ValueError:
+        raise _Missing from None
+
+
+def _caught(hole: re.Match[str], known: Values) -> str:
+    name = f"{hole['name']}.{hole['field']}" if hole["field"] else hole["name"]
+    found = known.get(name) or hole["default"]
+    if found is None:
+        raise _Missing
+    return found
+
+
+def _text(template: str, known: Values) -> str:
+    """Words for people: an unknown hole stays empty."""
+    return HOLE.sub(lambda hole: known.get(hole["name"]) or hole["default"] or "", template)
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------- reporting
+
+
+def _report(book: Playbook, talk: Sequence[Spoken], since: int, last: int) -> str:
+    """What came of it: every result of the last turn, and whatever failed before."""
+    told = [_ending(book, text) for text in _results(talk[since:last])]
+    return "\n".join(
+        [text for text, is_done in told if not is_done] + [_ending(book, t)[0] for t in _results(talk[last:])]
+    )
+
+
+def _ending(book: Playbook, result: str) -> tuple[str, bool]:
+    for ending in book.endings:
+        if re.search(ending.match, result, FLAGS):
+            return ending.say.replace("{result}", result), ending.is_done
+    return result, False

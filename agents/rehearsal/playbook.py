@@ -1,0 +1,109 @@
+"""The playbook: which words of a person lead to which calls, as a file that people can read and extend.
+
+Owns the file's shape and its errors. Not how a conversation is played (`mind`), nor HTTP (`server`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from bot.domain.wire import Record
+
+SHIPPED = Path(__file__).with_name("playbook.yml")
+FLAGS = re.IGNORECASE | re.DOTALL
+
+
+class FaultKind(StrEnum):
+    STATUS = "status"  # an HTTP error
+    HANG = "hang"  # no answer until the caller gives up
+    CUT = "cut"  # the stream breaks off in the middle
+    STOP = "stop"  # the stream ends properly, but before the answer does
+    EMPTY = "empty"  # an answer without words or calls
+
+
+class Fault(Record, forbid_unknown_fields=True):
+    """Something an endpoint may do wrong. For tests."""
+
+    kind: FaultKind
+    status: int = 500
+    retry_after: str = ""
+
+
+class Plan(Record, forbid_unknown_fields=True):
+    """One call to make. `each` names a group: one call for every number in it. `raw` is sent as the arguments' text."""
+
+    tool: str
+    args: Mapping[str, Any] = {}
+    each: str = ""
+    raw: str | None = None
+
+
+class Correction(Record, forbid_unknown_fields=True):
+    """The last calls again, with one argument changed; only those where it `was` that, if given."""
+
+    argument: str
+    to: Any
+    was: str = ""
+
+
+class Turn(Record, forbid_unknown_fields=True):
+    """One answer: words, calls, or both."""
+
+    say: str = ""
+    calls: tuple[Plan, ...] = ()
+    again: Correction | None = None
+
+
+class Scene(Record, forbid_unknown_fields=True, dict=True):
+    """What happens after a line that matches: the turns in order, then a report of what came of it."""
+
+    name: str
+    match: str
+    turns: tuple[Turn, ...] = ()
+    is_aside: bool = False  # "thanks": played only when nothing else is going on
+    fault: Fault | None = None
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self.match, FLAGS)
+
+
+class Ending(Record, forbid_unknown_fields=True):
+    """How a result is reported: the first whose `match` fits the result's text."""
+
+    match: str
+    say: str
+    is_done: bool = False
+
+
+class Playbook(Record, forbid_unknown_fields=True):
+    label: str  # in front of everything said: nobody may take a rehearsal for a mind
+    unknown: str
+    nothing_to_correct: str
+    endings: tuple[Ending, ...]
+    scenes: tuple[Scene, ...]
+
+
+def load(path: Path = SHIPPED) -> Playbook:
+    """Read a playbook. Raises ValueError that names the file and the mistake."""
+    try:
+        book = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Playbook)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    parts: tuple[Scene | Ending, ...] = (*book.scenes, *book.endings)
+    for part in parts:
+        try:
+            re.compile(part.match, FLAGS)
+        except re.error as error:
+            raise ValueError(f"{path.name}: {part.match!r} is not a pattern: {error}") from error
+    if not book.label.strip():
+        raise ValueError(f"{path.name}: the label may not be empty")
+    return book

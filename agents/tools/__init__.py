@@ -1,0 +1,1 @@
+"""Tools that do something real: shop, mail, files, HTTP."""

@@ -1,0 +1,224 @@
+"""The roof: opens everything, wires it, closes it in the right order. The only file that names concrete classes.
+
+settings -> store -> rules and people -> tools and model -> engine, behind a front door
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+
+from adapters.playground.chat import Playground, PlaygroundSettings
+from adapters.terminal import Terminal
+from agents.model import ChatCompletions
+from agents.rehearsal.server import RehearsalServer
+from agents.roster import Roster, assistant
+from agents.toolbox import Toolbox
+from agents.tools.files import WorkFolder, file_tools
+from agents.tools.http import Hosts, http_tools
+from agents.tools.mail import MailRoute, SmtpServer, mail_tools
+from agents.tools.shop import Shop, shop_tools
+from bot.config import Settings, sealing_key
+from bot.domain.chat import Answer, Click, Form, Message
+from bot.domain.errors import BadPolicy, StoreUnavailable
+from bot.domain.policy import Policy
+from bot.domain.ports import FrontDoor, Model, Tool, Views
+from bot.peoplefile import PeopleDirectory, read_people
+from bot.policycheck import check
+from bot.policyfile import read_policy
+from bot.runtime.engine import Engine
+from bot.runtime.parts import Pace, Parts
+from bot.runtime.views import RuntimeViews
+from bot.store.embedded import EmbeddedServer
+from bot.store.link import Link, reach
+from bot.store.redis import RedisStore
+from bot.telemetry import HealthServer, Metrics, measure_lag
+
+log = structlog.get_logger()
+EXAMPLES = (
+    "@countersign look up order 1042",
+    "@countersign refund 40 for order 1042, it arrived broken",
+    "@countersign refund 120 for order 1042, it arrived broken",
+    "@countersign refund 600 for order 1003, wrong item",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A bot that runs. `url` is its page, if it has one."""
+
+    parts: Parts
+    engine: Engine
+    people: PeopleDirectory
+    url: str
+    health: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a person wrote down: the policy and the people, checked against the tools."""
+
+    policy: Policy
+    people: PeopleDirectory
+    toolbox: Toolbox
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterator[App]:
+    """The whole bot, from its store to its page, until the context ends. *chat* is playground or terminal.
+
+    Raises BadSettings or BadPolicy, one sentence for every mistake.
+    """
+    async with AsyncExitStack() as stack:
+        rules = await read_rules(settings)
+        store = await stack.enter_async_context(opened_store(settings))
+        metrics = Metrics()
+        front = Front()
+        views = RuntimeViews(store, rules.toolbox, rules.people, sealing_key(settings))
+        mouth = _chat(chat, settings, rules, views)
+        parts = Parts(
+            store=store,
+            chats={mouth.platform: mouth},
+            policy=rules.policy,
+            toolbox=rules.toolbox,
+            model=await _model(settings, stack),
+            roster=_roster(rules.toolbox),
+            directory=rules.people,
+            meter=metrics,
+            key=sealing_key(settings),
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            pace=Pace(lease=settings.lease, evict_after=settings.evict_after),
+        )
+        engine = Engine(parts)
+        await stack.enter_async_context(mouth.serve(front))
+        health = HealthServer(metrics, engine.not_ready, host=settings.host, port=settings.health_port)
+        await stack.enter_async_context(health)
+        lag = await stack.enter_async_context(asyncio.TaskGroup())
+        watch = lag.create_task(measure_lag(metrics), name="loop lag")
+        stack.callback(watch.cancel)
+        front.desk = await stack.enter_async_context(engine.running())
+        stack.callback(front.close)
+        url = mouth.url if isinstance(mouth, Playground) else ""
+        yield App(parts=parts, engine=engine, people=rules.people, url=url, health=health.url)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[RedisStore]:
+    """The store alone: the embedded server if no REDIS_URL is set, and the link to it."""
+    async with AsyncExitStack() as stack:
+        url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        if url is None:
+            server = await stack.enter_async_context(EmbeddedServer(settings.var / "redis"))
+            url = server.url
+        link = Link(url)
+        stack.push_async_callback(link.close)
+        await reach(link.client, _shown(url))
+        store = RedisStore(link, namespace=settings.namespace, shards=settings.shards, key=sealing_key(settings))
+        await store.prepare()
+        yield store
+
+
+async def read_rules(settings: Settings) -> Rules:
+    """The policy and people files, held against the tools there are. Raises BadPolicy with every problem."""
+    people = read_people(settings.people)
+    policy = read_policy(settings.policy)
+    toolbox = Toolbox(tools(settings))
+    agents = {"assistant": [spec.name for spec in toolbox.specs()]}
+    problems = await check(policy, toolbox.specs(), people, agents=agents)
+    if problems:
+        raise BadPolicy(problems)
+    return Rules(policy=policy, people=people, toolbox=toolbox)
+
+
+def tools(settings: Settings) -> tuple[Tool, ...]:
+    """Every tool this bot has."""
+    var = settings.var
+    return (
+        *shop_tools(Shop.open(var / "shop.db")),
+        *mail_tools(_mail_route(settings)),
+        *file_tools(WorkFolder(settings.work)),
+        *http_tools(Hosts(settings.http_allow)),
+    )
+
+
+class Front:
+    """The front door: open while the engine runs. Before and after, nothing is recorded, and that is said."""
+
+    def __init__(self) -> None:
+        self.desk: FrontDoor | None = None
+
+    def close(self) -> None:
+        self.desk = None
+
+    async def message(self, message: Message) -> Answer | None:
+        return await self._open().message(message)
+
+    async def click(self, click: Click) -> Answer:
+        return await self._open().click(click)
+
+    async def form(self, form: Form) -> Answer:
+        return await self._open().form(form)
+
+    def _open(self) -> FrontDoor:
+        if self.desk is None:
+            raise StoreUnavailable("the bot is starting or stopping")
+        return self.desk
+
+
+def _chat(chat: str, settings: Settings, rules: Rules, views: Views) -> Playground | Terminal:
+    if chat == "terminal":
+        return Terminal.on_console(rules.people.people, views)
+    playground = PlaygroundSettings(
+        people=rules.people.people,
+        db=settings.var / "playground.db",
+        port=settings.port,
+        real_credentials=settings.real_credentials,
+        examples=EXAMPLES,
+    )
+    return Playground(playground, views)
+
+
+async def _model(settings: Settings, stack: AsyncExitStack) -> Model:
+    """The model that is set, or the rehearsal: the same class, talking to an endpoint of our own."""
+    if settings.is_rehearsal:
+        rehearsal = await stack.enter_async_context(RehearsalServer())
+        return await stack.enter_async_context(
+            ChatCompletions(base_url=rehearsal.base_url, api_key="rehearsal", name="rehearsal")
+        )
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
+    base = settings.openai_base_url or "https://api.openai.com/v1"
+    return await stack.enter_async_context(ChatCompletions(base_url=base, api_key=key, name=settings.model))
+
+
+def _roster(toolbox: Toolbox) -> Roster:
+    names = tuple(spec.name for spec in toolbox.specs())
+    return Roster((assistant(names),), default="assistant")
+
+
+def _mail_route(settings: Settings) -> MailRoute:
+    sender = settings.smtp_from or "bot@localhost"
+    if settings.smtp_host is None:
+        return MailRoute(sender=sender, folder=settings.var / "mail")
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
+    smtp = SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_user or "",
+        password=password,
+        tls="starttls" if password else "none",
+    )
+    return MailRoute(sender=sender, folder=settings.var / "mail", smtp=smtp)
+
+
+def _shown(url: str) -> str:
+    """A Redis URL without its password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"

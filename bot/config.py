@@ -1,0 +1,299 @@
+"""Settings from the environment, and from `.env` where there is one. The environment wins.
+
+Names the world already knows keep their names (REDIS_URL, OPENAI_…, SMTP_…, SLACK_…, TEAMS_…, PORT, LOG_LEVEL);
+ours begin with COUNTERSIGN_, so that a shell's own HOST or MODEL never becomes a setting.
+
+Every mistake is reported at once, with the variable's name and without its value. Secrets stay SecretStr.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.domain.errors import BadSettings
+
+PREFIX = "COUNTERSIGN_"
+SHORTEST_KEY = 32  # bytes: as long as the digest it seals with
+WORKSPACE = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "TEAMS_APP_ID", "TEAMS_APP_PASSWORD")
+
+PLACEHOLDER = re.compile(
+    r"(.*[-_ ])?your[-_ ].*|.*placeholder.*|<.*>|\{.*\}|(change|replace|insert)[-_ ]?(me|this|with).*|"
+    r"(sk-|xox[a-z]-|xapp-)?(\.{3}|…|x{3,}|\*{3,})|example|secret|password|todo|none|null",
+    re.IGNORECASE,
+)
+
+
+def _real(secret: SecretStr) -> SecretStr:
+    if PLACEHOLDER.fullmatch(secret.get_secret_value().strip()):
+        raise ValueError("is a placeholder; put the real value there, or leave it out")
+    return secret
+
+
+def _key(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < SHORTEST_KEY:
+        raise ValueError(f"must be at least {SHORTEST_KEY} bytes long; `openssl rand -hex 32` makes one")
+    return secret
+
+
+def _redis(secret: SecretStr) -> SecretStr:
+    """The message never shows the value: it may hold a password."""
+    url = _split(secret.get_secret_value())
+    if url.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if not (url.path if url.scheme == "unix" else url.hostname):
+        raise ValueError("names no server")
+    return secret
+
+
+def _web(value: str) -> str:
+    url = _split(value)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    if url.username or url.password:
+        raise ValueError("must not hold a user or password")
+    return value
+
+
+def _split(value: str) -> Any:
+    try:
+        url = urlsplit(value)
+        _ = url.port  # looked at here: a bad one raises
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    return url
+
+
+def _starts(prefix: str) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        if not secret.get_secret_value().startswith(prefix):
+            raise ValueError(f"must begin with {prefix}")
+        return secret
+
+    return AfterValidator(check)
+
+
+def _seconds(value: object) -> object:
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str) else value
+    except (ValueError, OverflowError):
+        raise ValueError("must be a number of seconds") from None
+
+
+def _words(value: object) -> object:
+    return tuple(word for word in re.split(r"[\s,]+", value) if word) if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_real)]
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+PortNumber = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
+Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+
+
+class Settings(BaseSettings):
+    """What somebody set, checked. Read it with `load_settings`; attributes are the variables in small letters."""
+
+    model_config = SettingsConfigDict(
+        case_sensitive=True, env_ignore_empty=True, extra="ignore", frozen=True, env_file_encoding="utf-8"
+    )
+
+    # where things are kept
+    redis_url: Annotated[SecretStr, AfterValidator(_redis)] | None = Field(None, alias="REDIS_URL")  # None: embedded
+    namespace: str = Field("countersign", alias="COUNTERSIGN_NAMESPACE", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    shard_count: int | None = Field(None, alias="COUNTERSIGN_SHARDS", ge=1, le=1024)
+    var: Path = Field(Path("var"), alias="COUNTERSIGN_VAR")
+    key: Annotated[Secret, AfterValidator(_key)] | None = Field(None, alias="COUNTERSIGN_KEY")
+
+    # where it listens; loopback unless told otherwise
+    host: str = Field("127.0.0.1", alias="COUNTERSIGN_HOST", min_length=1)
+    port: PortNumber = Field(8700, alias="PORT")
+    health_port: PortNumber = Field(8701, alias="COUNTERSIGN_HEALTH_PORT")
+    log_level: Level = Field("INFO", alias="LOG_LEVEL")
+
+    # the mind
+    openai_api_key: Secret | None = Field(None, alias="OPENAI_API_KEY")
+    openai_base_url: Annotated[str, AfterValidator(_web)] | None = Field(None, alias="OPENAI_BASE_URL")
+    model: str = Field("gpt-4o-mini", alias="MODEL", min_length=1)
+    agent: str = Field("", alias="COUNTERSIGN_AGENT")  # empty: the roster's default
+
+    # the rules
+    policy: Path = Field(Path("policy.yml"), alias="COUNTERSIGN_POLICY")
+    people: Path = Field(Path("people.yml"), alias="COUNTERSIGN_PEOPLE")
+
+    # the engine
+    evict_after: Seconds = Field(timedelta(seconds=60), alias="COUNTERSIGN_EVICT_AFTER", ge=timedelta())
+    lease: Seconds = Field(timedelta(seconds=6), alias="COUNTERSIGN_LEASE", ge=timedelta(seconds=1))
+
+    # what tools may reach
+    smtp_host: str | None = Field(None, alias="SMTP_HOST")
+    smtp_port: PortNumber = Field(587, alias="SMTP_PORT")
+    smtp_user: str | None = Field(None, alias="SMTP_USER")
+    smtp_password: Secret | None = Field(None, alias="SMTP_PASSWORD")
+    smtp_from: str | None = Field(None, alias="SMTP_FROM", pattern=r"^[^@\s]+@[^@\s]+$")
+    http_allow: Words = Field((), alias="COUNTERSIGN_HTTP_ALLOW")  # host names, split by commas or spaces
+    work_folder: Path | None = Field(None, alias="COUNTERSIGN_WORK_FOLDER")
+
+    # the workspaces
+    slack_bot_token: Annotated[Secret, _starts("xoxb-")] | None = Field(None, alias="SLACK_BOT_TOKEN")
+    slack_app_token: Annotated[Secret, _starts("xapp-")] | None = Field(None, alias="SLACK_APP_TOKEN")
+    slack_signing_secret: Secret | None = Field(None, alias="SLACK_SIGNING_SECRET")
+    teams_app_id: str | None = Field(None, alias="TEAMS_APP_ID")
+    teams_app_password: Secret | None = Field(None, alias="TEAMS_APP_PASSWORD")
+
+    @property
+    def shards(self) -> int:
+        """How many slices the runs are cut into: 1 for the embedded server, 16 for a real one, unless set."""
+        return self.shard_count or (1 if self.redis_url is None else 16)
+
+    @property
+    def work(self) -> Path:
+        """The only folder that file tools touch."""
+        return self.work_folder or self.var / "work"
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """No model was set: a scripted one plays its part."""
+        return self.openai_api_key is None and self.openai_base_url is None
+
+    @property
+    def real_credentials(self) -> tuple[str, ...]:
+        """Names of the variables that open a real workspace. The playground refuses to start beside them."""
+        return tuple(name for name in WORKSPACE if getattr(self, name.lower()) is not None)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret's value: what logs must never show."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+    @classmethod
+    def _load(cls, env_file: Path | None) -> Self:
+        return cls(_env_file=env_file)
+
+
+def load_settings(env_file: Path | None = Path(".env")) -> Settings:
+    """Read and check everything. Raises BadSettings with all the mistakes, one sentence each."""
+    names = _names(env_file)
+    problems = [*_unknown(names), *_incomplete(names)]
+    try:
+        settings = Settings._load(env_file)
+    except ValidationError as error:
+        raise BadSettings([*_told(error), *problems]) from None  # its own text would show the values
+    if problems:
+        raise BadSettings(problems)
+    return settings
+
+
+def sealing_key(settings: Settings) -> bytes:
+    """The key that seals buttons and records: COUNTERSIGN_KEY, or one made once and kept in `var/key`.
+
+    Several processes on one Redis need the same key: give them COUNTERSIGN_KEY. Raises BadSettings.
+    """
+    if settings.key is not None:
+        return settings.key.get_secret_value().encode()
+    path = settings.var / "key"
+    try:
+        if not path.exists():
+            _make_key(path)
+        if path.stat().st_mode & 0o077:
+            raise BadSettings([f"{path} can be read by others; `chmod 600 {path}` mends it"])
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise BadSettings([f"the sealing key {path} cannot be used: {error.strerror}"]) from error
+    if len(key) < SHORTEST_KEY:
+        raise BadSettings([f"{path} is damaged: a sealing key has at least {SHORTEST_KEY} bytes"])
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Whole or not at all: written aside, synced, then linked. The first of two processes wins."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(f"key.{secrets.token_hex(4)}")
+    number = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(number, secrets.token_hex(SHORTEST_KEY).encode() + b"\n")
+        os.fsync(number)
+        os.link(aside, path)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        pass  # another process was first; its key is as good
+    finally:
+        os.close(number)
+        aside.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+def _names(env_file: Path | None) -> frozenset[str]:
+    """The variables that are set to something."""
+    written: Mapping[str, str | None] = dotenv_values(env_file) if env_file is not None else {}
+    return frozenset(name for name, value in (written | os.environ).items() if value)
+
+
+def _unknown(names: frozenset[str]) -> list[str]:
+    known = [field.alias for field in Settings.model_fields.values() if field.alias]
+    return [
+        f"{name} is not a setting{_nearest(name, known)}"
+        for name in sorted(names)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    ours = {alias.removeprefix(PREFIX): alias for alias in known}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1, cutoff=0.5)
+    return f"; did you mean {ours[near[0]]}?" if near else ""
+
+
+def _incomplete(names: frozenset[str]) -> list[str]:
+    """Settings that mean nothing, or something dangerous, without another one."""
+    needs = {
+        "SLACK_BOT_TOKEN": ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+        "SLACK_APP_TOKEN": ("SLACK_BOT_TOKEN",),
+        "SLACK_SIGNING_SECRET": ("SLACK_BOT_TOKEN",),
+        "TEAMS_APP_ID": ("TEAMS_APP_PASSWORD",),
+        "TEAMS_APP_PASSWORD": ("TEAMS_APP_ID",),
+        "SMTP_HOST": ("SMTP_FROM",),
+        "SMTP_USER": ("SMTP_PASSWORD",),
+        "SMTP_PASSWORD": ("SMTP_USER",),
+    }
+    return [
+        f"{name} needs {' or '.join(others)} beside it"
+        for name, others in needs.items()
+        if name in names and not names.intersection(others)
+    ]
+
+
+def _told(error: ValidationError) -> list[str]:
+    """One sentence per mistake, never the value."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return [f"{problem['loc'][0]} {_sentence(problem['msg'])}" for problem in found]
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should", "should").replace("String should", "should")

@@ -1,0 +1,414 @@
+"""A rule's condition: CEL, compiled once, checked before it is used, and able to say why it held.
+
+    text -> scan (names, fields, tools it mentions) -> compile -> holds(context) -> told(context)
+
+The expression library shows no syntax tree, so a small scanner reads the text for two purposes only: to
+report mistakes early, and to split the condition into clauses whose values can be shown. What a condition
+*means* is decided by the library alone. Not here: what follows from a condition (policy).
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cel  # 150 ms: it brings its own command line; once, at start
+
+KNOWN: Mapping[str, tuple[str, ...]] = {  # the variables of a condition and their fields; () means any field
+    "tool": ("name", "version", "risk", "touches", "category"),
+    "args": (),
+    "requester": ("id", "name", "groups", "manager"),
+    "place": ("platform", "channel", "is_direct"),
+    "agent": (),
+    "history": (),
+}
+MACROS = ("all", "exists", "exists_one", "map", "filter")
+FUNCTIONS = frozenset(MACROS) | {
+    "has", "size", "contains", "startsWith", "endsWith", "matches",
+    "int", "uint", "double", "string", "bytes", "type", "total",
+}  # fmt: skip
+WORDS = frozenset({"true", "false", "null", "in", "int", "uint", "double", "string", "bytes", "bool", "list", "map"})
+SHOWN = 80  # characters of one value
+CLAUSES = 6  # values shown for one rule
+FAILURES = (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError)  # what the library raises (tried)
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+      |(?P<string>[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+      |(?P<number>\d[\w.]*(?:(?<=[eE])[+-]\d+)?)
+      |(?P<name>[A-Za-z_]\w*)
+      |(?P<op>&&|\|\||[=!<>]=|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_HOLDS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "in": lambda left, right: left in right,
+}
+
+
+class BadCondition(ValueError):
+    """A condition that cannot be compiled. `at` is an offset into its text."""
+
+    def __init__(self, at: int, why: str) -> None:
+        super().__init__(why)
+        self.at, self.why = at, why
+
+
+class Mention(NamedTuple):
+    """Something a condition names, and where."""
+
+    name: str
+    at: int
+
+
+class Path(NamedTuple):
+    """A variable and the fields read from it: `args.amount` is ("args", "amount")."""
+
+    parts: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """One comparison (or one bare value, when `op` is empty) of a condition, whose values can be shown."""
+
+    text: str
+    left: cel.Program
+    op: str = ""
+    right_text: str = ""
+    right: cel.Program | None = None
+    paths: tuple[Path, ...] = ()
+    totals: tuple[str, ...] = ()
+
+    def told(self, context: cel.Context, secrets: frozenset[str]) -> str:
+        """The clause with its values, such as `args.amount 900 > 500`; empty when it has none. No secret is shown."""
+        if self._is_secret(secrets):
+            read = [".".join(path.parts) for path in self.paths if path.parts[0] == "args"]
+            return f"{', '.join(dict.fromkeys(read)) or 'args'} (secret)"  # the policy's own text may hold it, too
+        try:
+            left = self.left.execute(context)
+            right = self.right.execute(context) if self.right else None
+            is_held = self.right is not None and self.op != "==" and _HOLDS[self.op](left, right) is True
+        except FAILURES:
+            return ""
+        if self._reads_earlier_args and not isinstance(left, bool):
+            return ""  # earlier calls had secrets of their own
+        return f"{self.text} {_shown(left)}" + (f" {self.op} {self.right_text}" if is_held else "")
+
+    def _is_secret(self, secrets: frozenset[str]) -> bool:
+        """Whether any value of this clause could be, or hold, an argument marked secret."""
+        if not secrets:
+            return False
+        fields = {path.parts[1] if len(path.parts) > 1 else "" for path in self.paths if path.parts[0] == "args"}
+        return bool(secrets & (fields | set(self.totals))) or "" in fields
+
+    @property
+    def _reads_earlier_args(self) -> bool:
+        return "args" in self.text and any(path.parts[0] == "history" for path in self.paths)
+
+    @property
+    def is_only_tool_name(self) -> bool:
+        return [path.parts for path in self.paths] == [("tool", "name")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A compiled condition. `tools` are the names `tool.name` is compared to; `only_for` those it is limited to."""
+
+    text: str
+    program: cel.Program
+    roots: frozenset[str]
+    clauses: tuple[Clause, ...]
+    paths: tuple[Path, ...]
+    tools: tuple[Mention, ...]
+    only_for: frozenset[str]
+    totals: tuple[Mention, ...]
+    problems: tuple[Mention, ...]  # `name` is the sentence
+
+    @property
+    def is_always(self) -> bool:
+        return self.text.strip() == "true"
+
+    def holds(self, context: cel.Context) -> bool:
+        """Whether the condition is true. Raises one of FAILURES for an error, or for anything but true and false."""
+        found = self.program.execute(context)
+        if not isinstance(found, bool):
+            raise NotTrueOrFalse
+        return found
+
+    def told(self, context: cel.Context, secrets: frozenset[str]) -> str:
+        """The values this condition looked at, for people; that the tool is the tool only when there is no more."""
+        names = [clause for clause in self.clauses if clause.is_only_tool_name]
+        others = [clause for clause in self.clauses if not clause.is_only_tool_name]
+        return _told(others, context, secrets) or _told(names, context, secrets)
+
+
+def _told(clauses: Sequence[Clause], context: cel.Context, secrets: frozenset[str]) -> str:
+    lines = (clause.told(context, secrets) for clause in clauses[:CLAUSES])
+    return ", ".join(dict.fromkeys(line for line in lines if line))
+
+
+class NotTrueOrFalse(TypeError):
+    """A condition came to something that is neither true nor false."""
+
+
+def why_failed(error: Exception) -> str:
+    """What went wrong, without the library's own text: it may hold a secret value."""
+    match error:
+        case NotTrueOrFalse():
+            return "its result is neither true nor false"
+        case LookupError():
+            return "a value it names is missing"
+        case TypeError():
+            return "it compares or adds values of different kinds"
+        case ArithmeticError():
+            return "a number in it is out of range"
+    return "it could not be computed"
+
+
+# ---------------------------------------------------------------- compiling
+
+
+class Token(NamedTuple):
+    kind: str
+    text: str
+    at: int
+
+
+def compile_condition(text: str) -> Condition:
+    """Compile *text*. Raises BadCondition with the position of the first error of syntax."""
+    program = _compile(text)
+    tokens = _tokens(text)
+    paths, problems = _paths(tokens)
+    tools = tuple(_tools(tokens))
+    totals = tuple(_totals(tokens))
+    return Condition(
+        text=text,
+        program=program,
+        roots=frozenset(program.variables()) & KNOWN.keys() | ({"history"} if totals else set()),
+        clauses=tuple(_clauses(text, tokens)),
+        paths=paths,
+        tools=tools,
+        only_for=_only_for(tokens),
+        totals=totals,
+        problems=problems,
+    )
+
+
+def _compile(text: str) -> cel.Program:
+    try:
+        return cel.compile(text)
+    except ValueError as error:
+        # The library tells the position in its text only.
+        found = re.search(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)", str(error))
+        if found is None:
+            raise BadCondition(0, "the condition is not valid CEL") from error
+        before = text.split("\n")[: int(found[1]) - 1]
+        raise BadCondition(sum(len(line) + 1 for line in before) + int(found[2]) - 1, found[3]) from error
+
+
+def _tokens(text: str) -> list[Token]:
+    found = (Token(match.lastgroup or "op", match[0], match.start()) for match in _TOKEN.finditer(text))
+    return [token for token in found if token.kind != "space"]
+
+
+def _paths(tokens: Sequence[Token]) -> tuple[tuple[Path, ...], tuple[Mention, ...]]:
+    """Every variable path of the condition, and what is wrong with its names."""
+    bound = _bound(tokens)
+    paths: list[Path] = []
+    problems: list[Mention] = []
+    for index, token in enumerate(tokens):
+        if token.kind != "name" or token.text in bound:
+            continue
+        if _is(tokens, index + 1, "("):
+            if token.text == "total" and _kind(tokens, index + 2) != "string":
+                problems.append(Mention('total needs the name of an argument: total("amount", "order_id")', token.at))
+            if token.text not in FUNCTIONS:
+                known = ", ".join(sorted(FUNCTIONS))
+                problems.append(Mention(f"function {token.text!r} is unknown; known are {known}", token.at))
+        elif _is(tokens, index - 1, ".") or token.text in WORDS:
+            continue
+        elif token.text not in KNOWN:
+            problems.append(Mention(f"{token.text!r} is unknown; known are {', '.join(KNOWN)}", token.at))
+        else:
+            path = Path((token.text, *_fields(tokens, index + 1)), token.at)
+            paths.append(path)
+            problems += _bad_field(path)
+    return tuple(paths), tuple(problems)
+
+
+def _bad_field(path: Path) -> Iterator[Mention]:
+    known = KNOWN[path.parts[0]]
+    if known and len(path.parts) > 1 and path.parts[1] not in known:
+        yield Mention(f"{path.parts[0]} has no {path.parts[1]!r}; it has {', '.join(known)}", path.at)
+
+
+def _fields(tokens: Sequence[Token], index: int) -> Iterator[str]:
+    """The fields read after a variable: `.name` and `["name"]`, up to a method call."""
+    while True:
+        if _is(tokens, index, ".") and _kind(tokens, index + 1) == "name" and not _is(tokens, index + 2, "("):
+            yield tokens[index + 1].text
+            index += 2
+        elif _is(tokens, index, "[") and _kind(tokens, index + 1) == "string" and _is(tokens, index + 2, "]"):
+            yield _literal(tokens[index + 1])
+            index += 3
+        else:
+            return
+
+
+def _bound(tokens: Sequence[Token]) -> frozenset[str]:
+    """Names that a macro gives: the x of `args.to.exists(x, …)`."""
+    return frozenset(
+        tokens[index + 2].text
+        for index, token in enumerate(tokens)
+        if token.text in MACROS and _is(tokens, index + 1, "(") and _is(tokens, index + 3, ",")
+    )
+
+
+def _tools(tokens: Sequence[Token]) -> Iterator[Mention]:
+    """The literals `tool.name` is compared to, in either order, or looked for in."""
+    for index in range(len(tokens)):
+        if [token.text for token in tokens[index : index + 3]] != ["tool", ".", "name"]:
+            continue
+        if _is(tokens, index + 3, "==", "!=") and _kind(tokens, index + 4) == "string":
+            yield Mention(_literal(tokens[index + 4]), tokens[index + 4].at)
+        if _is(tokens, index - 1, "==", "!=") and _kind(tokens, index - 2) == "string":
+            yield Mention(_literal(tokens[index - 2]), tokens[index - 2].at)
+        if _is(tokens, index + 3, "in") and _is(tokens, index + 4, "["):
+            for token in tokens[index + 5 :]:
+                if token.text == "]":
+                    break
+                if token.kind == "string":
+                    yield Mention(_literal(token), token.at)
+
+
+def _only_for(tokens: Sequence[Token]) -> frozenset[str]:
+    """The only tools a condition can hold for; empty when that is not clear."""
+    inner = _unwrapped(tokens)
+    if _has(inner, "?"):
+        return frozenset()
+    if _has(inner, "||"):
+        options = [_only_for(option) for option in _split(inner, {"||"})]
+        return frozenset[str]().union(*options) if all(options) else frozenset()
+    if _has(inner, "&&"):
+        limits = [limit for part in _split(inner, {"&&"}) if (limit := _only_for(part))]
+        return frozenset.intersection(*limits) if limits else frozenset()
+    return frozenset(mention.name for mention in _tools(inner)) if _is_tool_test(inner) else frozenset()
+
+
+def _has(tokens: Sequence[Token], op: str) -> bool:
+    return any(token.text == op for token in _outer(tokens))
+
+
+def _is_tool_test(tokens: Sequence[Token]) -> bool:
+    match [token.text for token in tokens]:
+        case ["tool", ".", "name", "==", _] | [_, "==", "tool", ".", "name"] | ["tool", ".", "name", "in", *_]:
+            return True
+    return False
+
+
+def _totals(tokens: Sequence[Token]) -> Iterator[Mention]:
+    """The argument names given to total()."""
+    for index, token in enumerate(tokens):
+        if token.text == "total" and _is(tokens, index + 1, "("):
+            for inner in tokens[index + 2 :]:
+                if inner.text == ")":
+                    break
+                if inner.kind == "string":
+                    yield Mention(_literal(inner), inner.at)
+
+
+def _clauses(text: str, tokens: Sequence[Token]) -> Iterator[Clause]:
+    """Split at and, or, ?: and brackets into comparisons and bare values."""
+    for part in _split(tokens, {"&&", "||", "?", ":"}):
+        bare = part[1:] if _is(part, 0, "!") and len(part) > 1 else part
+        inner = _unwrapped(bare)
+        if len(inner) < len(bare):
+            yield from _clauses(text, inner)
+        elif clause := _clause(text, bare):
+            yield clause
+
+
+def _clause(text: str, tokens: Sequence[Token]) -> Clause | None:
+    op = next((token for token in _outer(tokens) if token.text in _HOLDS), None)
+    cut = tokens.index(op) if op else len(tokens)
+    left, right = tokens[:cut], tokens[cut + 1 :]
+    if op and len(left) == 1 and left[0].kind in ("string", "number") and len(right) > 1 and op.text in ("==", "!="):
+        left, right = right, left
+    paths, totals = _paths(tokens)[0], tuple(mention.name for mention in _totals(tokens))
+    if not left or not (paths or totals):
+        return None
+    try:
+        return Clause(
+            text=_shorten(_source(text, left)),
+            left=_compile(_source(text, left)),
+            op=op.text if op else "",
+            right_text=_shorten(_source(text, right)),
+            right=_compile(_source(text, right)) if right else None,
+            paths=paths,
+            totals=totals,
+        )
+    except BadCondition:
+        return None  # the scanner cut it wrongly: only the explanation is poorer
+
+
+def _source(text: str, tokens: Sequence[Token]) -> str:
+    return text[tokens[0].at : tokens[-1].at + len(tokens[-1].text)] if tokens else ""
+
+
+def _split(tokens: Sequence[Token], at: set[str]) -> Iterator[Sequence[Token]]:
+    start = 0
+    outer = {token.at for token in _outer(tokens) if token.text in at}
+    for index, token in enumerate(tokens):
+        if token.at in outer:
+            yield tokens[start:index]
+            start = index + 1
+    yield tokens[start:]
+
+
+def _outer(tokens: Sequence[Token]) -> Iterator[Token]:
+    """The tokens that stand in no bracket of these."""
+    depth = 0
+    for token in tokens:
+        depth -= token.text in (")", "]", "}")
+        if depth == 0:
+            yield token
+        depth += token.text in ("(", "[", "{")
+
+
+def _unwrapped(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Without the one pair of round brackets around all of them, if there is one."""
+    is_wrapped = _is(tokens, 0, "(") and [token.at for token in _outer(tokens)] == [tokens[0].at, tokens[-1].at]
+    return tokens[1:-1] if is_wrapped else tokens
+
+
+def _is(tokens: Sequence[Token], index: int, *texts: str) -> bool:
+    return 0 <= index < len(tokens) and tokens[index].kind != "string" and tokens[index].text in texts
+
+
+def _kind(tokens: Sequence[Token], index: int) -> str:
+    return tokens[index].kind if 0 <= index < len(tokens) else ""
+
+
+def _literal(token: Token) -> str:
+    return str(cel.compile(token.text).execute())
+
+
+def _shown(value: object) -> str:
+    """A value as JSON, so that text keeps its quotes and cannot pass for our own words."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    return _shorten(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

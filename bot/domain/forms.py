@@ -1,0 +1,241 @@
+"""A tool's arguments as fields people can edit, and what they typed as arguments again.
+
+Works on any JSON Schema of an object: texts, numbers, yes/no and choices get a field of their kind, everything
+else is edited as JSON. What is read back is only *typed right*; whether it may run is `Tool.check`'s
+business. Texts are shown inert and read back exactly; secrets and very long values get no field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+from bot.domain.calls import canonical
+from bot.domain.chat import Field, FieldKind
+from bot.domain.errors import BadJson, InvalidArguments
+from bot.domain.inert import show, show_line, unshow
+from bot.domain.wire import Json, Record, loads, read_foreign
+
+SHORT_TEXT = 80  # characters; a longer text, or one of several lines, gets a big field
+LONGEST_FIELD = 3_000  # characters a platform's field can hold; a longer value is not editable there
+YES_NO: Mapping[str, bool] = {"yes": True, "no": False, "true": True, "false": False}
+EDIT_REASON = "_reason"  # a field of the edit form that is not an argument
+
+Schema = str | Mapping[str, Any]
+
+
+class _Slot(Record):
+    """One argument, as the schema describes it. `choices` maps what is shown to what is meant."""
+
+    name: str
+    kind: FieldKind | None  # None: edited as JSON
+    label: str
+    hint: str
+    is_required: bool
+    is_nullable: bool
+    is_whole: bool
+    choices: Mapping[str, Json]
+
+
+def fields_of(schema: Schema, values: Mapping[str, Json], *, secrets: Collection[str] = ()) -> tuple[Field, ...]:
+    """One field for each argument of *schema* that people can edit, starting with its value in *values*."""
+    slots = (slot for name, slot in _slots(schema).items() if name not in secrets)
+    return tuple(field for slot in slots if (field := _field(slot, values)) is not None)
+
+
+def values_from_fields(
+    schema: Schema,
+    fields: Mapping[str, object],
+    *,
+    was: Mapping[str, Json] | None = None,
+    secrets: Collection[str] = (),
+) -> dict[str, Json]:
+    """The arguments that *fields* say, laid over *was* (the arguments the form began with).
+
+    A field left empty takes an optional argument away. Raises InvalidArguments with one sentence per
+    field that cannot be read; a field that names a secret or no argument at all is such a field.
+    """
+    read = _plain(schema)
+    slots = {name: slot for name, slot in _slots(read).items() if name not in secrets}
+    values, problems = dict(was or {}), {}
+    for name, typed in fields.items():
+        if name == EDIT_REASON:
+            continue
+        try:
+            _put(values, slots, name, typed)
+        except ValueError as error:
+            problems[name] = str(error)
+    if problems:
+        raise InvalidArguments(str(read.get("title", "this call")), problems)
+    return values
+
+
+# ------------------------------------------------------------- the schema
+
+
+def _plain(schema: Schema) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], loads(schema)) if isinstance(schema, str) else schema
+
+
+def _slots(schema: Schema) -> dict[str, _Slot]:
+    read = _plain(schema)
+    required = read.get("required", ())
+    return {
+        name: _slot(name, part, read, is_required=name in required)
+        for name, part in read.get("properties", {}).items()
+        if isinstance(part, Mapping)
+    }
+
+
+def _slot(name: str, part: Mapping[str, Any], whole: Mapping[str, Any], *, is_required: bool) -> _Slot:
+    meant, is_nullable = _without_null(part, whole)
+    choices = _choices(meant)
+    types = {"string": FieldKind.TEXT, "integer": FieldKind.NUMBER, "number": FieldKind.NUMBER}
+    named = meant.get("type")
+    kind = types.get(named) if isinstance(named, str) else None
+    if named == "boolean":
+        kind = FieldKind.YES_NO
+    return _Slot(
+        name=name,
+        kind=FieldKind.CHOICE if choices else kind,
+        label=show_line(name),
+        hint=show_line(str(part.get("description", meant.get("description", ""))))[:150],
+        is_required=is_required,
+        is_nullable=is_nullable,
+        is_whole=named == "integer",
+        choices=choices,
+    )
+
+
+def _without_null(part: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """What a property means besides null, through one local reference; and whether it may be null."""
+    part = _followed(part, whole)
+    if isinstance(named := part.get("type"), list):
+        rest = [one for one in named if one != "null"]
+        return {**part, "type": rest[0] if len(rest) == 1 else None}, "null" in named
+    either = part.get("anyOf")
+    if isinstance(either, list):
+        rest = [one for one in either if one.get("type") != "null"]
+        if len(rest) == 1 and len(rest) < len(either):
+            return _followed(rest[0], whole), True
+    return part, False
+
+
+def _followed(part: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
+    prefix, _, name = str(part.get("$ref", "")).rpartition("/")
+    target = whole.get("$defs", {}).get(name) if prefix == "#/$defs" else None
+    return target if isinstance(target, Mapping) else part
+
+
+def _choices(part: Mapping[str, Any]) -> dict[str, Json]:
+    options = part.get("enum")
+    if not isinstance(options, list):
+        return {}
+    is_text = all(isinstance(option, str) for option in options)
+    return {show(option if is_text else canonical(option).decode()): option for option in options}
+
+
+# ----------------------------------------------------------------- showing
+
+
+def _field(slot: _Slot, values: Mapping[str, Json]) -> Field | None:
+    text = _text_of(slot, values[slot.name]) if slot.name in values else ""
+    if len(text) > LONGEST_FIELD:
+        return None
+    kind = slot.kind or FieldKind.LONG_TEXT
+    if kind is FieldKind.TEXT and (len(text) > SHORT_TEXT or "\n" in text):
+        kind = FieldKind.LONG_TEXT
+    may_be_empty = slot.is_nullable or (slot.kind is FieldKind.TEXT and values.get(slot.name) == "")
+    return Field(
+        name=slot.name,
+        label=slot.label,
+        kind=kind,
+        value=text,
+        is_required=slot.is_required and not may_be_empty,
+        options=tuple(slot.choices),
+        hint=slot.hint if slot.kind else f"JSON. {slot.hint}".strip(),
+    )
+
+
+def _text_of(slot: _Slot, value: Json) -> str:
+    if value is None and slot.is_nullable:
+        return ""
+    if isinstance(value, bool) and slot.kind is FieldKind.YES_NO:
+        return "yes" if value else "no"
+    if isinstance(value, str) and (slot.kind is FieldKind.TEXT or slot.choices.get(show(value)) == value):
+        return show(value)
+    return show(canonical(value).decode())
+
+
+# ----------------------------------------------------------------- reading
+
+
+def _put(values: dict[str, Json], slots: Mapping[str, _Slot], name: str, typed: object) -> None:
+    """Set or take away one argument; an empty text left empty stays. Raises ValueError with what its person reads."""
+    slot = slots.get(name)
+    if slot is None:
+        raise ValueError("this is not a field of the call")
+    text = unshow(typed) if isinstance(typed, str) else _as_text(typed)
+    if text.strip() or (text and slot.kind is FieldKind.TEXT):
+        values[name] = _value(slot, text)
+    elif values.get(name) == "":
+        return
+    elif slot.is_nullable and (slot.is_required or name in values):
+        values[name] = None
+    elif slot.kind is FieldKind.TEXT and slot.is_required:
+        values[name] = ""
+    elif slot.is_required:
+        raise ValueError("a value is needed")
+    else:
+        values.pop(name, None)
+
+
+def _as_text(typed: object) -> str:
+    """Some platforms send numbers and toggles as such."""
+    if typed is None:
+        return ""
+    if isinstance(typed, bool | int | float | list | dict):
+        return canonical(cast(Json, typed)).decode()
+    raise ValueError("this cannot be read")
+
+
+def _value(slot: _Slot, text: str) -> Json:
+    match slot.kind:
+        case FieldKind.TEXT | FieldKind.LONG_TEXT:
+            return text
+        case FieldKind.YES_NO:
+            if text.strip().lower() not in YES_NO:
+                raise ValueError("yes or no, please")
+            return YES_NO[text.strip().lower()]
+        case FieldKind.CHOICE:
+            if show(text) not in slot.choices:
+                raise ValueError("one of " + ", ".join(slot.choices))
+            return slot.choices[show(text)]
+        case FieldKind.NUMBER:
+            return _number(text.strip(), is_whole=slot.is_whole)
+        case None:
+            return _json(text)
+
+
+def _number(text: str, *, is_whole: bool) -> int | float:
+    """A number exactly as JSON writes it: no thousands marks, no units, no NaN."""
+    value = _json_or_none(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number such as 12 or 12.5, please")
+    if is_whole and value != int(value):
+        raise ValueError("a whole number, please")
+    return int(value) if is_whole else value
+
+
+def _json(text: str) -> Json:
+    try:
+        return read_foreign(text)
+    except BadJson as error:
+        raise ValueError(f"this is not JSON: {error.why}") from error
+
+
+def _json_or_none(text: str) -> Json:
+    try:
+        return read_foreign(text)
+    except BadJson:
+        return None

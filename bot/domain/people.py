@@ -1,0 +1,91 @@
+"""Who is meant: from the words of a policy to persons.
+
+    "manager(requester)" -> parse() -> ManagerOf -> resolve() -> {dana}
+
+Owns the grammar of audiences and the rule that only active persons answer. Not who is in which group
+(the directory), nor who may not sign their own request (the desk).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+from bot.domain.chat import Person, PersonId
+from bot.domain.ports import Directory
+from bot.domain.verdict import Audience
+from bot.domain.wire import Record
+
+ANYONE = "anyone"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a person's id or a group
+MANAGED = ("requester", "approver")
+
+
+class Requester(Record):
+    """The person who gave the task."""
+
+
+class ManagerOf(Record):
+    """The manager of the requester, or the managers of everybody who was asked."""
+
+    of: Literal["requester", "approver"]
+
+
+class One(Record):
+    """One person, by id."""
+
+    id: PersonId
+
+
+class Group(Record):
+    """Everybody in a group; the group "anyone" is every person."""
+
+    name: str
+
+
+AudienceTerm = Requester | ManagerOf | One | Group
+
+
+def parse(text: Audience) -> AudienceTerm:
+    """Read an audience. Raises ValueError with one sentence that says what to write instead."""
+    if text == "requester":
+        return Requester()
+    if called := re.fullmatch(r"manager\((.*)\)", text):
+        if called[1] not in MANAGED:
+            raise ValueError(f"manager({called[1]}) is unknown: write manager(requester) or manager(approver)")
+        return ManagerOf(of=cast(Literal["requester", "approver"], called[1]))
+    if text.startswith("@") and NAME.fullmatch(text[1:]):
+        return One(id=PersonId(text[1:]))
+    if NAME.fullmatch(text) and text not in ("manager", "approver", "here"):
+        return Group(name=text)
+    raise ValueError(f"{text!r} names nobody: write requester, manager(requester), manager(approver), @id or a group")
+
+
+async def resolve(
+    audience: Audience, *, directory: Directory, requester: PersonId, approvers: frozenset[PersonId]
+) -> frozenset[PersonId]:
+    """The active persons *audience* means now; never a guest or a bot. A missing manager means nobody.
+
+    *approvers* are those who were asked. Raises ValueError (not an audience), Unavailable (failed look-up).
+    """
+    match parse(audience):
+        case Requester():
+            named = frozenset({requester})
+        case One(id=id):
+            named = frozenset({id})
+        case Group(name=name):
+            named = await directory.members(name)
+        case ManagerOf(of=of):
+            named = await _managers(frozenset({requester}) if of == "requester" else approvers, directory)
+    found = [await directory.person(who) for who in sorted(named)]
+    return frozenset(person.id for person in found if person is not None and may_answer(person))
+
+
+def may_answer(person: Person) -> bool:
+    """Guests, bots and people who left never answer anything."""
+    return person.is_active and not person.is_guest and not person.is_bot
+
+
+async def _managers(people: frozenset[PersonId], directory: Directory) -> frozenset[PersonId]:
+    found = [await directory.person(who) for who in sorted(people)]
+    return frozenset(person.manager for person in found if person is not None and person.manager is not None)

@@ -1,0 +1,385 @@
+"""A request as a card: complete, inert, or not approvable.
+
+    request + tool spec -> title, facts, whole arguments, others' words (apart, labelled, capped), buttons
+
+Everything that says what would run is drawn from the stored canonical bytes and the tool's own spec, never
+from what an agent says about it. Arguments too long for a card are attached whole; what cannot be
+attached, or does not match its digest, gets no Approve button.
+
+Not here: who may press (desk), where the card goes (outbox), how a platform draws it (adapters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST, Arguments, arguments, is_approvable, objection, without
+from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec
+from bot.domain.chat import Block, Button, Card, Fact, Field, FieldKind, PersonId, Tone
+from bot.domain.forms import EDIT_REASON, fields_of, values_from_fields
+from bot.domain.inert import show, show_line
+from bot.domain.request import Kind, Move, Request, Status, seats
+from bot.domain.run import Run, RunStatus
+from bot.domain.verdict import ReasonRule
+from bot.domain.wire import Record
+
+__all__ = [
+    "ATTACH_MOST",
+    "EDIT",
+    "EXPLAIN",
+    "REASON",
+    "RESULT",
+    "SHOWN_MOST",
+    "STOP",
+    "card",
+    "fields_of",
+    "is_approvable",
+    "status_card",
+    "values_from_fields",
+]
+
+EDIT, EXPLAIN, STOP = "edit", "explain", "stop"  # moves of buttons that are not votes
+REASON, RESULT = "reason", "result"  # names of the fields beside a vote
+
+LINE_MOST = 300  # characters of a fact, a reason or the agent's "why"
+EXPLANATION_MOST = 1_500
+TASK_MOST = 500
+OUTCOME_MOST = 500
+NAME_MOST = 80
+LINES_MOST = 20  # other people's words may not push the buttons off the screen
+
+RISKS: Mapping[Risk, str] = {
+    Risk.READ: "read: only looks",
+    Risk.WRITE: "write: changes something",
+    Risk.IRREVERSIBLE: "irreversible: cannot be undone",
+}
+
+CAUSES: Mapping[Cause, str] = {
+    Cause.PERSON: "somebody rejected it",
+    Cause.POLICY: "a rule does not allow it",
+    Cause.DEADLINE: "it was not answered or not started in time",
+    Cause.UNDELIVERABLE: "the card could not be shown to anybody",
+    Cause.SUPERSEDED: "a newer request took its place",
+    Cause.STOPPED: "the run was stopped",
+    Cause.UNSATISFIABLE: "too few people could approve it",
+    Cause.WITHDRAWN: "a right was withdrawn after the signature",
+    Cause.REPEATED: "the same call was already rejected",
+    Cause.INVALID: "the call is not valid",
+}
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.OK: "Done.",
+    Outcome.ERROR: "It ran and failed.",
+    Outcome.UNKNOWN: "It was started; whether it took effect is not known.",
+    Outcome.NOT_RUN: "It was not run.",
+}
+
+
+class _View(Record):
+    """What one card is drawn from."""
+
+    request: Request
+    spec: ToolSpec | None
+    names: Mapping[PersonId, str]
+    args: Arguments
+    outcome: ToolResult | None
+    objection: str | None  # why it cannot be approved
+
+    @property
+    def tool(self) -> str:
+        return _clip(show_line(self.request.call.tool), NAME_MOST)
+
+    def name(self, person: PersonId) -> str:
+        return _name(self.names, person)
+
+
+def card(
+    request: Request,
+    spec: ToolSpec | None,
+    *,
+    names: Mapping[PersonId, str],
+    seal: Callable[[str], str],
+    outcome: ToolResult | None = None,
+) -> Card:
+    """The card that shows *request* as it stands now.
+
+    *seal* makes a button's token from its move. The Stop button is about the run, so the caller's
+    *seal* must seal "stop" for `request.run` and every other move for `request.id`. *spec* is None for a
+    tool that is gone: then no argument is shown, and nobody can approve.
+    """
+    view = _View(
+        request=request,
+        spec=spec,
+        names=names,
+        args=arguments(request, spec),
+        outcome=outcome or request.outcome,
+        objection=objection(request, spec),
+    )
+    return Card(
+        title=_title(view),
+        tone=_tone(view),
+        facts=tuple(_facts(view)),
+        blocks=tuple(_blocks(view)),
+        attachments=view.args.attachments,
+        status=_status(view),
+        buttons=tuple(_buttons(view, seal)) if request.is_open else (),
+        footer=f"{request.id} · {request.run} · v{request.version}",
+        run=request.run,
+    )
+
+
+RUN_TITLES: Mapping[RunStatus, tuple[str, Tone]] = {
+    RunStatus.ACTIVE: ("Working", Tone.QUIET),
+    RunStatus.WAITING: ("Waiting", Tone.WAITING),
+    RunStatus.STOPPING: ("Stopping", Tone.QUIET),
+    RunStatus.DONE: ("Done", Tone.GOOD),
+    RunStatus.STOPPED: ("Stopped", Tone.QUIET),
+    RunStatus.FAILED: ("Failed", Tone.BAD),
+}
+
+
+def status_card(run: Run, line: str, *, seal: Callable[[str], str], names: Mapping[PersonId, str]) -> Card:
+    """The living status message of a run; it can be stopped as long as it lives."""
+    title, tone = RUN_TITLES[run.status]
+    is_alive = run.status in (RunStatus.ACTIVE, RunStatus.WAITING)
+    return Card(
+        title=title,
+        tone=tone,
+        facts=(Fact(label="Asked by", value=_name(names, run.task.by)), Fact(label="Agent", value=_line(run.agent))),
+        status=_line(line or run.told),
+        buttons=(Button(subject=run.id, move=STOP, label="Stop", token=seal(STOP), style="danger"),)
+        if is_alive
+        else (),
+        footer=run.id,
+        run=run.id,
+    )
+
+
+# ------------------------------------------------------------------- title
+
+
+def _title(view: _View) -> str:
+    request, tool = view.request, view.tool
+    is_recovery = request.kind is Kind.RECOVERY
+    match request.status:
+        case Status.OPEN if is_recovery:
+            return f"⚠ In doubt: did {tool} happen?"
+        case Status.OPEN:
+            return f"⚠ High-risk: {tool}" if request.ask.is_high else f"Approval needed: {tool}"
+        case Status.APPROVED | Status.SPENT if _is_unrun(view):
+            return f"Approved, but not run: {tool}"
+        case Status.APPROVED | Status.SPENT:
+            return f"Approved to run now: {tool}" if is_recovery else f"Approved: {tool}"
+        case Status.REJECTED:
+            return f"Stopped: {tool} stays in doubt" if is_recovery else f"Rejected: {tool}"
+        case Status.ANSWERED:
+            return f"Settled: {tool} happened"
+        case Status.EXPIRED:
+            return f"Expired – not executed: {tool}"
+        case Status.CANCELLED:
+            return f"Cancelled: {tool}"
+        case Status.SUPERSEDED:
+            return f"Superseded – replaced by a newer request: {tool}"
+
+
+def _tone(view: _View) -> Tone:
+    match view.request.status:
+        case Status.OPEN:
+            is_danger = view.request.ask.is_high or view.request.kind is Kind.RECOVERY or view.objection
+            return Tone.DANGER if is_danger else Tone.WAITING
+        case Status.APPROVED | Status.SPENT:
+            return Tone.GOOD if view.outcome is None or view.outcome.outcome is Outcome.OK else Tone.BAD
+        case Status.REJECTED:
+            return Tone.BAD
+        case Status.ANSWERED:
+            return Tone.GOOD
+        case Status.EXPIRED | Status.CANCELLED | Status.SUPERSEDED:
+            return Tone.QUIET
+
+
+def _is_unrun(view: _View) -> bool:
+    return view.outcome is not None and view.outcome.outcome is Outcome.NOT_RUN
+
+
+# ------------------------------------------------------------------- facts
+
+
+def _facts(view: _View) -> Iterator[Fact]:
+    request, ask = view.request, view.request.ask
+    yield Fact(label="Tool", value=_line(f"{request.call.tool} {request.call.version}"))
+    yield Fact(label="Asked by", value=f"{view.name(request.requester)}, through {_line(request.agent)}")
+    yield Fact(label="Risk", value=RISKS[view.spec.risk if view.spec else Risk.IRREVERSIBLE])
+    asked = without(f"{ask.rule}: {ask.why}" if ask.rule else ask.why, view.args.secrets)
+    yield Fact(label="Why a person is asked", value=_line(asked))
+    if request.deadline:
+        yield Fact(label="Deadline", value=f"{_time(request.deadline)}, then it is not executed")
+    yield Fact(label="Signatures", value=_tally(view))
+    yield Fact(label="Digest", value=request.call.digest[:12])
+    yield from view.args.facts
+
+
+def _tally(view: _View) -> str:
+    """`1 of 2, finance still needed`."""
+    groups = view.request.ask.groups
+    filled = seats(view.request).filled
+    told = f"{sum(filled)} of {sum(group.need for group in groups)}"
+    missing = [
+        _audience(view, group.of) + (f" ×{group.need - have}" if group.need - have > 1 else "")
+        for group, have in zip(groups, filled, strict=True)
+        if have < group.need
+    ]
+    return f"{told}, {' and '.join(missing)} still needed" if missing and view.request.is_open else told
+
+
+def _audience(view: _View, of: str) -> str:
+    if of == "requester":
+        return view.name(view.request.requester)
+    if of == "manager(requester)":
+        return f"{view.name(view.request.requester)}'s manager"
+    if of.startswith("@"):
+        return view.name(PersonId(of[1:]))
+    return _clip(show_line(of), NAME_MOST)
+
+
+# ------------------------------------------------------------------ blocks
+
+
+def _blocks(view: _View) -> Iterator[Block]:
+    """The call first, then whose words they are, one block each."""
+    request, hide = view.request, view.args.secrets
+    yield from view.args.blocks
+    if request.edit is not None and view.args.changes:
+        label = f"Changed by {view.name(request.edit.editor)}"
+        yield Block(label=label, text=view.args.changes, is_code=True)
+    if request.task:
+        label = f"Task, in {view.name(request.requester)}'s words"
+        yield Block(label=label, text=_quoted(without(request.task, hide), TASK_MOST))
+    if request.why:
+        why = " ".join(without(request.why, hide).split())
+        yield Block(label="Why, in the agent's words (not verified)", text=_quoted(why, LINE_MOST))
+    if request.explanation:
+        told = _quoted(without(request.explanation, hide), EXPLANATION_MOST)
+        yield Block(label="The agent's explanation (not verified)", text=told)
+    if view.outcome is not None and view.outcome.text:
+        told = _quoted(without(view.outcome.text, hide), OUTCOME_MOST)
+        yield Block(label="What the tool answered (not verified)", text=told)
+
+
+def _quoted(text: str, most: int) -> str:
+    """Somebody's words: no empty lines, few lines, inert, at most *most* characters with what tells of the rest."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    few = "\n".join([*lines[: LINES_MOST - 1], " ".join(lines[LINES_MOST - 1 :])]).strip()
+    return f"“{_clip(show(few), most - 2)}”"
+
+
+def _line(text: str) -> str:
+    return _clip(show_line(text), LINE_MOST)
+
+
+def _clip(shown: str, most: int) -> str:
+    if len(shown) <= most:
+        return shown
+    room = max(most - 30, most // 2)
+    return f"{shown[:room]}… ({len(shown) - room} more characters)" if most > 100 else f"{shown[: most - 1]}…"
+
+
+def _name(names: Mapping[PersonId, str], person: PersonId) -> str:
+    return _clip(show_line(names.get(person, person)), NAME_MOST)
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+# ------------------------------------------------------------------ status
+
+
+def _status(view: _View) -> str:
+    request, decision = view.request, view.request.decision
+    if request.is_open:
+        return f"Cannot be approved: {view.objection}" if view.objection else _progress(view)
+    people = " and ".join(view.name(person) for person in decision.by) if decision else ""
+    when = f" at {_time(decision.at)}" if decision else ""
+    reason = f" Reason: “{_line(without(decision.reason, view.args.secrets))}”." if decision and decision.reason else ""
+    cause = f": {CAUSES[decision.cause]}" if decision and decision.cause else ""
+    unrun = "Nothing was run again." if request.kind is Kind.RECOVERY else "Nothing was run."
+    match request.status:
+        case Status.APPROVED | Status.SPENT:
+            return f"Approved by {people}{when}.{reason} {_running(view)}"
+        case Status.ANSWERED:
+            return f"{people} said{when}: it happened.{reason}"
+        case Status.REJECTED:
+            return f"Rejected by {people}{when}.{reason} {unrun}"
+        case Status.EXPIRED:
+            return f"Nobody signed in time{when}. {unrun}"
+        case Status.SUPERSEDED:
+            newer = f" ({request.replaced_by})" if request.replaced_by else ""
+            return f"A newer request took its place{newer}. {unrun}"
+        case _:
+            return f"Cancelled{when}{cause}.{reason} {unrun}"
+
+
+def _progress(view: _View) -> str:
+    signed = [view.name(vote.person) for vote in view.request.votes if vote.move is Move.APPROVE]
+    return f"Signed by {' and '.join(signed)}. Waiting for the rest." if signed else "Waiting for an answer."
+
+
+def _running(view: _View) -> str:
+    result = view.outcome
+    if result is None:
+        return "Starting." if view.request.status is Status.APPROVED else "Running."
+    why = f" Why: {CAUSES[result.cause]}." if result.cause else ""
+    return OUTCOMES[result.outcome] + why
+
+
+# ----------------------------------------------------------------- buttons
+
+
+def _buttons(view: _View, seal: Callable[[str], str]) -> Iterator[Button]:
+    request = view.request
+
+    def button(
+        move: str, label: str, style: str = "plain", fields: tuple[Field, ...] = (), confirm: str = ""
+    ) -> Button:
+        subject = request.run if move == STOP else request.id
+        token = seal(move)
+        ask = confirm or None
+        return Button(subject=subject, move=move, label=label, token=token, style=style, fields=fields, confirm=ask)
+
+    sure = f"Run {view.tool} with exactly the arguments shown?" if request.ask.is_high else ""
+    if request.kind is Kind.RECOVERY:
+        result = Field(name=RESULT, label="What came of it", kind=FieldKind.LONG_TEXT, is_required=False)
+        yield button(Move.ANSWER, "It happened", fields=(result, *_reason(view, Move.ANSWER)))
+        if view.objection is None:
+            label = "It did not – run it now"
+            yield button(Move.APPROVE, label, "primary", _reason(view, Move.APPROVE), sure)
+        yield button(Move.REJECT, "Stop", "danger", _reason(view, Move.REJECT))
+        return
+    if view.objection is None:
+        yield button(Move.APPROVE, "Approve", "primary", _reason(view, Move.APPROVE), sure)
+        if fields := _edit_fields(view):
+            yield button(EDIT, "Edit…", fields=fields)
+    yield button(Move.REJECT, "Reject", "danger", _reason(view, Move.REJECT))
+    if view.objection is None and not request.explanation:
+        yield button(EXPLAIN, "Explain")
+    yield button(STOP, "Stop")
+
+
+def _reason(view: _View, move: Move) -> tuple[Field, ...]:
+    """The reason field: beside every vote when the rule always wants one, else only beside a rejection."""
+    rule = view.request.ask.reason
+    is_rejecting = move is Move.REJECT
+    if rule is not ReasonRule.ALWAYS and not (is_rejecting and view.request.kind is Kind.APPROVAL):
+        return ()
+    is_required = rule is ReasonRule.ALWAYS or (is_rejecting and rule is ReasonRule.ON_REJECT)
+    return (Field(name=REASON, label="Reason", kind=FieldKind.LONG_TEXT, is_required=is_required),)
+
+
+def _edit_fields(view: _View) -> tuple[Field, ...]:
+    if view.spec is None:
+        return ()
+    fields = fields_of(view.spec.schema, view.request.call.values, secrets=view.spec.secrets)
+    if fields and view.request.ask.reason is ReasonRule.ALWAYS:
+        fields += (Field(name=EDIT_REASON, label="Reason", kind=FieldKind.LONG_TEXT),)
+    return fields

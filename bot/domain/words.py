@@ -1,0 +1,50 @@
+"""What a typed reply in a thread is: an exact word, something like a yes, a stop, or context.
+
+Text never decides by resemblance: "I DISAPPROVE" and "no, yesterday was fine" are context (D-06, D-24),
+and "ok" means "I read it" (D-13).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import unicodedata
+
+APPROVE = frozenset({"approve", "approved", "yes", "y"})
+REJECT = frozenset({"reject", "rejected", "no", "n", "deny", "denied"})
+STOP = frozenset({"stop", "exit", "halt", "cancel"})
+_LIKE_YES = frozenset({"approve", "approved", "yes", "yep", "yeah", "ok", "okay", "lgtm", "sure", "proceed", "confirm"})
+_LIKE_YES_PHRASES = ("go ahead", "looks good", "sounds good", "do it", "ship it")
+_AGAINST = frozenset(
+    {"not", "no", "don't", "dont", "never", "but", "disapprove", "wait", "instead", "reject", "cancel"}
+)
+
+
+class Meaning(enum.StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+    STOP = "stop"
+    LIKE_YES = "like_yes"  # gets a confirm button, decides nothing
+    CONTEXT = "context"
+
+
+def read(text: str) -> Meaning:
+    """What the whole message says. An exact word is the whole message, whatever its case and closing marks."""
+    plain = normal(text)
+    for words, meaning in ((APPROVE, Meaning.APPROVE), (REJECT, Meaning.REJECT), (STOP, Meaning.STOP)):
+        if plain in words:
+            return meaning
+    return Meaning.LIKE_YES if _is_like_yes(plain) else Meaning.CONTEXT
+
+
+def normal(text: str) -> str:
+    """Without the bot's mention, case, outer space and closing punctuation."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return re.sub(r"^@\S+\s+", "", folded.strip()).strip().rstrip(".!?… ")
+
+
+def _is_like_yes(plain: str) -> bool:
+    words = re.findall(r"[\w']+", plain)
+    if len(words) > 8 or _AGAINST & set(words) or "?" in plain:
+        return False
+    return bool(_LIKE_YES & set(words)) or any(phrase in plain for phrase in _LIKE_YES_PHRASES)

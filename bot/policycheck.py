@@ -1,0 +1,263 @@
+"""`policy check` and `policy explain`: does the policy fit this world, and what would it say?
+
+    check(policy, specs, directory) -> problems, each with its place in the file
+    explain_text(...)               -> rule by rule, the values it saw
+
+The file itself has been read (policyfile); here are the tools, the people and the agents beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.domain.calls import Risk, ToolCall, ToolSpec
+from bot.domain.chat import PersonId
+from bot.domain.people import ANYONE, Group, ManagerOf, One, may_answer, parse, resolve
+from bot.domain.policy import Facts, Oversight, Policy, Rule, why_guarded
+from bot.domain.ports import Directory
+from bot.domain.request import can_fill
+from bot.domain.verdict import Allow, Ask, Climb, Deny, Rung, Verdict
+from bot.domain.wire import loads
+
+
+async def check(
+    policy: Policy,
+    specs: Sequence[ToolSpec],
+    directory: Directory,
+    *,
+    agents: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    """Everything about *policy* that cannot work with these tools and people, in the order of the file.
+
+    *agents* maps an agent's name to its tools. Raises Unavailable when the directory cannot be read.
+    """
+    known = {spec.name: spec for spec in specs}
+    world = _World(specs=known, directory=directory)
+    problems = list(_shadows(policy.rules))
+    for rule in policy.rules:
+        problems += [*_tool_problems(rule, known), *_allow_problems(rule, known)]
+        if isinstance(rule.verdict, Ask):
+            found = [(key, told) async for key, told in world.problems(rule.verdict)]
+            own = [(key, told) for key, told in found if key != "ladder" or key in rule.spots]  # else it is defaults'
+            problems += [f"{rule.spot(key)}: rule `{rule.id}`: {told}" for key, told in own]
+    place = policy.spots.get("defaults", "defaults")
+    problems += [f"{place}: defaults: {told}" async for _, told in world.problems(policy.default)]
+    problems += _oversight_problems(policy, known, agents or {})
+    return sorted(problems, key=_place)
+
+
+def check_text(policy: Policy, problems: Sequence[str]) -> str:
+    """What `policy check` says."""
+    rules = f"{len(policy.rules)} rules, policy {policy.hash[:12]}"
+    if not problems:
+        return f"{rules}: no problems"
+    return "\n".join([*problems, f"{rules}: {len(problems)} problem{'s' if len(problems) > 1 else ''}"])
+
+
+def explain_text(policy: Policy, call: ToolCall, spec: ToolSpec, facts: Facts) -> str:
+    """What `policy explain` says: each rule up to the one that decides, with the values it saw; then the verdict."""
+    verdict = policy.decide(call, spec, facts)
+    tried = [*policy.trace(call, spec, facts)]
+    width = max((len(one.rule) for one in tried), default=0)
+    marks = {True: "HOLDS", False: "no", None: "FAILS"}
+    where = ", ".join(part for part in (facts.agent, facts.place.platform) if part)
+    lines = [f"{call.tool} {_safe_args(call, spec)} for {facts.requester.id}" + (f" ({where})" if where else "")]
+    lines += [f"  {one.rule:{width}}  {marks[one.is_held]:5}  {one.told}".rstrip() for one in tried]
+    if not any(one.is_held is not False for one in tried):
+        lines.append("  no rule holds: the default asks")
+    return "\n".join([*lines, *_verdict_lines(verdict)])
+
+
+def _safe_args(call: ToolCall, spec: ToolSpec) -> str:
+    shown = ", ".join(f"{k}={'(secret)' if k in spec.secrets else repr(v)[:80]}" for k, v in call.values.items())
+    return f"({shown})"
+
+
+def _verdict_lines(verdict: Verdict) -> Iterator[str]:
+    match verdict:
+        case Allow(why=why):
+            yield f"ALLOW  {why}"
+        case Deny(why=why):
+            yield f"DENY  {why}"
+        case Ask(why=why) as ask:
+            yield f"ASK  {why}"
+            yield f"  who      {' and '.join(f'{need.need} of {need.of}' for need in ask.groups)}"
+            apart = "nobody signs their own request" if ask.separate_duties else ""
+            yield "  how      " + ", ".join(
+                part
+                for part in (
+                    f"in {ask.place}",
+                    apart,
+                    "high risk" if ask.is_high else "",
+                    "words count" if ask.may_use_words else "buttons only",
+                    f"reason {ask.reason.replace('_', ' ')}",
+                )
+                if part
+            )
+            yield f"  ladder   {' · '.join(map(_rung, ask.ladder))}; starts within {_span(ask.exec_window)}"
+
+
+def _rung(rung: Rung) -> str:
+    return f"{_span(rung.after)} {rung.do}" + ("" if rung.do is Climb.EXPIRE else f" {rung.to}")
+
+
+def _span(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    size, unit = next((n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if seconds % n == 0)
+    return f"{seconds // size}{unit}"
+
+
+# ------------------------------------------------------------------- rules
+
+
+def _shadows(rules: Sequence[Rule]) -> Iterator[str]:
+    """Rules that can never decide: an earlier one always does."""
+    always: Rule | None = None
+    texts: dict[str, Rule] = {}
+    for rule in rules:
+        if always is not None:
+            yield f"{rule.spot('id')}: rule `{rule.id}` is never reached: `{always.id}` before it always holds"
+        elif rule.is_always:
+            always = rule
+        elif rule.when is not None:
+            text = " ".join(rule.when.text.split())
+            if text in texts:
+                first = texts[text].id
+                yield f"{rule.spot('when')}: rule `{rule.id}` is never reached: `{first}` has the same condition"
+            texts.setdefault(text, rule)
+
+
+def _tool_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
+    """Tools that do not exist, and arguments that the tools a rule is limited to do not have."""
+    if rule.when is None:
+        return
+    place, name = rule.spot("when"), f"rule `{rule.id}`"
+    for tool in dict.fromkeys(mention.name for mention in rule.when.tools):
+        if tool not in known:
+            yield f"{place}: {name}: there is no tool {tool!r}; there are {', '.join(sorted(known)) or 'none'}"
+    tools = [known[tool] for tool in sorted(rule.when.only_for) if tool in known]
+    possible = [_arguments(spec) for spec in tools]
+    if not possible or None in possible:
+        return
+    read = [path.parts[1] for path in rule.when.paths if path.parts[0] == "args" and len(path.parts) > 1]
+    for argument in dict.fromkeys([*read, *(mention.name for mention in rule.when.totals)]):
+        if not any(argument in arguments for arguments in possible if arguments is not None):
+            yield f"{place}: {name}: {' and '.join(spec.name for spec in tools)} has no argument {argument!r}"
+
+
+def _arguments(spec: ToolSpec) -> frozenset[str] | None:
+    """The arguments a tool may be given; None when its schema leaves that open."""
+    schema = loads(spec.schema)
+    is_open = not isinstance(schema, dict) or schema.get("additionalProperties") not in (None, False)
+    return None if is_open else frozenset(schema.get("properties", {}))
+
+
+def _allow_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
+    """A rule that lets through everything, or what no rule may let through."""
+    if not isinstance(rule.verdict, Allow):
+        return
+    place, name = rule.spot("when"), f"rule `{rule.id}`"
+    if rule.is_always:
+        yield f'{rule.spot("id")}: {name} allows everything; give it a condition, such as tool.risk == "read"'
+        return
+    for tool in sorted(rule.when.only_for if rule.when else ()):
+        if tool in known and (why := why_guarded(known[tool])):
+            yield f"{place}: {name} allows {tool}, which {why}: people are asked all the same"
+    if rule.when and 'tool.risk == "irreversible"' in rule.when.text:
+        yield f"{place}: {name} allows what cannot be undone: people are asked all the same"
+
+
+def _oversight_problems(
+    policy: Policy, known: Mapping[str, ToolSpec], agents: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """An agent that is never to be interrupted may hold harmless tools only."""
+    place = policy.spots.get("oversight", "oversight")
+    for agent, mode in policy.oversight.items():
+        if agents and agent not in agents:
+            yield f"{place}: oversight: there is no agent {agent!r}; there are {', '.join(sorted(agents))}"
+        if mode is Oversight.NEVER:
+            risks = {tool: known[tool].risk for tool in agents.get(agent, ()) if tool in known}
+            for tool in (tool for tool, risk in risks.items() if risk is not Risk.READ):
+                yield f"{place}: oversight: agent {agent} is never asked about, but has {tool}: {risks[tool]}"
+
+
+def _place(problem: str) -> tuple[int, int]:
+    """Where in the file: problems without a place come last."""
+    parts = problem.split(":", 3)
+    return (
+        (int(parts[1]), int(parts[2])) if len(parts) > 3 and parts[1].isdigit() and parts[2].isdigit() else (1 << 30, 0)
+    )
+
+
+# ------------------------------------------------------------------ people
+
+
+@dataclass(kw_only=True, slots=True)
+class _World:
+    """The people, looked up once each."""
+
+    specs: Mapping[str, ToolSpec]
+    directory: Directory
+    _found: dict[tuple[str, str, frozenset[PersonId]], frozenset[PersonId]] = field(default_factory=dict)
+
+    async def problems(self, ask: Ask) -> AsyncIterator[tuple[str, str]]:
+        """Audiences that mean nobody, and people for whom the quorum cannot be met: (the rule's key, a sentence)."""
+        is_known = True
+        for need in ask.groups:
+            if told := await self._nobody(need.of):
+                is_known = False
+                yield "ask", told
+        for rung in ask.ladder:
+            if rung.do is not Climb.EXPIRE and rung.to != "here" and (told := await self._nobody(rung.to)):
+                yield "ladder", told
+        if is_known and (told := await self._too_few(ask)):
+            yield "ask", told
+
+    async def _nobody(self, audience: str) -> str:
+        """Why this audience never means anybody; empty when it may."""
+        match parse(audience):
+            case Group(name=name):
+                if name not in await self.directory.groups() and name != ANYONE:
+                    return f"there is no group {name!r}; there are {', '.join(sorted(await self.directory.groups()))}"
+                return (
+                    "" if await self._resolve(audience, PersonId("")) else f"group {name!r} has nobody who may answer"
+                )
+            case One(id=who):
+                return "" if await self._resolve(audience, PersonId("")) else f"@{who} is nobody who may answer"
+        return ""
+
+    async def _too_few(self, ask: Ask) -> str:
+        """For whom no distinct people could ever fill the groups; empty when for nobody."""
+        requesters = await self._requesters()
+        stuck = [who for who in requesters if not await self._can_fill(ask, who)]
+        if not stuck:
+            return ""
+        needs = " and ".join(f"{need.need} of {need.of}" for need in ask.groups)
+        apart = ", the requester not counted" if ask.separate_duties else ""
+        whom = "anybody's calls" if len(stuck) == len(requesters) else f"calls of {', '.join(stuck)}"
+        return f"nobody could sign {whom}: it needs {needs}{apart}"
+
+    async def _requesters(self) -> list[PersonId]:
+        people = [await self.directory.person(who) for who in sorted(await self.directory.members(ANYONE))]
+        return [person.id for person in people if person is not None and may_answer(person)]
+
+    async def _can_fill(self, ask: Ask, requester: PersonId) -> bool:
+        asked = frozenset[PersonId]()
+        for need in ask.groups:
+            if parse(need.of) != ManagerOf(of="approver"):
+                asked |= await self._resolve(need.of, requester)
+        barred = frozenset({requester}) if ask.separate_duties else frozenset[PersonId]()
+        eligible = [await self._resolve(need.of, requester, asked) - barred for need in ask.groups]
+        return can_fill([need.need for need in ask.groups], eligible)
+
+    async def _resolve(
+        self, audience: str, requester: PersonId, approvers: frozenset[PersonId] = frozenset()
+    ) -> frozenset[PersonId]:
+        key = (audience, requester, approvers)
+        if key not in self._found:
+            self._found[key] = await resolve(
+                audience, directory=self.directory, requester=requester, approvers=approvers
+            )
+        return self._found[key]

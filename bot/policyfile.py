@@ -1,0 +1,303 @@
+"""policy.yml -> Policy. Every mistake at once, as `policy.yml:LINE:COLUMN: sentence`.
+
+    {defaults: {ask: {...}, ladder: [...], exec_window: 15m}, hints: [...], oversight: {agent: always}, rules: [...]}
+    or a bare list of rules
+
+    rule    id · when · allow: true | deny: reason | ask: {...} · because · ladder · exec_window · place
+    ask     groups: [approvers, {of: finance, need: 2}] · separate_duties · reason · words · high
+    ladder  [{after: 10m, remind: here}, {after: 20m, also: "@bo"}, {after: 30m, dm: manager(approver)},
+             {after: 4h, expire: true}]
+
+Reads the file alone. Whether its tools and people exist is `bot/policycheck.py`; what it means, `domain/policy.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import yaml
+from yaml.nodes import Node, ScalarNode
+
+from bot.domain.condition import BadCondition, Condition, compile_condition
+from bot.domain.errors import BadPolicy
+from bot.domain.people import parse
+from bot.domain.policy import RISKY_WORDS, WHY_ALLOW, WHY_ASK, Oversight, Policy, Rule
+from bot.domain.verdict import Allow, Ask, Climb, Deny, Need, ReasonRule, Rung, Verdict
+from bot.domain.wire import replace
+from bot.yamlfile import Fields, Reader, open_yaml
+
+FILE_KEYS = ("defaults", "hints", "oversight", "rules")
+DEFAULT_KEYS = ("ask", "ladder", "exec_window")
+RULE_KEYS = ("id", "when", "allow", "deny", "ask", "because", "ladder", "exec_window", "place")
+ASK_KEYS = ("groups", "separate_duties", "reason", "words", "high")
+RUNG_KEYS = ("after", *Climb)
+VERDICTS = ("allow", "deny", "ask")
+ID = r"[a-z0-9][a-z0-9_-]{0,63}"
+MOST_NEEDED = 20  # persons of one group
+LAST_RESORT = Ask(  # for a file that sets no defaults: somebody else, within a day
+    rule="default",
+    why="",
+    groups=(Need(of="anyone"),),
+    separate_duties=True,
+    ladder=(Rung(after=timedelta(hours=24), do=Climb.EXPIRE),),
+)
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file. Raises BadPolicy with every problem."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadPolicy([f"{path.name}:1:1: cannot be read: {error.strerror}"]) from error
+    return parse_policy(data, name=path.name)
+
+
+def parse_policy(data: bytes, *, name: str = "policy.yml") -> Policy:
+    """Read the text of a policy file. Raises BadPolicy with every problem."""
+    root, reader = open_yaml(data, name)
+    policy = _PolicyReader(reader).policy(root)
+    reader.done()
+    return policy
+
+
+@dataclass(slots=True)
+class _PolicyReader:
+    """Reads the whole file, wrong parts left out: `reader` remembers them."""
+
+    reader: Reader
+    default: Ask = LAST_RESORT
+
+    def policy(self, root: Node) -> Policy:
+        if isinstance(root, yaml.SequenceNode):
+            return Policy(self._rules(root), default=self.default)
+        fields = self.reader.fields(root, "the policy", FILE_KEYS) or {}
+        if "defaults" in fields:
+            self.default = self._defaults(fields["defaults"][1])
+        if fields and "rules" not in fields:
+            self.reader.note(root, "the policy has no rules")
+        return Policy(
+            self._rules(fields["rules"][1]) if "rules" in fields else [],
+            default=self.default,
+            hints=self._hints(fields["hints"][1]) if "hints" in fields else RISKY_WORDS,
+            oversight=self._oversight(fields["oversight"][1]) if "oversight" in fields else {},
+            spots={key: self.reader.spot(name) for key, (name, _) in fields.items()},
+        )
+
+    def _defaults(self, node: Node) -> Ask:
+        fields = self.reader.fields(node, "defaults", DEFAULT_KEYS) or {}
+        timed = self._timed(self.default, fields)
+        return self._ask(fields["ask"][1], timed) if "ask" in fields else timed
+
+    def _hints(self, node: Node) -> list[str]:
+        found = [self.reader.text(item, "a hint") for item in self.reader.items(node, "hints") or []]
+        if any(hint is not None and not hint.strip() for hint in found):
+            self.reader.note(node, "a hint must have letters: an empty one is in every call")
+        return [hint for hint in found if hint]
+
+    def _oversight(self, node: Node) -> dict[str, Oversight]:
+        found: dict[str, Oversight] = {}
+        for agent, (_, value) in (self.reader.fields(node, "oversight") or {}).items():
+            if mode := self.reader.choice(value, f"oversight of {agent}", tuple(Oversight)):
+                found[agent] = Oversight(mode)
+        return found
+
+    # ------------------------------------------------------------- rules
+
+    def _rules(self, node: Node) -> list[Rule]:
+        found: dict[str, Rule] = {}
+        for item in self.reader.items(node, "rules") or []:
+            rule = self._rule(item)
+            if rule is None:
+                continue
+            if rule.id in found:
+                self.reader.note(item, f"rule {rule.id!r} is there twice; the first is at {found[rule.id].spot('id')}")
+            found.setdefault(rule.id, rule)
+        return list(found.values())
+
+    def _rule(self, node: Node) -> Rule | None:
+        fields = self.reader.fields(node, "a rule", RULE_KEYS)
+        if fields is None:
+            return None
+        name = self._id(node, fields)
+        when = self._when(fields["when"][1]) if "when" in fields else None
+        verdict = self._verdict(node, name, fields)
+        because = self._because(fields, verdict)
+        if verdict is None:
+            return None
+        spots = {key: self.reader.spot(value) for key, (_, value) in fields.items()} | {"id": self.reader.spot(node)}
+        return Rule(id=name, when=when, verdict=verdict, because=because, spots=spots)
+
+    def _id(self, node: Node, fields: Fields) -> str:
+        if "id" not in fields:
+            self.reader.note(node, "a rule needs an id")
+            return f"on line {node.start_mark.line + 1}"
+        name = self.reader.text(fields["id"][1], "id") or ""
+        if name and (not re.fullmatch(ID, name) or name == "default"):
+            self.reader.note(fields["id"][1], f"id {name!r} must be small letters, digits, - and _, and not 'default'")
+        return name
+
+    def _when(self, node: Node) -> Condition | None:
+        """The condition; `when: true` holds always, like no condition at all."""
+        is_true = isinstance(node, ScalarNode) and node.value == "true" and not node.style
+        text = "true" if is_true else self.reader.text(node, "when")
+        if text is None:
+            return None
+        try:
+            condition = compile_condition(text)
+        except BadCondition as error:
+            self._note_inside(node, text, error.at, error.why)
+            return None
+        for problem in condition.problems:
+            self._note_inside(node, text, problem.at, problem.name)
+        return condition
+
+    def _note_inside(self, node: Node, text: str, at: int, sentence: str) -> None:
+        """Point into a text of one line; for a longer one, at its start, and say where in it."""
+        if node.start_mark.line == node.end_mark.line and "\n" not in text:
+            quotes = 1 if isinstance(node, ScalarNode) and node.style in ('"', "'") else 0
+            self.reader.note(node, f"when: {sentence}", column=at + quotes)
+        else:
+            line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+            self.reader.note(node, f"when (its line {line}, column {column}): {sentence}")
+
+    def _because(self, fields: Fields, verdict: Verdict | None) -> str:
+        if "because" not in fields:
+            return ""
+        node = fields["because"][1]
+        word = self.reader.choice(node, "because", (*WHY_ASK, *WHY_ALLOW)) or ""
+        if isinstance(verdict, Allow) and word in WHY_ASK:
+            self.reader.note(node, f"{word} is a reason to ask, not to allow; to allow, say {', '.join(WHY_ALLOW)}")
+        if isinstance(verdict, Ask) and word in WHY_ALLOW:
+            self.reader.note(node, f"{word} is a reason to allow, not to ask; to ask, say {', '.join(WHY_ASK)}")
+        return word
+
+    def _verdict(self, node: Node, id: str, fields: Fields) -> Verdict | None:
+        given = [key for key in VERDICTS if key in fields]
+        if len(given) != 1:
+            says = f"says {' and '.join(given)}" if given else "says nothing"
+            self.reader.note(node, f"rule {id!r} {says}; it needs exactly one of {', '.join(VERDICTS)}")
+            return None
+        if given != ["ask"]:
+            for key in ("ladder", "exec_window", "place"):
+                if key in fields:
+                    self.reader.note(fields[key][0], f"only a rule that asks has {key!r}")
+        key, value = given[0], fields[given[0]][1]
+        match key:
+            case "allow":
+                if self.reader.flag(value, "allow") is False:
+                    self.reader.note(value, "allow can only be true; to forbid, write deny: the reason")
+                return Allow(rule=id, why="")
+            case "deny":
+                return Deny(rule=id, why=self.reader.text(value, "deny (the reason people read)") or "")
+        start = replace(self._timed(self.default, fields), rule=id, why="")
+        return self._ask(value, self._placed(start, fields))
+
+    # -------------------------------------------------------------- asks
+
+    def _ask(self, node: Node, start: Ask) -> Ask:
+        """*start* gives the ladder, the window and, where none are written, the groups. All else is off."""
+        fields = self.reader.fields(node, "ask", ASK_KEYS) or {}
+        read = {key: value for key, (_, value) in fields.items()}
+        reason = self.reader.choice(read["reason"], "reason", tuple(ReasonRule)) if "reason" in read else None
+        ask = replace(
+            start,
+            groups=self._groups(read["groups"]) if "groups" in read else start.groups,
+            separate_duties=self._flag(
+                read, "separate_duties", start.separate_duties if "groups" not in read else False
+            ),
+            reason=ReasonRule(reason) if reason else ReasonRule.NEVER,
+            may_use_words=self._flag(read, "words", False),
+            is_high=self._flag(read, "high", False),
+        )
+        if ask.is_high and ask.may_use_words:
+            self.reader.note(read["words"], "words cannot sign what is high: it needs a button")
+        return ask
+
+    def _flag(self, read: Mapping[str, Node], key: str, default: bool) -> bool:
+        return bool(self.reader.flag(read[key], key)) if key in read else default
+
+    def _groups(self, node: Node) -> tuple[Need, ...]:
+        items = self.reader.items(node, "groups")
+        if items == []:
+            self.reader.note(node, "groups is empty: nobody would be asked")
+        return tuple(need for item in items or [] if (need := self._need(item)))
+
+    def _need(self, node: Node) -> Need | None:
+        if isinstance(node, ScalarNode):
+            of = self._audience(node)
+            return Need(of=of) if of else None
+        fields = self.reader.fields(node, "a group", ("of", "need"))
+        if fields is None:
+            return None
+        if "of" not in fields:
+            self.reader.note(node, "a group must say whom: of: approvers")
+            return None
+        of = self._audience(fields["of"][1])
+        count = self.reader.count(fields["need"][1], "need", least=1, most=MOST_NEEDED) if "need" in fields else 1
+        return Need(of=of, need=count) if of and count else None
+
+    def _audience(self, node: Node) -> str | None:
+        text = self.reader.text(node, "an audience")
+        try:
+            if text is not None:
+                parse(text)
+        except ValueError as error:
+            self.reader.note(node, str(error))
+            return None
+        return text
+
+    # -------------------------------------------------------------- time
+
+    def _timed(self, start: Ask, fields: Fields) -> Ask:
+        """*start* with the ladder and the execution window that *fields* give."""
+        if "exec_window" in fields:
+            window = self.reader.span(fields["exec_window"][1], "exec_window")
+            start = replace(start, exec_window=window or start.exec_window)
+        return replace(start, ladder=self._ladder(fields["ladder"][1], start)) if "ladder" in fields else start
+
+    def _placed(self, start: Ask, fields: Fields) -> Ask:
+        if "place" not in fields:
+            return start
+        place = self.reader.text(fields["place"][1], "place") or "thread"
+        if place != "thread" and not re.fullmatch(r"#[^\s#]{1,80}", place):
+            self.reader.note(fields["place"][1], f'place {place!r} must be thread or "#channel"')
+        return replace(start, place=place)
+
+    def _ladder(self, node: Node, start: Ask) -> tuple[Rung, ...]:
+        """The rungs in order; the default's expiry closes a ladder that has none: no request waits for ever."""
+        read = [(item, self._rung(item)) for item in self.reader.items(node, "ladder") or []]
+        rungs = [(item, rung) for item, rung in read if rung is not None]
+        for (_, before), (item, rung) in itertools.pairwise(rungs):
+            if before.do is Climb.EXPIRE:
+                self.reader.note(item, "nothing comes after expire: it is the end")
+            elif rung.after <= before.after:
+                self.reader.note(item, "each step must come later than the one before")
+        ladder = tuple(rung for _, rung in rungs)
+        if not ladder or ladder[-1].do is not Climb.EXPIRE:
+            end = start.ladder[-1]
+            if ladder and ladder[-1].after >= end.after:
+                self.reader.note(node, "say when it expires: its last step comes after the default end")
+            ladder = (*ladder, end)
+        return ladder
+
+    def _rung(self, node: Node) -> Rung | None:
+        fields = self.reader.fields(node, "a step of the ladder", RUNG_KEYS)
+        if fields is None:
+            return None
+        does = [climb for climb in Climb if climb in fields]
+        if "after" not in fields or len(does) != 1:
+            self.reader.note(node, f"a step of the ladder needs after and exactly one of {', '.join(Climb)}")
+            return None
+        after, to = self.reader.span(fields["after"][1], "after"), fields[does[0]][1]
+        if does[0] is Climb.EXPIRE:
+            if self.reader.flag(to, "expire") is False:
+                self.reader.note(to, "expire can only be true; leave the step out instead")
+            return Rung(after=after, do=Climb.EXPIRE) if after else None
+        is_here = does[0] is Climb.REMIND and isinstance(to, ScalarNode) and to.value == "here"
+        audience = "here" if is_here else self._audience(to)
+        return Rung(after=after, do=does[0], to=audience) if after and audience else None

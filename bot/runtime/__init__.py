@@ -1,0 +1,1 @@
+"""What keeps a suspended coroutine alive: journal, gate, sleepers, desk, outbox, shards, timers."""

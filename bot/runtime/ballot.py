@@ -1,0 +1,126 @@
+"""The ballot: one person's answer, counted once, applied only to what it was computed from.
+
+    may they -> what becomes of the request -> one atomic change -> wake whoever sleeps here
+
+Also writes down every answer that was refused. Not whether a button was ours (desk).
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from bot.domain import events
+from bot.domain.chat import Answer
+from bot.domain.errors import Refused
+from bot.domain.ladder import waiting_timer
+from bot.domain.request import Move, Request, RunId, Status, Vote, seats, vote
+from bot.domain.run import Decided
+from bot.domain.store import Effects, Held, Turn
+from bot.domain.verdict import ReasonRule
+from bot.runtime.parts import Parts
+from bot.runtime.press import Press
+from bot.runtime.rights import Rights
+from bot.runtime.runner import Runner
+
+log = structlog.get_logger()
+
+
+class Ballot:
+    def __init__(self, parts: Parts, rights: Rights, runner: Runner) -> None:
+        self._parts, self._store, self._rights, self._runner = parts, parts.store, rights, runner
+
+    async def vote(self, held: Held, move: Move, press: Press) -> Answer:
+        """Count one person's answer; look again and retry when somebody else's came in between."""
+        while True:
+            request = held.request
+            if any(earlier.delivery == press.delivery for earlier in request.votes):
+                return Answer(is_taken=True, text="Your answer was already counted.")
+            after = await self._counted(request, move, press)
+            if isinstance(after, Answer):
+                return after
+            text = _counted_text(after)
+            turned = await self._store.turn(_turn(held, after, press.delivery, text))
+            if turned.repeat is not None:
+                return Answer(is_taken=True, text=turned.repeat)
+            if turned.is_applied:
+                self._count(after, turned.mail)
+                return Answer(is_taken=True, text=text)
+            held = await self._store.held(request.id)
+
+    async def _counted(self, request: Request, move: Move, press: Press) -> Request | Answer:
+        person, chairs = await self._rights.seats(request, press.by)
+        if problem := _reason_missing(request, move, press.reason):
+            return Answer(is_taken=False, text=problem, problems={"reason": problem})
+        given = Vote(
+            person=person.id,
+            account=press.by,
+            move=move,
+            digest=request.call.digest,
+            ref=press.ref,
+            at=self._store.now(),
+            delivery=press.delivery,
+            seats=chairs,
+            reason=press.reason,
+        )
+        return vote(request, given)
+
+    def _count(self, after: Request, mail: int) -> None:
+        """Wake the coroutine at once if it sleeps in this process; the doorbell rings for all others."""
+        self._parts.meter.count("votes", result=after.votes[-1].move)
+        if after.decision is not None:
+            waited = (after.decision.at - after.opened).total_seconds()
+            self._parts.meter.observe("time_to_decision", waited)
+            self.tell(after.run, Decided(request=after.id, decision=after.decision), mail)
+
+    def tell(self, run: RunId, decided: Decided, mail: int) -> None:
+        self._runner.deliver(run, decided, mail)
+
+    async def refuse(self, press: Press, error: Refused) -> Answer:
+        """Write the refusal down, and say why to the one who pressed."""
+        person = await self._parts.directory.who(press.by)
+        cause = type(error).__name__
+        log.info("press_refused", subject=press.subject[:80], move=press.move[:20], cause=cause)
+        self._parts.meter.count("votes", result="refused")
+        body = events.vote_refused(press.subject[:80], person.id if person else None, press.by, cause, press.delivery)
+        await self._store.log(_shard(press.subject, self._store.shards), (body,))
+        problems = getattr(error, "problems", None)
+        return Answer(is_taken=False, text=error.people_read, problems=problems if isinstance(problems, dict) else None)
+
+
+def _turn(held: Held, after: Request, delivery: str, text: str) -> Turn:
+    """The change a counted vote makes, with its audit and every copy to show again."""
+    audit = [events.vote_counted(after, after.votes[-1])]
+    entries: tuple[Decided, ...] = ()
+    untime: tuple[str, ...] = ()
+    if after.decision is not None:
+        audit.append(events.request_decided(after))
+        entries = (Decided(request=after.id, decision=after.decision),)
+        untime = waiting_timer(after)
+    dirty = tuple(f"card|{after.id}|{copy.name}" for copy in held.copies)
+    effects = Effects(audit=tuple(audit), dirty=dirty, untime=untime)
+    return Turn(after=after, effects=effects, entries=entries, delivery=delivery, answer=text)
+
+
+def _reason_missing(request: Request, move: Move, reason: str) -> str | None:
+    rule = request.ask.reason
+    is_wanted = rule is ReasonRule.ALWAYS or (rule is ReasonRule.ON_REJECT and move is Move.REJECT)
+    return "Please say why." if is_wanted and not reason else None
+
+
+def _counted_text(after: Request) -> str:
+    if after.status is Status.OPEN:
+        filled = seats(after).filled
+        lacking = [need.of for need, n in zip(after.ask.groups, filled, strict=True) if n < need.need]
+        total = sum(need.need for need in after.ask.groups)
+        return f"Counted: {sum(filled)} of {total}; still needed: {', '.join(lacking)}."
+    return {
+        Status.APPROVED: "Approved. It runs now.",
+        Status.REJECTED: "Rejected. It will not run.",
+        Status.ANSWERED: "Thank you, noted.",
+    }[after.status]
+
+
+def _shard(subject: str, shards: int) -> int:
+    """Where a refusal is written: beside its request, or on the first shard for a made-up one."""
+    part = subject.split("-", 2)[1:2]
+    return int(part[0]) if part and part[0].isdigit() and int(part[0]) < shards else 0

@@ -1,0 +1,186 @@
+"""`RunContext`: the agent's only way to the world, one method per kind of step.
+
+A step's path is where the agent asked for it: its branch, then its position there. The same function
+called again asks in the same order, so every done step is answered and the first undone one acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from bot.domain.calls import ToolResult, ToolSpec
+from bot.domain.chat import Card
+from bot.domain.errors import LeaseLost
+from bot.domain.ports import Line, Model, Said, WantedCall
+from bot.domain.run import Heard, Step, Task
+from bot.domain.store import Batch, Effects, Note, Timer
+from bot.domain.wire import dumps, loads, pack, unpack
+from bot.runtime.host import Host
+
+T = TypeVar("T")
+NOTHING = Effects()
+
+
+class Scope:
+    """One branch of the run: its path and how many steps it has asked for."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix, self.steps, self.heard = prefix, 0, 0
+
+    def next(self) -> str:
+        path, self.steps, self.heard = f"{self.prefix}/{self.steps}", self.steps + 1, 0
+        return path
+
+    def ahead(self) -> str:
+        return f"{self.prefix}/{self.steps}"
+
+
+class CallGate(Protocol):
+    """What lets a call through: `bot.runtime.gate`."""
+
+    async def use(self, host: Host, path: str, wanted: Sequence[WantedCall], why: str) -> tuple[ToolResult, ...]: ...
+
+
+class Mind:
+    """What thinking needs: the model and the tools it may be told about."""
+
+    def __init__(self, model: Model, specs: Callable[[Sequence[str]], tuple[ToolSpec, ...]]) -> None:
+        self.model, self.specs = model, specs
+
+
+class Context:
+    """Implements `bot.domain.ports.RunContext` for one hosted run."""
+
+    def __init__(self, host: Host, gate: CallGate, mind: Mind, clock: Callable[[], datetime]) -> None:
+        self._host, self._gate, self._mind, self._clock = host, gate, mind, clock
+        self._scope: ContextVar[Scope] = ContextVar(f"scope of {host.id}")
+        self._scope.set(Scope(""))
+        self._marks: dict[str, tuple[int, bytes]] = {}  # per branch: lines seen and their rolling digest
+
+    @property
+    def task(self) -> Task:
+        return self._host.run.task
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
+        """One answer of the model, journalled as it came."""
+        scope = self._scope.get()
+        path, mark = scope.next(), f"think:{self._mark(scope.prefix, lines)}"
+        known = self._host.journal.answer(path, mark)
+        if known is not None:
+            return unpack(Said, known.result.encode())
+        said = await self._mind.model.think(lines, self._mind.specs(tools))
+        await self._record(path, mark, pack(said).decode(), line="Thinking" if said.calls else "Answering")
+        return said
+
+    async def heard(self) -> tuple[Heard, ...]:
+        """Replies since the last time, taken in just before the next step of this branch."""
+        scope = self._scope.get()
+        path = f"{scope.ahead()}~{scope.heard}"
+        told = self._host.journal.told.get(path)
+        if told is None and self._host.journal.is_known(scope.ahead()):
+            return ()
+        heard = told.heard if told is not None else await self._host.hear(path)
+        scope.heard += bool(heard)
+        return heard
+
+    async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
+        return await self._gate.use(self._host, self._scope.get().next(), wanted, why)
+
+    async def note(self, text: str) -> None:
+        path = self._scope.get().next()
+        note = Note(key=f"{self._host.id}{path}", place=self.task.place, card=Card(body=text, run=self._host.id))
+        if self._host.journal.answer(path, _mark("note", text)) is None:
+            effects = Effects(notes=(note,), dirty=(f"note|{note.key}",))
+            await self._record(path, _mark("note", text), "", effects=effects)
+
+    async def sleep(self, time: timedelta) -> None:
+        """Sleep by the store's clock, for a second or a month: a timer of the shard wakes the run."""
+        due = datetime.fromisoformat(await self._once("sleep", lambda: (self._clock() + time).isoformat()))
+        scope = self._scope.get()
+        path = scope.next()
+        if self._host.journal.answer(path, "slept") is not None:
+            return
+        timer = Timer(name=f"sleep|{self._host.id}|{path}", due=due)
+        await self._host.write(Batch(op="", count=0, effects=Effects(timers=(timer,))))
+        await self._host.alarm(path).sleep()
+        await self._record(path, "slept", "", effects=Effects(untime=(timer.name,)))
+
+    async def now(self) -> datetime:
+        return datetime.fromisoformat(await self._once("now", lambda: self._clock().isoformat()))
+
+    async def random(self) -> float:
+        return float(await self._once("random", lambda: repr(random.random())))
+
+    async def gather(self, *branches: Coroutine[Any, Any, T]) -> tuple[T, ...]:
+        """Run branches side by side; each has its own scope, so they replay in any order."""
+        path = self._scope.get().next()
+        return await side_by_side(self._host, [self._in_scope(f"{path}.{i}", b) for i, b in enumerate(branches)])
+
+    async def _in_scope(self, prefix: str, branch: Coroutine[Any, Any, T]) -> T:
+        self._scope.set(Scope(prefix))  # a task has its own copy of the context
+        return await branch
+
+    async def _once(self, what: str, make: Callable[[], str]) -> str:
+        """A value that must be the same on every replay."""
+        path = self._scope.get().next()
+        known = self._host.journal.answer(path, what)
+        if known is not None:
+            return str(loads(known.result))
+        value = make()
+        await self._record(path, what, dumps(value).decode())
+        return value
+
+    async def _record(
+        self, path: str, mark: str, result: str, *, effects: Effects = NOTHING, line: str | None = None
+    ) -> None:
+        step = Step(path=path, mark=mark, result=result)
+        await self._host.write(Batch(op="", count=0, entries=(step,), effects=effects, line=line))
+
+    def _mark(self, branch: str, lines: Sequence[Line]) -> str:
+        """A rolling digest of the conversation: a branch's lines only grow, so each is read once."""
+        seen, rolled = self._marks.get(branch, (0, b""))
+        if seen > len(lines):
+            seen, rolled = 0, b""
+        for line in lines[seen:]:
+            rolled = hashlib.sha256(rolled + pack(line)).digest()
+        self._marks[branch] = (len(lines), rolled)
+        return rolled.hex()[:16]
+
+
+async def side_by_side(host: Host, branches: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
+    """Run branches of one run as tasks; the run is awake while any of them is."""
+    if not branches:
+        return ()
+    host.awake += len(branches) - 1
+    left = len(branches)
+
+    async def walk(branch: Coroutine[Any, Any, T]) -> T:
+        nonlocal left
+        try:
+            return await branch
+        finally:
+            left -= 1
+            host.awake -= left > 0  # the last one hands its wakefulness back to the parent
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(walk(branch)) for branch in branches]
+    except BaseExceptionGroup as several:
+        raise _first(several) from None
+    return tuple(task.result() for task in tasks)
+
+
+def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that matters: a lost lease before anything that followed from it."""
+    flat = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in several.exceptions]
+    return next((error for error in flat if isinstance(error, LeaseLost)), flat[0])
+
+
+def _mark(kind: str, what: str) -> str:
+    return f"{kind}:{hashlib.sha256(what.encode()).hexdigest()[:16]}"

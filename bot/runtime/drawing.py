@@ -1,0 +1,46 @@
+"""From records to cards: gathers names, the tool's description and seals, and lets the floor draw."""
+
+from __future__ import annotations
+
+from bot.domain.calls import ToolSpec
+from bot.domain.chat import Card, PersonId
+from bot.domain.errors import UnknownTool
+from bot.domain.ports import Directory, Toolbox
+from bot.domain.render import card, status_card
+from bot.domain.request import Request
+from bot.domain.run import Run
+from bot.domain.wire import replace
+from bot.runtime.seal import Seal
+
+
+class Drawing:
+    def __init__(self, toolbox: Toolbox, directory: Directory, key: bytes) -> None:
+        self._toolbox, self._directory, self._seal = toolbox, directory, Seal(key)
+
+    async def request(self, request: Request, *, to: PersonId | None = None) -> Card:
+        """The card of *request* as it stands now; a copy sent to one person calls them."""
+        people = {request.requester, *(v.person for v in request.votes), *request.standins, *request.excluded}
+        if request.edit:
+            people.add(request.edit.editor)
+
+        def token(move: str) -> str:
+            return self._seal.mark(request.run, "", move) if move == "stop" else self._seal.request(request, move)
+
+        spec = self._spec(request)
+        drawn = card(request, spec, names=await self._names(people), seal=token, outcome=request.outcome)
+        return replace(drawn, mentions=(to,)) if to and request.is_open else drawn
+
+    async def status(self, run: Run, line: str) -> Card:
+        names = await self._names({run.task.by})
+        return status_card(run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names)
+
+    def _spec(self, request: Request) -> ToolSpec:
+        """The tool as it is now, or what the request remembers of one that is gone."""
+        try:
+            return self._toolbox.get(request.call.tool).spec
+        except UnknownTool:
+            return ToolSpec(name=request.call.tool, version=request.call.version, description="", schema="{}")
+
+    async def _names(self, people: set[PersonId]) -> dict[PersonId, str]:
+        found = {who: await self._directory.person(who) for who in people}
+        return {who: person.name if person else who for who, person in found.items()}

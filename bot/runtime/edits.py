@@ -1,0 +1,131 @@
+"""A changed call: checked like any other, judged by the policy again, shown as a difference, with a new digest.
+
+The old request is superseded and the new one opened in one step. Where one signature is enough and duties
+are not separated, the editor's own version is also their decision; else the editor never counts for it.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from bot.domain import events
+from bot.domain.calls import Cause, ToolCall, make_call
+from bot.domain.chat import Answer, Person
+from bot.domain.errors import InvalidArguments, NotAllowed, Unsatisfiable
+from bot.domain.forms import values_from_fields
+from bot.domain.ladder import first_timer, waiting_timer
+from bot.domain.policy import Facts
+from bot.domain.ports import Tool
+from bot.domain.request import Copy, Edit, Move, Request, RequestId, close
+from bot.domain.run import Decided
+from bot.domain.store import Effects, Held, Turn
+from bot.domain.verdict import Allow, Ask, Deny
+from bot.domain.wire import loads, replace
+from bot.runtime.ballot import Ballot
+from bot.runtime.parts import Parts
+from bot.runtime.press import Press
+from bot.runtime.rights import Rights
+
+FORM = "form"  # the copy an editor saw: the form they filled in and sent
+
+
+class Edits:
+    def __init__(self, parts: Parts, rights: Rights, ballot: Ballot) -> None:
+        self._parts, self._store, self._rights, self._ballot = parts, parts.store, rights, ballot
+
+    async def edit(self, held: Held, press: Press) -> Answer:
+        """Put an edited call in the place of *held*. Raises Refused; problems stand beside their fields."""
+        old = held.request
+        person, _ = await self._rights.seats(old, press.by)
+        if not old.is_open:
+            close(old, Move.SUPERSEDE, at=self._store.now(), cause=Cause.SUPERSEDED)  # raises: it is settled
+        tool = self._parts.toolbox.get(old.call.tool)
+        call = self._changed(tool, old, press)
+        ask = await self._judged(tool, call, old)
+        new = await self._opened(old, call, ask, person)
+        if not await self._swap(held, new, press):
+            return await self.edit(await self._store.held(old.id), press)
+        if _is_own_decision(new):
+            again = replace(press, subject=new.id, delivery=f"{press.delivery}/edit")
+            await self._ballot.vote(await self._store.held(new.id), Move.APPROVE, again)
+            return Answer(is_taken=True, text="Approved with your changes. It runs now.")
+        return Answer(is_taken=True, text="Changed. Somebody else has to sign your version now.")
+
+    def _changed(self, tool: Tool, old: Request, press: Press) -> ToolCall:
+        args = tool.check(
+            values_from_fields(tool.spec.schema, press.fields, was=loads(old.call.args), secrets=tool.spec.secrets)
+        )
+        call = make_call(id=old.call.id, tool=old.call.tool, version=tool.spec.version, args=args)
+        if call.digest == old.call.digest:
+            raise InvalidArguments(call.tool, {"": "Nothing was changed; press Approve to sign it as it is."})
+        return call
+
+    async def _judged(self, tool: Tool, call: ToolCall, old: Request) -> Ask:
+        """The policy speaks again. It may ask for more; a call it would let through keeps its old signature."""
+        requester = await self._rights.person(old.requester)
+        if requester is None:
+            raise NotAllowed(call.tool, Cause.WITHDRAWN, "Whoever gave this task is not known any more.")
+        facts = Facts(requester=requester, place=old.place, agent=old.agent, history=old.history)
+        match self._parts.policy.decide(call, tool.spec, facts):
+            case Deny(why=why):
+                raise NotAllowed(call.tool, Cause.POLICY, f"The policy forbids this version: {why}")
+            case Allow():
+                return old.ask
+            case ask:
+                return ask
+
+    async def _opened(self, old: Request, call: ToolCall, ask: Ask, editor: Person) -> Request:
+        now = self._store.now()
+        shard = old.id.split("-", 2)[1]
+        new = replace(
+            old,
+            id=RequestId(f"q-{shard}-{secrets.token_hex(12)}"),
+            call=call,
+            ask=ask,
+            version=1,
+            votes=(),
+            opened=now,
+            deadline=now + ask.expires_after if ask.expires_after else None,
+            edit=Edit(editor=editor.id, was=old.edit.was if old.edit else old.call.args),
+            excluded=tuple(dict.fromkeys((*old.excluded, editor.id))),
+            replaces=old.id,
+            explanation="",
+            rung=0,
+            standins=(),
+            policy=self._parts.policy.hash,
+        )
+        try:
+            await self._rights.must_be_satisfiable(new)
+        except Unsatisfiable as error:
+            raise NotAllowed(call.tool, Cause.UNSATISFIABLE, error.people_read) from error
+        return new
+
+    async def _swap(self, held: Held, new: Request, press: Press) -> bool:
+        old = held.request
+        gone = close(old, Move.SUPERSEDE, at=new.opened, cause=Cause.SUPERSEDED, told="changed by a person")
+        gone = replace(gone, replaced_by=new.id)
+        assert gone.decision is not None, "a closed request has its decision"
+        main = next((copy for copy in held.copies if copy.name == "main"), held.copies[0])
+        seen = Copy(name=FORM, place=press.ref.place, ref=press.ref)
+        rows = [f"card|{old.id}|{copy.name}" for copy in held.copies if copy.name != FORM]
+        audit = (
+            events.request_decided(gone),
+            events.request_opened(new),
+            events.card_shown(new, FORM, press.ref, is_complete=True, has_buttons=False),
+        )
+        effects = Effects(
+            audit=audit,
+            dirty=(*rows, f"card|{new.id}|main"),
+            timers=first_timer(new),
+            untime=waiting_timer(old),
+        )
+        entry = Decided(request=old.id, decision=gone.decision, replaced_by=new.id)
+        copies = (Copy(name="main", place=main.place, to=main.to), seen)
+        turned = await self._store.turn(Turn(after=gone, opens=new, entries=(entry,), copies=copies, effects=effects))
+        if turned.is_applied:
+            self._ballot.tell(new.run, entry, turned.mail)
+        return turned.is_applied
+
+
+def _is_own_decision(new: Request) -> bool:
+    return sum(need.need for need in new.ask.groups) == 1 and not new.ask.separate_duties

@@ -1,0 +1,141 @@
+"""The engine: the parts of the runtime, running together for as long as its context is open.
+
+listen, then look: adopt what was executing, read the mailbox, then follow the doorbell
+on the way out: take nothing new, let running tools end, hand the shards over
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from bot.domain.errors import StoreUnavailable
+from bot.runtime.desk import Desk
+from bot.runtime.gate import Gate
+from bot.runtime.outbox import Outbox
+from bot.runtime.parts import Parts
+from bot.runtime.rights import Rights
+from bot.runtime.runner import Runner
+from bot.runtime.sealer import Sealer
+from bot.runtime.shards import Shards
+from bot.runtime.timers import Timers
+
+log = structlog.get_logger()
+RELISTEN_AFTER = 0.5  # seconds
+
+
+class Engine:
+    """Everything that keeps suspended coroutines alive in one process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.rights = Rights(parts.directory)
+        self.shards = Shards(parts)
+        gate = Gate(parts.store, parts.policy, parts.toolbox, self.rights, parts.meter)
+        self.runner = Runner(parts, gate, self.shards.fence_of)
+        self.outbox = Outbox(parts, self.runner, lambda: self.shards.fences)
+        self.timers = Timers(parts, self.rights, self.runner, lambda: self.shards.fences)
+        self.sealer = Sealer(parts, lambda: self.shards.fences)
+        self.desk = Desk(parts, self.rights, self.runner)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Desk]:
+        """Own shards, run agents, show cards. The desk takes events while this is open."""
+        await self.shards.look(self.runner.drop)
+        async with asyncio.TaskGroup() as tasks:
+            self.runner.begin(tasks)
+            loops = [
+                tasks.create_task(self.shards.run(self.runner.drop), name="leases"),
+                tasks.create_task(self._listen(tasks), name="doorbell"),
+                tasks.create_task(self._sweep(), name="sweep"),
+                tasks.create_task(self.outbox.run(tasks), name="outbox"),
+                tasks.create_task(self.timers.run(), name="timers"),
+                tasks.create_task(self.sealer.run(), name="checkpoints"),
+            ]
+            try:
+                yield self.desk
+            finally:
+                await self.runner.close()
+                await self.outbox.flush()
+                for loop in loops:
+                    loop.cancel()
+                self.outbox.stop()
+                await self.shards.close()
+
+    async def not_ready(self) -> list[str]:
+        """Why this process cannot do its work now; nothing when it can."""
+        try:
+            await self.parts.store.totals(0)
+        except StoreUnavailable as error:
+            return [str(error)]
+        return []
+
+    # ------------------------------------------------------------ doorbell
+
+    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
+        """Subscribe, then look, then follow the rings; again whenever our shards change or the line breaks."""
+        while True:
+            self.shards.changed.clear()
+            owned = frozenset(self.shards.fences)
+            follow = tasks.create_task(self._follow(owned), name=f"bell {sorted(owned)}")
+            change = tasks.create_task(self.shards.changed.wait(), name="shards change")
+            try:
+                await asyncio.wait({follow, change}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                follow.cancel()
+                change.cancel()
+
+    async def _follow(self, owned: frozenset[int]) -> None:
+        if not owned:
+            await asyncio.Event().wait()
+        while True:
+            try:
+                async with self.parts.store.listen(owned) as rings:
+                    await self._adopt(owned)
+                    self.outbox.nudge()
+                    async for ring in rings:
+                        if ring.run is None:
+                            self.outbox.nudge()
+                        else:
+                            self.runner.ring(ring.run, ring.mail)
+            except StoreUnavailable as error:
+                log.warning("doorbell_broken", error=str(error))
+                await asyncio.sleep(RELISTEN_AFTER)
+
+    async def _adopt(self, owned: frozenset[int]) -> None:
+        """What was executing, and what has mail: nothing else needs to be read, however many wait."""
+        for shard in sorted(owned):
+            runs = (*await self.parts.store.executing(shard), *await self.parts.store.mailbox(shard))
+            for run in dict.fromkeys(runs):
+                self.runner.rouse_soon(run)
+
+    async def _sweep(self) -> None:
+        """The slow look behind the doorbell: lost rings, runs to evict, gauges."""
+        while True:
+            await asyncio.sleep(self.parts.pace.sweep_every.total_seconds())
+            try:
+                await self._find_lost()
+                await self.runner.evict()
+                await self._gauge()
+            except StoreUnavailable as error:
+                log.warning("sweep_waits", error=str(error))
+
+    async def _find_lost(self) -> None:
+        for shard in sorted(self.shards.fences):
+            for run in await self.parts.store.mailbox(shard):
+                if await self.runner.wake(run):
+                    self.parts.meter.count("lost_rings")
+            for run in await self.parts.store.executing(shard):
+                if run not in self.runner.hosts:
+                    await self.runner.wake(run)
+
+    async def _gauge(self) -> None:
+        totals = [await self.parts.store.totals(shard) for shard in sorted(self.shards.fences)]
+        oldest = min((t.oldest for t in totals if t.oldest), default=None)
+        age = (self.parts.store.now() - oldest).total_seconds() if oldest else 0.0
+        self.parts.meter.gauge("pending", sum(t.pending for t in totals))
+        self.parts.meter.gauge("oldest_pending", age)
+        self.parts.meter.gauge("outbox_depth", sum(t.outbox for t in totals))

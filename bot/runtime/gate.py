@@ -1,0 +1,404 @@
+"""The gate: no call runs without leave, and none runs twice on one leave.
+
+    call -> read and check -> decide() -> allow -> run
+                                       -> deny  -> result says why
+                                       -> ask   -> request -> sleep -> decision -> spend -> run
+
+Owns the order of those steps, also when they are taken again after a crash. Not the rules (policy), the
+votes (desk), nor what a tool does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import assert_never
+
+from bot.domain import events
+from bot.domain.calls import Cause, Outcome, Past, Risk, ToolCall, ToolResult, make_call
+from bot.domain.chat import Place
+from bot.domain.errors import (
+    AlreadySettled,
+    BadJson,
+    Diverged,
+    InvalidArguments,
+    NotAllowed,
+    Refused,
+    TooLate,
+    UnknownTool,
+    Unsatisfiable,
+)
+from bot.domain.ladder import first_timer
+from bot.domain.policy import Facts, Policy
+from bot.domain.ports import Leave, Meter, Tool, Toolbox, WantedCall
+from bot.domain.render import is_approvable
+from bot.domain.request import Copy, Kind, Request, RequestId, Status, spend
+from bot.domain.run import Begun, Decided, Finished, Opened
+from bot.domain.store import Batch, Effects, Store
+from bot.domain.verdict import Allow, Ask, Deny
+from bot.domain.wire import read_foreign, replace
+from bot.runtime.context import side_by_side
+from bot.runtime.host import Host
+from bot.runtime.lanes import Lane, lanes
+from bot.runtime.rights import Rights
+
+STOP_GRACE = 1.0  # seconds a running tool gets to end by itself after Stop (the run must end within 2)
+
+
+class Gate:
+    """What every tool call of every agent goes through."""
+
+    def __init__(self, store: Store, policy: Policy, toolbox: Toolbox, rights: Rights, meter: Meter) -> None:
+        self._store, self._policy, self._toolbox = store, policy, toolbox
+        self._rights, self._meter = rights, meter
+
+    async def use(self, host: Host, path: str, wanted: Sequence[WantedCall], why: str) -> tuple[ToolResult, ...]:
+        """The calls of one turn: those people must sign are put to them at once, results come in order."""
+        passages = [
+            Passage(self, host, lane, path=f"{path}.{i}", wanted=call, why=why)
+            for i, (call, lane) in enumerate(zip(wanted, lanes(host, len(wanted)), strict=True))
+        ]
+        return await side_by_side(host, [passage.go() for passage in passages])
+
+    # ------------------------------------------------------ what a passage asks of the house
+
+    def read(self, wanted: WantedCall) -> tuple[Tool, ToolCall]:
+        """The call as it would run. Raises UnknownTool, BadJson or InvalidArguments: no person is bothered."""
+        tool = self._toolbox.get(wanted.tool)
+        args = tool.check(read_foreign(wanted.args or "{}"))
+        return tool, make_call(id=wanted.id, tool=tool.spec.name, version=tool.spec.version, args=args)
+
+    async def verdict(self, host: Host, tool: Tool, call: ToolCall, path: str) -> Allow | Deny | Ask:
+        requester = await self._rights.person(host.run.task.by)
+        if requester is None:
+            raise NotAllowed(
+                call.tool, Cause.WITHDRAWN, f"{host.run.task.by}, who gave this task, is not known any more."
+            )
+        facts = Facts(requester=requester, place=host.run.task.place, agent=host.run.agent, history=host.others(path))
+        return self._policy.decide(call, tool.spec, facts)
+
+    async def open(self, host: Host, request: Request, mark: str, *audit: bytes) -> None:
+        """Put *request* to people: record, ladder, cards to post and audit, in one step."""
+        await self._rights.must_be_satisfiable(request)
+        copies = (Copy(name="main", place=_stand(request)),)
+        batch = Batch(
+            op="",
+            count=0,
+            entries=(Opened(path=request.path, mark=mark, request=request.id),),
+            effects=Effects(
+                audit=(*audit, events.request_opened(request)),
+                dirty=tuple(f"card|{request.id}|{copy.name}" for copy in copies),
+                timers=first_timer(request),
+            ),
+            line="Waiting for an answer",
+        )
+        await host.journal.open(host.dressed(batch, is_last_awake=host.awake == 1), request, copies)
+
+    def request(self, host: Host, path: str, call: ToolCall, ask: Ask, why: str) -> Request:
+        now = self._store.now()
+        return Request(
+            id=RequestId(f"q-{host.journal.fence.shard}-{secrets.token_hex(12)}"),
+            run=host.id,
+            path=path,
+            call=call,
+            ask=ask,
+            policy=self._policy.hash,
+            task=host.run.task.text,
+            agent=host.run.agent,
+            requester=host.run.task.by,
+            place=host.run.task.place,
+            opened=now,
+            deadline=now + ask.expires_after if ask.expires_after else None,
+            excluded=host.barred,
+            why=why,
+            history=host.others(path),
+        )
+
+    async def held(self, request: RequestId) -> Request:
+        return (await self._store.held(request)).request
+
+    async def still_holds(self, request: Request) -> str | None:
+        return await self._rights.still_hold(request)
+
+    def recovery_ask(self, signed: Request | None) -> Ask:
+        """Whoever could sign the call may say what became of it; at once, whatever time it was first given."""
+        ask = signed.ask if signed is not None else self._policy.default
+        return replace(ask, rule="recovery", why="the call was started, and then this program was interrupted")
+
+    def now(self) -> datetime:
+        return self._store.now()
+
+    def count(self, name: str, **labels: str) -> None:
+        self._meter.count(name, **labels)
+
+
+class Passage:
+    """One call on its way through the gate. Every method is a step of the story; replay walks the same way."""
+
+    def __init__(self, gate: Gate, host: Host, lane: Lane, *, path: str, wanted: WantedCall, why: str) -> None:
+        self._gate, self._host, self._lane = gate, host, lane
+        self._path, self._wanted, self._why = path, wanted, why
+        self._journal = host.journal
+        self._mark = f"use:{wanted.tool}:{wanted.id}"
+
+    async def go(self) -> ToolResult:
+        try:
+            return await self._pass()
+        finally:
+            self._lane.end()
+
+    async def _pass(self) -> ToolResult:
+        asked = self._journal.asked(self._path, self._mark)
+        try:
+            tool, call = self._gate.read(self._wanted)
+        except (UnknownTool, BadJson, InvalidArguments) as error:
+            return await self._unreadable(error, asked)
+        if self._is_over:
+            return self._remember(call, self._journal.finished[self._path].result, asked)
+        if asked:
+            self._lane.know(True)
+        self._host.past[self._path] = Past(tool=call.tool, args=call.args)
+        if asked:
+            return await self._await(tool, call, asked[-1].request)
+        if self._path in self._journal.begun:
+            return await self._doubt(tool, call, None)
+        return await self._decide(tool, call)
+
+    async def _unreadable(self, error: Refused, asked: Sequence[Opened]) -> ToolResult:
+        """A call that cannot be read goes back to the model; one that people were asked about has diverged."""
+        if self._is_over:
+            return self._journal.finished[self._path].result
+        if asked:
+            raise Diverged(self._path, asked[0].mark, f"a call that is no longer valid: {error}") from error
+        return await self._refuse(Cause.INVALID, f"Not run: {error}", None)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._path in self._journal.finished
+
+    # --------------------------------------------------------- the verdict
+
+    async def _decide(self, tool: Tool, call: ToolCall) -> ToolResult:
+        if call.digest in self._host.refused:
+            told = "Not run: people already rejected exactly this call in this run. Do something else, or ask them."
+            return await self._refuse(Cause.REPEATED, told, call)
+        try:
+            verdict = await self._gate.verdict(self._host, tool, call, self._path)
+        except NotAllowed as error:
+            return await self._refuse(Cause(error.cause), error.told, call)
+        match verdict:
+            case Allow(rule=rule):
+                self._lane.know(False)
+                await self._lane.after_signed()
+                return await self._run_free(tool, call, rule)
+            case Deny(rule=rule, why=why):
+                return await self._refuse(Cause.POLICY, f"Not run: the policy forbids it ({why}).", call, rule)
+            case Ask():
+                self._lane.know(True)
+                return await self._ask(tool, call, verdict)
+        assert_never(verdict)
+
+    async def _ask(self, tool: Tool, call: ToolCall, ask: Ask) -> ToolResult:
+        if self._host.unheard():
+            return await self._refuse(Cause.SUPERSEDED, "Not run: somebody replied meanwhile; read it first.", call)
+        request = self._gate.request(self._host, self._path, call, ask, self._why)
+        if not is_approvable(request):
+            told = "Not run: the arguments are too large to be shown to people in full, so nobody may approve them."
+            return await self._refuse(Cause.UNDELIVERABLE, told, call)
+        try:
+            await self._gate.open(self._host, request, self._mark)
+        except Unsatisfiable as error:
+            return await self._refuse(Cause.UNSATISFIABLE, f"Not run: {error.people_read}", call)
+        return await self._await(tool, call, request.id)
+
+    # -------------------------------------------------------- the decision
+
+    async def _await(self, tool: Tool, call: ToolCall, request: RequestId) -> ToolResult:
+        """Sleep, follow edits to the request that took this one's place, and do what was decided."""
+        decided = await self._host.decision(request)
+        while decided.replaced_by is not None:
+            decided = await self._host.decision(decided.replaced_by)
+        signed = await self._gate.held(decided.request)
+        call = replace(signed.call, id=call.id)
+        if signed.kind is Kind.RECOVERY:
+            return await self._recovered(tool, call, signed, decided)
+        if self._path in self._journal.begun:
+            return await self._doubt(tool, call, signed)
+        if decided.decision.status is Status.APPROVED:
+            return await self._run_signed(tool, call, signed)
+        return await self._not_signed(call, decided)
+
+    async def _not_signed(self, call: ToolCall, decided: Decided) -> ToolResult:
+        cause = decided.decision.cause or Cause.PERSON
+        if cause is Cause.PERSON:
+            self._host.refused.add(call.digest)
+        resumed = events.run_resumed(self._host.id, decided.request, decided.decision)
+        return await self._finish(call, ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=told(decided)), resumed)
+
+    # ------------------------------------------------------------- running
+
+    async def _run_free(self, tool: Tool, call: ToolCall, rule: str) -> ToolResult:
+        allowed = events.call_allowed(self._host.id, self._path, call, rule)
+        start = events.Start(self._host.id, self._path, call, None)
+        key = self._key(call)
+        began = start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent)
+        if tool.spec.risk is Risk.READ:  # may be read again: one write for its beginning and its end
+            result = await self._run(tool, call, key, None)
+            return await self._finish(call, result, allowed, began, start.finished(result.outcome))
+        await self._host.write(self._begin(key, None, allowed, began))
+        result = await self._run(tool, call, key, None)
+        return await self._finish(call, result, start.finished(result.outcome))
+
+    async def _run_signed(self, tool: Tool, call: ToolCall, signed: Request) -> ToolResult:
+        """Ask about rights once more, use the approval up, and start the stored bytes: once."""
+        decision = signed.decision
+        assert decision is not None, "an approved request has its decision"
+        resumed = events.run_resumed(self._host.id, signed.id, decision)
+        if (tool.spec.name, tool.spec.version) != (call.tool, call.version):
+            return await self._lapse(call, Cause.SUPERSEDED, "the tool has changed since it was approved", resumed)
+        if why := await self._gate.still_holds(signed):
+            return await self._lapse(call, Cause.WITHDRAWN, why, resumed)
+        key = self._key(call)
+        start = events.Start(self._host.id, self._path, call, signed.id)
+        began = start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent)
+        try:
+            spent = spend(signed, at=self._gate.now(), digest=call.digest)
+            await self._journal.spend(self._host.dressed(self._begin(key, signed.id, resumed, began)), spent)
+        except TooLate:
+            return await self._lapse(call, Cause.DEADLINE, "its approval was not used in time", resumed)
+        except AlreadySettled as error:
+            return await self._lapse(call, Cause.STOPPED, str(error), resumed)
+        result = await self._run(tool, call, key, signed.id)
+        return await self._finish(call, result, start.finished(result.outcome), closes=spent)
+
+    async def _lapse(self, call: ToolCall, cause: Cause, why: str, resumed: bytes) -> ToolResult:
+        return await self._finish(
+            call, ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}."), resumed
+        )
+
+    async def _run(self, tool: Tool, call: ToolCall, key: str, request: RequestId | None) -> ToolResult:
+        """The tool itself, as a task of its own: a Stop lets it end, and records what really happened."""
+        leave = Leave(digest=call.digest, key=key, run=self._host.id, request=request, requester=self._host.run.task.by)
+        work = self._host.employ(tool.run(call, leave), f"{tool.spec.name} for {self._host.id}")
+        try:
+            result = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if not self._host.is_stopping:
+                work.cancel()
+                raise
+            result = await _last_words(work)
+            await self._finish(call, result, *self._last_audit(call, request, result))
+            raise
+        self._gate.count("tool_runs", outcome=result.outcome)
+        return result
+
+    def _last_audit(self, call: ToolCall, request: RequestId | None, result: ToolResult) -> tuple[bytes, ...]:
+        if self._path not in self._journal.begun:
+            return ()
+        return (events.Start(self._host.id, self._path, call, request).finished(result.outcome),)
+
+    # ------------------------------------------------------------ in doubt
+
+    async def _doubt(self, tool: Tool, call: ToolCall, signed: Request | None) -> ToolResult:
+        """It was started, and nobody knows how it ended. Run it again only if that cannot hurt; else ask."""
+        begun = self._journal.begun[self._path]
+        start = events.Start(self._host.id, self._path, call, begun.request)
+        if tool.spec.is_idempotent:
+            epoch = self._journal.fence.epoch
+            began = start.started(key=begun.key, epoch=epoch, is_idempotent=True)
+            await self._host.write(self._begin(begun.key, begun.request, began))
+            result = await self._run(tool, call, begun.key, begun.request)
+            return await self._finish(call, result, start.finished(result.outcome), closes=signed)
+        request = self._gate.request(self._host, self._path, call, self._gate.recovery_ask(signed), self._why)
+        request = replace(request, kind=Kind.RECOVERY)
+        await self._gate.open(self._host, request, self._mark, start.finished(Outcome.UNKNOWN))
+        return await self._await(tool, call, request.id)
+
+    async def _recovered(self, tool: Tool, call: ToolCall, asked: Request, decided: Decided) -> ToolResult:
+        """People said what became of a call in doubt: run it now, it happened, or stop."""
+        begun = self._journal.begun[self._path]
+        decision = decided.decision
+        resumed = events.run_resumed(self._host.id, asked.id, decision)
+        match decision.status:
+            case Status.APPROVED if begun.request == asked.id:  # the second start is in doubt, too
+                return await self._doubt(tool, call, asked)
+            case Status.APPROVED:
+                return await self._run_signed(tool, call, asked)
+            case Status.ANSWERED:
+                text = f"It happened, says {' and '.join(decision.by)}. {decision.reason}".strip()
+                return await self._finish(call, ToolResult(outcome=Outcome.OK, text=text), resumed)
+        text = f"It was started once; whether it took effect is not known. {told(decided)}"
+        result = ToolResult(outcome=Outcome.UNKNOWN, cause=decision.cause, text=text)
+        return await self._finish(call, result, resumed)
+
+    # -------------------------------------------------------------- writes
+
+    def _begin(self, key: str, request: RequestId | None, *audit: bytes) -> Batch:
+        entry = Begun(path=self._path, key=key, request=request)
+        line = f"Using {self._wanted.tool}"
+        return Batch(op="", count=0, entries=(entry,), effects=Effects(audit=audit), line=line)
+
+    async def _refuse(self, cause: Cause, text: str, call: ToolCall | None, rule: str = "") -> ToolResult:
+        denied = events.call_denied(
+            self._host.id, self._path, self._wanted.tool, call.digest if call else "", rule=rule, cause=cause
+        )
+        return await self._finish(call, ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=text), denied)
+
+    async def _finish(
+        self, call: ToolCall | None, result: ToolResult, *audit: bytes, closes: Request | None = None
+    ) -> ToolResult:
+        dirty: tuple[str, ...] = ()
+        if closes is not None:
+            closes = replace(closes, outcome=result, version=closes.version + 1)
+            dirty = (f"card|{closes.id}|main",)
+        if not self._is_over:
+            entry = Finished(path=self._path, result=result)
+            effects = Effects(audit=audit, dirty=dirty)
+            await self._host.write(Batch(op="", count=0, entries=(entry,), effects=effects, closes=closes))
+        return self._remember(call, result, ())
+
+    def _remember(self, call: ToolCall | None, result: ToolResult, asked: Sequence[Opened]) -> ToolResult:
+        """Keep what a policy and a repeated call may ask about; the same on every replay."""
+        if call is not None:
+            self._host.past[self._path] = Past(tool=call.tool, args=call.args, outcome=result.outcome)
+        if call is not None and asked and result.cause is Cause.PERSON:
+            self._host.refused.add(call.digest)
+        return result
+
+    def _key(self, call: ToolCall) -> str:
+        """One idempotency key per step: every start of this call carries it."""
+        return f"{self._host.id}{self._path}:{call.digest[:16]}"
+
+
+def told(decided: Decided) -> str:
+    """The true cause, for the model: refused by a person is not the same as nobody answered."""
+    decision = decided.decision
+    who = " and ".join(decision.by)
+    reason = f" Reason: {decision.reason!r}" if decision.reason else ""
+    match decision.cause:
+        case Cause.DEADLINE:
+            return "Not run: nobody answered in time. Nobody refused it either."
+        case Cause.UNDELIVERABLE:
+            return f"Not run: no card could be shown to anybody.{reason}"
+        case Cause.SUPERSEDED:
+            return f"Not run: a newer instruction took its place.{reason}"
+        case Cause.STOPPED:
+            return "Not run: the run was stopped."
+    return f"Not run: rejected by {who or 'a person'}.{reason}"
+
+
+async def _last_words(work: asyncio.Future[ToolResult]) -> ToolResult:
+    done, _ = await asyncio.wait({work}, timeout=STOP_GRACE)
+    if done and not work.cancelled():
+        return work.result()
+    work.cancel()
+    return ToolResult(outcome=Outcome.UNKNOWN, cause=Cause.STOPPED, text="Stopped while it was running.")
+
+
+def _stand(request: Request) -> Place:
+    """Where the first card goes: the task's thread, or the channel the rule names."""
+    if request.ask.place == "thread":
+        return request.place
+    return replace(request.place, channel=request.ask.place.removeprefix("#"), thread=None, is_direct=False)

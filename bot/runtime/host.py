@@ -1,0 +1,194 @@
+"""One run in this process's memory: its journal, its letters, and the beds its branches sleep in.
+
+A branch that waits for people lies in a bed; when every branch does, the run may leave memory. The host
+holds the futures: a coroutine awaiting a future that nobody holds is garbage-collected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from bot.domain.calls import Digest, Outcome, Past, ToolResult
+from bot.domain.chat import PersonId
+from bot.domain.request import RequestId, RunId
+from bot.domain.run import Decided, Entry, Heard, Run, RunStatus, Told
+from bot.domain.store import Batch, Fence, Letter, Loaded, Said, Store, Tail
+from bot.domain.wire import replace
+from bot.runtime.journal import Journal
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class Bed(Generic[T]):
+    """Where one branch sleeps. Waking counts at once, not when the coroutine gets its turn:
+
+    in between, another branch must not believe that it is the last one awake and park the run.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._is_taken = False
+
+    async def sleep(self) -> T:
+        if self._future.done():
+            return self._future.result()
+        self._is_taken = True
+        self._host.lie_down()
+        try:
+            return await self._future
+        finally:
+            if self._is_taken:  # cancelled, not woken
+                self._is_taken = False
+                self._host.awake += 1
+
+    def wake(self, value: T) -> None:
+        if self._future.done():
+            return
+        self._future.set_result(value)
+        if self._is_taken:
+            self._is_taken = False
+            self._host.awake += 1
+
+
+class Host:
+    """A run and everything this process knows about it."""
+
+    def __init__(self, store: Store, fence: Fence, loaded: Loaded, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
+        self.run: Run = loaded.run
+        self.id = RunId(loaded.run.id)
+        self.journal = Journal(store, fence, loaded)
+        self.status = loaded.status
+        self.line = loaded.line
+        self.mail = loaded.mail
+        self.letters: list[Letter] = list(loaded.letters)
+        self.told = loaded.told  # how many letters the agent has taken in
+        self.past: dict[str, Past] = {}  # calls of this run by path, as a policy may ask about them
+        self.refused: set[Digest] = set()  # rejected by a person since they last gave direction
+        self.asks: set[RequestId] = set(loaded.asks)  # requests that are, or may be, open
+        self.life: asyncio.Task[None] | None = None  # the agent's coroutine
+        self.hands: set[asyncio.Task[ToolResult]] = set()  # tools at work
+        self._alarms: dict[str, Bed[None]] = {}  # branches that sleep by the clock
+        self.awake = 1  # branches that are not in bed
+        self.idle_since = time.monotonic()
+        self.is_stopping = False
+        self.is_leaving = False  # eviction or shutdown: the coroutine ends, the run does not
+        self._beds: dict[RequestId, Bed[Decided]] = {}
+
+    # --------------------------------------------------------------- beds
+
+    async def decision(self, request: RequestId) -> Decided:
+        """Sleep until *request* is decided. Listens first, then looks: no wake-up is lost."""
+        bed = self._beds.setdefault(request, Bed(self))
+        self.asks.add(request)
+        try:
+            decided = self.journal.decided.get(request) or await bed.sleep()
+            self.asks.discard(request)
+            return decided
+        finally:
+            self._beds.pop(request, None)
+
+    def alarm(self, path: str) -> Bed[None]:
+        """Where the branch at *path* sleeps until its timer is due, which may have been noticed already."""
+        return self._alarms.setdefault(path, Bed(self))
+
+    def ring_alarm(self, path: str) -> None:
+        self.alarm(path).wake(None)
+
+    def learn(self, entry: Entry) -> None:
+        """Take in an entry that somebody else wrote; wake whoever waits for it."""
+        self.journal.learn(entry)
+        if isinstance(entry, Decided):
+            bed = self._beds.get(entry.request)
+            if bed is not None:
+                bed.wake(entry)
+
+    def catch_up(self, tail: Tail) -> tuple[Letter, ...]:
+        """Take in what the store says came meanwhile; return the letters that are new."""
+        for entry in tail.entries:
+            self.learn(entry)
+        new = tail.letters
+        self.letters.extend(new)
+        self.journal.length, self.mail = tail.length, tail.mail
+        return new
+
+    def employ(self, work: Coroutine[Any, Any, ToolResult], name: str) -> asyncio.Task[ToolResult]:
+        """Run a tool as a task that outlives a cancelled coroutine, so that its end can still be recorded."""
+        task = self._tasks.create_task(_told(work), name=name)
+        self.hands.add(task)
+        task.add_done_callback(self.hands.discard)
+        return task
+
+    def lie_down(self) -> None:
+        self.awake -= 1
+        self.idle_since = time.monotonic()
+
+    @property
+    def is_asleep(self) -> bool:
+        """Every branch waits for people or for time: nothing is lost if this memory is given back."""
+        return self.awake == 0 and not self.hands
+
+    # ------------------------------------------------------------ letters
+
+    def unheard(self) -> tuple[Heard, ...]:
+        return tuple(letter.heard for letter in self.letters[self.told :] if isinstance(letter, Said))
+
+    async def hear(self, path: str) -> tuple[Heard, ...]:
+        """Take in the waiting replies before the step at *path*: their authors now steer this run."""
+        heard = self.unheard()
+        if not heard:
+            return ()
+        steered = tuple(dict.fromkeys((*self.run.steered_by, *(h.by for h in heard))))
+        self.run = replace(self.run, steered_by=steered)
+        told = len(self.letters)
+        await self.write(Batch(op="", count=0, entries=(Told(path=path, heard=heard),), letters=told, run=self.run))
+        self.told = told
+        self.refused.clear()
+        return heard
+
+    @property
+    def barred(self) -> tuple[PersonId, ...]:
+        """Whoever's words this run acts on: they never sign where duties are separated."""
+        return tuple(dict.fromkeys((self.run.task.by, *self.run.steered_by)))
+
+    def others(self, path: str) -> tuple[Past, ...]:
+        """This run's other calls, as a policy may ask about them."""
+        return tuple(past for where, past in sorted(self.past.items()) if where != path)
+
+    # ------------------------------------------------------------- writes
+
+    async def write(self, batch: Batch) -> None:
+        """Append to the journal, with the mail taken into account and the status message kept true."""
+        await self.journal.write(self.dressed(batch))
+        self._wrote(batch)
+
+    def dressed(self, batch: Batch, *, is_last_awake: bool = False) -> Batch:
+        """Add what every write carries: the run's status when it changes, and the mail that was seen."""
+        status = batch.status or (RunStatus.WAITING if is_last_awake else RunStatus.ACTIVE)
+        changed = status if status is not self.status else None
+        self.status = status
+        dirty = batch.effects.dirty
+        if batch.line is not None and batch.line != self.line:
+            self.line = batch.line
+            dirty = (*dirty, f"run|{self.id}")
+        return replace(batch, status=changed, seen=self.mail, effects=replace(batch.effects, dirty=dirty))
+
+    def _wrote(self, batch: Batch) -> None:
+        if batch.run is not None:
+            self.run = batch.run
+
+
+async def _told(work: Coroutine[Any, Any, ToolResult]) -> ToolResult:
+    """A tool that breaks its promise not to raise has failed; nobody else has."""
+    try:
+        return await work
+    except Exception as error:  # becomes the call's result, and is logged
+        log.error("tool_broke", error=f"{type(error).__name__}: {error}", exc_info=error)
+        return ToolResult(outcome=Outcome.ERROR, text="The tool broke; whether it did anything is not known.")

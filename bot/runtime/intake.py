@@ -1,0 +1,128 @@
+"""What people write: a new task, or a reply to a run that works or waits.
+
+A reply is context, and withdraws what waits for a signature; a single exact word may be an answer; what
+merely sounds like a yes gets a button to press (DESIGN section 5).
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from bot.domain import events, words
+from bot.domain.chat import Account, Answer, Message, Person
+from bot.domain.errors import NotRequestable, Refused
+from bot.domain.request import Copy, Kind, Move, RunId
+from bot.domain.run import Heard, Run, Task
+from bot.domain.store import Effects, Held, Said, Turn
+from bot.domain.verdict import ReasonRule
+from bot.domain.wire import replace
+from bot.domain.words import Meaning
+from bot.runtime.ballot import Ballot
+from bot.runtime.parts import Parts
+from bot.runtime.press import Press
+from bot.runtime.rights import Rights
+
+HELP = "Mention me with a task, for example: @countersign refund 40 for order 1042, it arrived broken."
+TASK_MOST = 20_000  # characters of one message that an agent is given
+
+
+class Intake:
+    def __init__(self, parts: Parts, rights: Rights, ballot: Ballot) -> None:
+        self._parts, self._store, self._rights, self._ballot = parts, parts.store, rights, ballot
+
+    async def message(self, message: Message) -> Answer | None:
+        """A task, a reply, or none of our business."""
+        run = await self._store.live_run(message.place.key)
+        if run is None and not message.is_mention:
+            return None
+        person = await self._rights.tasker(message.by)
+        if person is None:
+            return Answer(is_taken=False, text=NotRequestable.people_read)
+        return await (self._task(message, person) if run is None else self._reply(message, person, run))
+
+    async def stop(self, run: RunId, by: Account, delivery: str) -> Answer:
+        """End a run for good. Anyone who may give tasks may stop one."""
+        person = await self._rights.tasker(by)
+        if person is None:
+            return Answer(is_taken=False, text=NotRequestable.people_read)
+        told = f"Stopped by {person.name}."
+        effects = Effects(audit=(events.run_stopped(run, person.id, delivery),), dirty=(f"run|{run}",))
+        is_stopped = await self._store.stop(run, delivery=delivery, told=told, effects=effects)
+        return Answer(is_taken=is_stopped, text="Stopping." if is_stopped else "This run has already ended.")
+
+    # --------------------------------------------------------------- tasks
+
+    async def _task(self, message: Message, person: Person) -> Answer | None:
+        text = message.text.strip()
+        if not words.normal(text) or words.normal(text) == "help":
+            return Answer(is_taken=False, text=HELP)
+        if len(text) > TASK_MOST:
+            return Answer(is_taken=False, text=f"That is too long: at most {TASK_MOST:,} characters, please.")
+        agent = self._parts.roster.get("")
+        shard = self._store.shard_of(message.place.key)
+        run = Run(
+            id=RunId(f"r-{shard}-{secrets.token_hex(8)}"),
+            task=Task(text=text, by=person.id, place=message.place),
+            agent=agent.name,
+            began=self._store.now(),
+        )
+        effects = Effects(audit=(events.run_started(run),), dirty=(f"run|{run.id}",))
+        await self._store.start(run, delivery=message.delivery, replaces=None, effects=effects)
+        return None
+
+    # ------------------------------------------------------------- replies
+
+    async def _reply(self, message: Message, person: Person, run: RunId) -> Answer | None:
+        meaning = words.read(message.text)
+        if meaning is Meaning.STOP:
+            return await self.stop(run, message.by, message.delivery)
+        if meaning is not Meaning.CONTEXT:
+            held = await self._open(run)
+            if held:
+                return await self._word(message, held, meaning)
+        return await self._context(message, person, run)
+
+    async def _context(self, message: Message, person: Person, run: RunId) -> Answer | None:
+        letter = Said(heard=Heard(by=person.id, text=message.text[:TASK_MOST]))
+        effects = Effects(audit=(events.reply_heard(run, person.id, message.delivery),))
+        if await self._store.tell(run, letter, delivery=message.delivery, effects=effects):
+            return None
+        if message.is_mention and await self._store.live_run(message.place.key) is None:
+            return await self._task(message, person)  # it ended in this very moment
+        return None
+
+    async def _open(self, run: RunId) -> tuple[Held, ...]:
+        loaded = await self._store.load(run)
+        found = [await self._store.held(request) for request in loaded.asks] if loaded else []
+        return tuple(held for held in found if held.request.is_open and held.request.kind is Kind.APPROVAL)
+
+    async def _word(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer:
+        """A word that answers, if it can belong to one request only and the rule allows words."""
+        if len(held) > 1:
+            return Answer(is_taken=False, text=f"{len(held)} requests are open here; please use their buttons.")
+        press = self._press(message, held[0])
+        try:
+            await self._rights.seats(held[0].request, message.by)
+            if meaning is Meaning.LIKE_YES or not _may_use(held[0], meaning):
+                return await self._offer_button(message, held[0])
+            return await self._ballot.vote(held[0], Move(meaning.value), press)
+        except Refused as error:
+            return await self._ballot.refuse(press, error)
+
+    async def _offer_button(self, message: Message, held: Held) -> Answer:
+        """Show the card again, right here: pressing counts, words do not."""
+        copy = Copy(name=f"again-{secrets.token_hex(3)}", place=message.place)
+        after = replace(held.request, version=held.request.version + 1)
+        row = f"card|{held.request.id}|{copy.name}"
+        await self._store.turn(Turn(after=after, copies=(copy,), effects=Effects(dirty=(row,))))
+        return Answer(is_taken=True, text="Words alone do not sign this: please press the button to confirm.")
+
+    def _press(self, message: Message, held: Held) -> Press:
+        main = next((copy.ref for copy in held.copies if copy.ref is not None), message.ref)
+        return Press(delivery=message.delivery, by=message.by, ref=main, subject=held.request.id, move="word", token="")
+
+
+def _may_use(held: Held, meaning: Meaning) -> bool:
+    ask = held.request.ask
+    needs_reason = ask.reason is ReasonRule.ALWAYS or (ask.reason is ReasonRule.ON_REJECT and meaning is Meaning.REJECT)
+    return ask.may_use_words and not ask.is_high and not needs_reason

@@ -1,0 +1,123 @@
+"""One run's journal: record a step once, answer it ever after.
+
+    agent asks for a step -> known? answer from here -> else act, write, go on
+
+Owns what the run remembers and the order of its writes (one at a time, each counted once by the store).
+Not what a step does (context, gate) nor who sleeps (sleepers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bot.domain.errors import Diverged, StoreUnavailable
+from bot.domain.request import Copy, Request, RequestId, RunId
+from bot.domain.run import Begun, Decided, Entry, Finished, Opened, Step, Told
+from bot.domain.store import Batch, Fence, Loaded, Store
+from bot.domain.wire import replace
+
+T = TypeVar("T")
+PATIENCE = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds between tries while Redis is away; the last one repeats
+
+
+async def patiently(write: Callable[[], Awaitable[T]]) -> T:
+    """Repeat an idempotent write until the store answers: nothing that was done may be forgotten.
+
+    Ends with LeaseLost when somebody else went on meanwhile, or by cancellation.
+    """
+    tries = 0
+    while True:
+        try:
+            return await write()
+        except StoreUnavailable:
+            await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
+            tries += 1
+
+
+class Journal:
+    """What a run has done so far. `length` counts every entry in the store, the decisions of others included."""
+
+    def __init__(self, store: Store, fence: Fence, loaded: Loaded) -> None:
+        self._store, self._fence, self._run = store, fence, RunId(loaded.run.id)
+        self._count, self._turn = loaded.count, asyncio.Lock()
+        self.length = loaded.length
+        self.steps: dict[str, Step] = {}
+        self.opened: dict[str, list[Opened]] = {}
+        self.decided: dict[RequestId, Decided] = {}
+        self.begun: dict[str, Begun] = {}
+        self.finished: dict[str, Finished] = {}
+        self.told: dict[str, Told] = {}
+        self._known: set[str] = set()
+        for entry in loaded.entries:
+            self.learn(entry)
+
+    @property
+    def fence(self) -> Fence:
+        return self._fence
+
+    def learn(self, entry: Entry) -> None:
+        """Take in one entry. Learning it twice changes nothing."""
+        match entry:
+            case Step(path=path):
+                self.steps[path] = entry
+            case Opened(path=path):
+                asked = self.opened.setdefault(path, [])
+                if entry not in asked:
+                    asked.append(entry)
+            case Decided(request=request):
+                self.decided.setdefault(request, entry)
+                return
+            case Begun(path=path):
+                self.begun[path] = entry
+            case Finished(path=path):
+                self.finished[path] = entry
+            case Told(path=path):
+                self.told[path] = entry
+                return
+        self._known.update(_prefixes(entry.path))
+
+    def is_known(self, path: str) -> bool:
+        """Was the step at *path*, or a step inside it, recorded before?"""
+        return path in self._known
+
+    def answer(self, path: str, mark: str) -> Step | None:
+        """The recorded step at *path*. Raises Diverged if it was another step."""
+        step = self.steps.get(path)
+        if step is not None and step.mark != mark:
+            raise Diverged(path, step.mark, mark)
+        return step
+
+    def asked(self, path: str, mark: str) -> tuple[Opened, ...]:
+        """The requests opened at *path*, oldest first. Raises Diverged if they were about another call."""
+        found = tuple(self.opened.get(path, ()))
+        for entry in found:
+            if entry.mark != mark:
+                raise Diverged(path, entry.mark, mark)
+        return found
+
+    async def write(self, batch: Batch) -> None:
+        """Append *batch* (its `op` and `count` are filled in here), then know it."""
+        await self._write(batch, lambda made: self._store.append(self._fence, self._run, made))
+
+    async def open(self, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> None:
+        await self._write(batch, lambda made: self._store.open(self._fence, made, request, copies))
+
+    async def spend(self, batch: Batch, after: Request) -> None:
+        """Use an approval up and write that its call begins, in one step."""
+        await self._write(batch, lambda made: self._store.spend(self._fence, made, after))
+
+    async def _write(self, batch: Batch, send: Callable[[Batch], Awaitable[int]]) -> None:
+        async with self._turn:
+            made = replace(batch, op=secrets.token_hex(6), count=self._count)
+            await patiently(lambda: send(made))
+            self._count += len(made.entries)
+            for entry in made.entries:
+                self.learn(entry)
+
+
+def _prefixes(path: str) -> list[str]:
+    """`/2.0/1` is inside `/2.0`, which is inside `/2`."""
+    return [path[:end] for end, char in enumerate(path) if char in "./" and end] + [path]

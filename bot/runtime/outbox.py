@@ -1,0 +1,219 @@
+"""The outbox: what people should see, shown at least once, in order within a thread, at a pace.
+
+    row marked in the same step as the change -> draw from the record as it is now -> post or update
+    -> confirmed by the platform -> the row goes, unless it was marked again meanwhile
+
+Several marks collapse into one update. A crash in between shows again; `Chat.post` keys make that harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from bot.domain import events
+from bot.domain.calls import Cause
+from bot.domain.chat import Card, MessageRef, Place
+from bot.domain.errors import ChatUnavailable, LeaseLost, NoSuchRequest, StoreUnavailable, Undeliverable
+from bot.domain.request import Copy, Move, Request, RequestId, RunId
+from bot.domain.run import RunStatus
+from bot.domain.store import Effects, Fence, Held, Row
+from bot.domain.wire import Record, replace
+from bot.runtime.drawing import Drawing
+from bot.runtime.parts import Parts
+from bot.runtime.runner import Runner
+
+log = structlog.get_logger()
+BACK_OFF = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)  # seconds, when a platform does not say itself
+FLUSH_WITHIN = 1.0  # seconds
+UPDATE_EVERY = 0.5  # seconds between updates of one message; people cannot read faster
+
+
+class Wanted(Record):
+    """A row, resolved: what to show, and where."""
+
+    row: Row
+    copy: Copy
+    card: Card
+    key: str
+    request: Request | None = None
+
+
+class Outbox:
+    """Shows the rows of the shards this process owns."""
+
+    def __init__(self, parts: Parts, runner: Runner, fences: Callable[[], Mapping[int, Fence]]) -> None:
+        self._parts, self._store, self._runner, self._fences = parts, parts.store, runner, fences
+        self._drawing = Drawing(parts.toolbox, parts.directory, parts.key)
+        self._nudged = asyncio.Event()
+        self._lines: dict[str, asyncio.Task[None]] = {}  # one worker per conversation
+        self._waiting: dict[str, dict[str, Row]] = {}  # rows to show, by conversation
+        self._tries: dict[str, int] = {}
+        self._shown: dict[str, float] = {}  # when a row's message was last updated
+
+    def nudge(self) -> None:
+        self._nudged.set()
+
+    async def run(self, tasks: asyncio.TaskGroup) -> None:
+        """Look whenever nudged, and every sweep for rings that were lost."""
+        while True:
+            self._nudged.clear()
+            try:
+                for fence in list(self._fences().values()):
+                    await self._look(fence, tasks)
+            except StoreUnavailable as error:
+                log.warning("outbox_waits", error=str(error))
+            try:
+                async with asyncio.timeout(self._parts.pace.sweep_every.total_seconds()):
+                    await self._nudged.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self, fence: Fence, tasks: asyncio.TaskGroup) -> None:
+        for row in await self._store.rows(fence.shard):
+            line = _conversation(row)
+            self._waiting.setdefault(line, {})[row.name] = row
+            worker = self._lines.get(line)
+            if worker is None or worker.done():
+                self._lines[line] = tasks.create_task(self._work(line, fence), name=f"outbox {line}")
+
+    async def _work(self, line: str, fence: Fence) -> None:
+        """Show one conversation's rows, one after the other."""
+        rows = self._waiting.get(line, {})
+        while rows:
+            row = rows.pop(next(iter(rows)))
+            try:
+                await self._show(row, fence)
+                self._tries.pop(line, None)
+            except (ChatUnavailable, StoreUnavailable) as error:
+                await self._back_off(line, error)
+                rows.setdefault(row.name, row)
+            except LeaseLost:
+                break
+        self._waiting.pop(line, None)
+        self._lines.pop(line, None)
+
+    async def _back_off(self, line: str, error: ChatUnavailable | StoreUnavailable) -> None:
+        tries = self._tries[line] = self._tries.get(line, 0) + 1
+        asked = error.retry_after if isinstance(error, ChatUnavailable) else None
+        log.warning("outbox_retry", line=line, tries=tries, error=str(error))
+        await asyncio.sleep(asked if asked is not None else BACK_OFF[min(tries, len(BACK_OFF)) - 1])
+
+    async def flush(self) -> None:
+        """On the way out: give what is being shown a moment to be confirmed. The rest stays in the store."""
+        workers = [task for task in self._lines.values() if not task.done()]
+        if workers:
+            await asyncio.wait(workers, timeout=FLUSH_WITHIN)
+
+    def stop(self) -> None:
+        for task in list(self._lines.values()):
+            task.cancel()
+
+    # --------------------------------------------------------------- show
+
+    async def _show(self, row: Row, fence: Fence) -> None:
+        await self._pause(row)
+        wanted = await self._resolve(row, fence)
+        if wanted is None:
+            await self._store.posted(fence, row, None, Effects())
+            return
+        try:
+            ref = await self._put(wanted)
+        except Undeliverable as error:
+            await self._lost(wanted, fence, error)
+            return
+        copy = None if row.name.startswith("note|") else replace(wanted.copy, ref=ref)
+        await self._store.posted(fence, row, copy, Effects(audit=_shown(wanted, ref)))
+
+    async def _pause(self, row: Row) -> None:
+        """Updates of one message keep a pace; the first post goes at once."""
+        last = self._shown.get(row.name)
+        if last is not None and (wait := last + UPDATE_EVERY - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        if row.name.startswith("run|"):
+            self._shown[row.name] = time.monotonic()
+
+    async def _put(self, wanted: Wanted) -> MessageRef:
+        place = await self._place(wanted.copy)
+        chat = self._parts.chats.get(place.platform)
+        if chat is None:
+            raise Undeliverable(place.key, f"{place.platform} is not connected here")
+        if wanted.copy.ref is None:
+            return await chat.post(wanted.card, place, key=wanted.key)
+        await chat.update(wanted.copy.ref, wanted.card)
+        return wanted.copy.ref
+
+    async def _place(self, copy: Copy) -> Place:
+        if copy.place is not None:
+            return copy.place
+        person = await self._parts.directory.person(copy.to) if copy.to else None
+        for account in person.accounts if person else ():
+            if account.platform in self._parts.chats:
+                return await self._parts.chats[account.platform].direct(account)
+        raise Undeliverable(f"a direct message to {copy.to}", "no account on a connected platform")
+
+    async def _lost(self, wanted: Wanted, fence: Fence, error: Undeliverable) -> None:
+        """This card can never be shown there. If nobody can see the request at all, it ends and says why."""
+        log.warning("undeliverable", row=wanted.row.name, why=error.why)
+        request = wanted.request
+        audit = (events.card_lost(request.id, wanted.copy.name, error.why),) if request else ()
+        await self._store.posted(fence, wanted.row, None, Effects(audit=audit))
+        if request is None or not request.is_open:
+            return
+        held = await self._store.held(request.id)
+        if all(copy.ref is None for copy in held.copies):
+            await self._runner.withdraw(request.run, request.id, Move.CANCEL, Cause.UNDELIVERABLE, str(error))
+
+    # -------------------------------------------------------------- resolve
+
+    async def _resolve(self, row: Row, fence: Fence) -> Wanted | None:
+        kind, _, rest = row.name.partition("|")
+        match kind:
+            case "note":
+                note = await self._store.note(fence.shard, rest)
+                if note is None:
+                    return None
+                return Wanted(row=row, copy=Copy(name="note", place=note.place), card=note.card, key=rest)
+            case "run":
+                return await self._status(row, RunId(rest))
+        return await self._request(row, rest)
+
+    async def _status(self, row: Row, id: RunId) -> Wanted | None:
+        loaded = await self._store.load(id)
+        if loaded is None:
+            return None
+        run = loaded.run if loaded.run.status is not RunStatus.ACTIVE else replace(loaded.run, status=loaded.status)
+        copy = loaded.copy or Copy(name="status", place=run.task.place)
+        return Wanted(row=row, copy=copy, card=await self._drawing.status(run, loaded.line), key=f"{id}/status")
+
+    async def _request(self, row: Row, rest: str) -> Wanted | None:
+        request, _, name = rest.partition("|")
+        try:
+            held: Held = await self._store.held(RequestId(request))
+        except NoSuchRequest:
+            return None
+        copy = next((copy for copy in held.copies if copy.name == name), None)
+        if copy is None or (copy.ref is None and not held.request.is_open and name != "main"):
+            return None
+        card = await self._drawing.request(held.request, to=copy.to)
+        return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request)
+
+
+def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:
+    if wanted.request is None:
+        return ()
+    is_complete = any(button.move == "approve" for button in wanted.card.buttons) or not wanted.request.is_open
+    has_buttons = any(button.subject == wanted.request.id for button in wanted.card.buttons)
+    shown = events.card_shown(wanted.request, wanted.copy.name, ref, is_complete=is_complete, has_buttons=has_buttons)
+    return (shown,)
+
+
+def _conversation(row: Row) -> str:
+    """Rows of one run keep their order; runs do not wait for each other."""
+    kind, _, rest = row.name.partition("|")
+    if kind == "card":
+        return f"{kind}|{rest.partition('|')[0]}"
+    return rest.partition("/")[0]

@@ -1,0 +1,38 @@
+"""What the runtime is made of, handed over once by the roof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.domain.policy import Policy
+from bot.domain.ports import Chat, Directory, Meter, Model, Roster, Toolbox
+from bot.domain.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often and how long. All of it is about speed or memory, none of it about safety."""
+
+    lease: timedelta = timedelta(seconds=6)
+    evict_after: timedelta = timedelta(seconds=60)
+    sweep_every: timedelta = timedelta(seconds=1)  # how long a lost ring may go unnoticed
+    timers_every: timedelta = timedelta(milliseconds=250)
+    checkpoint_every: timedelta = timedelta(seconds=60)
+    shutdown_grace: timedelta = timedelta(seconds=8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    store: Store
+    chats: Mapping[str, Chat]  # by platform
+    policy: Policy
+    toolbox: Toolbox
+    model: Model
+    roster: Roster
+    directory: Directory
+    meter: Meter
+    key: bytes  # signs buttons and checkpoints
+    owner: str  # this process
+    pace: Pace = field(default_factory=Pace)

@@ -1,0 +1,92 @@
+"""Who may answer a request: decided when they click, by person, and again when the call is about to start.
+
+A failed look-up raises Unavailable and therefore refuses. Not what an answer does (request, desk).
+"""
+
+from __future__ import annotations
+
+from bot.domain.chat import Account, Person, PersonId
+from bot.domain.errors import NotEligible, Unsatisfiable
+from bot.domain.people import may_answer, resolve
+from bot.domain.ports import Directory
+from bot.domain.request import Move, Request, can_fill
+from bot.domain.verdict import Audience
+
+
+class Rights:
+    """Questions about people, answered by the directory as it is now."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def tasker(self, account: Account) -> Person | None:
+        """The person behind *account*, if they may give tasks and instructions; None for guests and strangers."""
+        person = await self._directory.who(account)
+        return person if person is not None and may_answer(person) else None
+
+    async def groups(self, request: Request) -> tuple[frozenset[PersonId], ...]:
+        """Per group, everybody who may fill its seats now."""
+        barred = frozenset(request.excluded) if request.ask.separate_duties else frozenset()
+        standins = frozenset(request.standins)
+        found = [await self._members(need.of, request) for need in request.ask.groups]
+        return tuple((members | standins) - barred for members in found)
+
+    async def seats(self, request: Request, account: Account) -> tuple[Person, tuple[int, ...]]:
+        """The person behind *account* and the groups they may speak for. Raises NotEligible with the reason."""
+        person = await self.known(request.id, account)
+        groups = await self.groups(request)
+        seats = tuple(i for i, members in enumerate(groups) if person.id in members)
+        if not seats:
+            raise NotEligible(request.id, person.id, self._why_not(request, person))
+        return person, seats
+
+    async def known(self, request: str, account: Account) -> Person:
+        """The active person behind *account*. Raises NotEligible for strangers, guests, bots and the departed."""
+        person = await self._directory.who(account)
+        if person is None:
+            raise NotEligible(request, None, "Sorry, I do not know you, so I cannot count your answer.")
+        if not may_answer(person):
+            raise NotEligible(request, person.id, "Sorry, guests, bots and deactivated accounts cannot answer.")
+        return person
+
+    async def must_be_satisfiable(self, request: Request) -> None:
+        """Refuse, at the moment it is made, a request that too few people could ever answer."""
+        groups = await self.groups(request)
+        needs = [need.need for need in request.ask.groups]
+        if not can_fill(needs, groups):
+            wanted = " and ".join(f"{need.need} of {need.of}" for need in request.ask.groups)
+            barred = " (whoever asked or edited does not count)" if request.ask.separate_duties else ""
+            raise Unsatisfiable(f"it needs {wanted}, and not enough people are there{barred}")
+
+    async def still_hold(self, request: Request) -> str | None:
+        """Why an approval no longer stands, or None. Asked again right before the call starts."""
+        requester = await self._directory.person(request.requester)
+        if requester is None or not may_answer(requester):
+            return f"{request.requester}, who asked for it, may no longer give tasks"
+        groups = await self.groups(request)
+        for vote in request.votes:
+            if vote.move is Move.APPROVE and not any(vote.person in groups[seat] for seat in vote.seats):
+                return f"{vote.person}, who approved it, may no longer do so"
+        return None
+
+    async def reached(self, request: Request, audience: Audience) -> frozenset[PersonId]:
+        """The people a ladder step turns to."""
+        asked = frozenset[PersonId]().union(*await self.groups(request))
+        found = await resolve(audience, directory=self._directory, requester=request.requester, approvers=asked)
+        return found - (frozenset(request.excluded) if request.ask.separate_duties else frozenset())
+
+    async def name(self, id: PersonId) -> str:
+        person = await self._directory.person(id)
+        return person.name if person else id
+
+    async def person(self, id: PersonId) -> Person | None:
+        return await self._directory.person(id)
+
+    async def _members(self, audience: Audience, request: Request) -> frozenset[PersonId]:
+        return await resolve(audience, directory=self._directory, requester=request.requester, approvers=frozenset())
+
+    def _why_not(self, request: Request, person: Person) -> str:
+        if request.ask.separate_duties and person.id in request.excluded:
+            return "Sorry, you asked for or changed this, so somebody else has to sign it."
+        wanted = " and ".join(need.of for need in request.ask.groups)
+        return f"Sorry, this needs an answer from: {wanted}."

@@ -1,0 +1,288 @@
+"""The runner: starts, resumes, stops and gives back the runs of the shards this process owns.
+
+    wake(run) -> in memory? take in what came -> else load it, call the agent again, let it replay
+
+Owns the life of each coroutine. Not where it waits (host), nor how a shard became ours (shards).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+import structlog
+
+from bot.domain import events
+from bot.domain.calls import Cause
+from bot.domain.chat import Card, Tone
+from bot.domain.errors import CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable
+from bot.domain.ladder import waiting_timer
+from bot.domain.request import Move, Request, RequestId, RunId, close
+from bot.domain.run import Decided, RunStatus
+from bot.domain.store import Batch, Effects, Explain, Fence, Held, Letter, Note, Said, Turn
+from bot.domain.wire import replace
+from bot.runtime.context import Context, Mind
+from bot.runtime.explain import Explainer
+from bot.runtime.gate import Gate
+from bot.runtime.host import Host
+from bot.runtime.journal import patiently
+from bot.runtime.parts import Parts
+
+log = structlog.get_logger()
+LIVE = (RunStatus.ACTIVE, RunStatus.WAITING, RunStatus.STOPPING)
+
+
+class Runner:
+    """The runs in this process's memory. `fence_of` says which shards are ours right now."""
+
+    def __init__(self, parts: Parts, gate: Gate, fence_of: Callable[[RunId], Fence | None]) -> None:
+        self._parts, self._store, self._gate, self._fence_of = parts, parts.store, gate, fence_of
+        self._mind = Mind(parts.model, lambda names: tuple(parts.toolbox.get(name).spec for name in names))
+        self._explainer = Explainer(parts)
+        self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._is_closing = False
+        self.hosts: dict[RunId, Host] = {}
+
+    def begin(self, tasks: asyncio.TaskGroup) -> None:
+        """From now on coroutines may be started; *tasks* owns them."""
+        self._tasks = tasks
+
+    # --------------------------------------------------------------- wake
+
+    def ring(self, run: RunId, mail: int) -> None:
+        """The doorbell rang for *run*: see to it, unless what it rang for is known already."""
+        host = self.hosts.get(run)
+        if (host is None or host.mail < mail) and self._fence_of(run) is not None:
+            self._spawn(self.wake(run), f"wake {run}")
+
+    def deliver(self, run: RunId, decided: Decided, mail: int) -> None:
+        """The shortest way: a decision made in this process for a run in this process's memory."""
+        host = self.hosts.get(run)
+        if host is not None and not host.is_leaving:
+            host.mail += mail == host.mail + 1
+            host.learn(decided)
+            self._parts.meter.count("resumes", how="hot")
+
+    def rouse_soon(self, run: RunId) -> None:
+        self._spawn(self.wake(run), f"adopt {run}")
+
+    async def alarm(self, run: RunId, path: str) -> None:
+        """The clock says that a sleeping branch may go on."""
+        if run not in self.hosts:
+            await self.wake(run)
+        if host := self.hosts.get(run):
+            host.ring_alarm(path)
+
+    async def wake(self, run: RunId) -> bool:
+        """See to a run that has something to do. True if there really was something new."""
+        try:
+            async with self._lock(run):
+                fence = self._fence_of(run)
+                if fence is None or self._is_closing:
+                    return False
+                host = self.hosts.get(run)
+                return await (self._rouse(run, fence) if host is None else self._catch_up(host))
+        except StoreUnavailable as error:
+            log.warning("wake_failed", run=run, error=str(error))
+            return False
+
+    async def _rouse(self, run: RunId, fence: Fence) -> bool:
+        """Back into memory: load the journal and call the agent again."""
+        loaded = await self._store.load(run)
+        if loaded is None or loaded.status not in LIVE:
+            return False
+        assert self._tasks is not None, "begin() comes first"
+        host = self.hosts[run] = Host(self._store, fence, loaded, self._tasks)
+        if loaded.status is RunStatus.STOPPING:
+            await self._stop(host)
+            return True
+        host.life = self._spawn(self._live(host), f"run {run}")
+        if loaded.entries:
+            self._parts.meter.count("resumes", how="cold")
+            self._parts.meter.count("replays")
+        await self._attend(host, tuple(host.letters[host.told :]))
+        return True
+
+    async def _catch_up(self, host: Host) -> bool:
+        tail = await self._store.tail(host.id, host.journal.length, len(host.letters))
+        is_new = tail.mail > host.mail
+        letters = host.catch_up(tail)
+        if tail.status is RunStatus.STOPPING and not host.is_stopping:
+            await self._stop(host)
+        else:
+            await self._attend(host, letters)
+        return is_new
+
+    async def _attend(self, host: Host, letters: tuple[Letter, ...]) -> None:
+        """A reply withdraws what waits for a signature; a question goes to the agent."""
+        for letter in letters:
+            if isinstance(letter, Explain):
+                self._spawn(self._explainer.explain(host, letter), f"explain {letter.request}")
+        said = [letter.heard for letter in letters if isinstance(letter, Said)]
+        if said:
+            told = f"{said[-1].by} said: {said[-1].text[:200]}"
+            await self._close_all(host, Move.SUPERSEDE, Cause.SUPERSEDED, told)
+
+    # --------------------------------------------------------------- live
+
+    async def _live(self, host: Host) -> None:
+        """The agent's coroutine, from its call to its end, whatever the end is."""
+        with structlog.contextvars.bound_contextvars(run=host.id):
+            try:
+                agent = self._parts.roster.get(host.run.agent)
+                ctx = Context(host, self._gate, self._mind, self._store.now)
+                answer = await agent(host.run.task, ctx)
+                await self._end(host, RunStatus.DONE, answer, Tone.GOOD)
+            except asyncio.CancelledError:
+                if not (host.is_stopping or host.is_leaving or self._is_closing):
+                    raise
+            except (LeaseLost, StoreUnavailable) as error:
+                log.info("run_handed_over", reason=str(error))
+            except CountersignError as error:
+                await self._fail(host, error, error.people_read)
+            except Exception as error:  # noqa: BLE001  # one agent's crash must not stop the others (AU-19)
+                await self._fail(host, error, "Something in this task went wrong, so I stopped it.")
+            finally:
+                if not host.is_stopping:
+                    self.hosts.pop(host.id, None)
+
+    async def _fail(self, host: Host, error: Exception, people_read: str) -> None:
+        tail = await patiently(lambda: self._store.tail(host.id, host.journal.length, len(host.letters)))
+        if tail.status is RunStatus.STOPPING:
+            self._spawn(self.wake(host.id), f"stop {host.id}")
+            return
+        log.error("run_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
+        try:
+            await self._close_all(host, Move.CANCEL, Cause.STOPPED, "the run failed")
+            await self._end(host, RunStatus.FAILED, people_read, Tone.BAD)
+        except LeaseLost as lost:
+            log.info("run_handed_over", reason=str(lost))
+
+    async def _end(self, host: Host, status: RunStatus, told: str, tone: Tone) -> None:
+        """The last entry, the answer to post, and the audit: one step."""
+        run = replace(host.run, status=status, ended=self._store.now(), told=told[:500])
+        card = Card(body=told, tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
+        note = Note(key=f"{host.id}/end", place=host.run.task.place, card=card)
+        effects = Effects(
+            audit=(events.run_ended(host.id, status),), notes=(note,), dirty=(f"note|{note.key}", f"run|{host.id}")
+        )
+        await host.write(Batch(op="", count=0, effects=effects, status=status, line=_last_line(status, host), run=run))
+        log.info("run_ended", run=host.id, status=status)
+
+    # --------------------------------------------------------------- stop
+
+    async def _stop(self, host: Host) -> None:
+        """End the coroutine within its grace, close its cards, and say so."""
+        host.is_stopping = True
+        try:
+            if host.life is not None:
+                host.life.cancel()
+                await asyncio.wait({host.life})
+            await self._close_all(host, Move.CANCEL, Cause.STOPPED, "the run was stopped")
+            loaded = await self._store.load(host.id)
+            told = loaded.line if loaded and loaded.line else "Stopped."
+            await self._end(host, RunStatus.STOPPED, told, Tone.BAD)
+        except LeaseLost as error:
+            log.info("run_handed_over", run=host.id, reason=str(error))
+        finally:
+            self.hosts.pop(host.id, None)
+
+    async def _close_all(self, host: Host, move: Move, cause: Cause, told: str) -> None:
+        for request in sorted(host.asks):
+            await self.withdraw(host.id, request, move, cause, told)
+
+    async def withdraw(self, run: RunId, id: RequestId, move: Move, cause: Cause, told: str) -> None:
+        """Close one request, unless somebody decides it first. Looks again if a vote came in between."""
+        while True:
+            try:
+                held = await patiently(partial(self._store.held, id))
+            except NoSuchRequest:
+                return
+            fence = self._fence_of(run)
+            if not held.request.is_open or fence is None:
+                return
+            turn, decided = _closing(
+                held, fence, close(held.request, move, at=self._store.now(), cause=cause, told=told)
+            )
+            turned = await patiently(partial(self._store.turn, turn))
+            if turned.is_applied:
+                self.deliver(run, decided, turned.mail)
+                return
+
+    # ------------------------------------------------------ memory and end
+
+    async def evict(self) -> None:
+        """Give back the memory of runs that only wait, and have for long enough."""
+        limit = time.monotonic() - self._parts.pace.evict_after.total_seconds()
+        for host in [h for h in self.hosts.values() if h.is_asleep and h.idle_since <= limit]:
+            await self.leave(host)
+
+    async def leave(self, host: Host) -> None:
+        """Let the coroutine go; its run stays in the store, waiting."""
+        async with self._lock(host.id):
+            if not host.is_asleep or host.is_stopping or host.life is None:
+                return
+            if host.status is not RunStatus.WAITING:
+                await host.write(Batch(op="", count=0, status=RunStatus.WAITING))
+            if host.is_asleep:
+                await self._let_go(host)
+
+    async def drop(self, shard: int) -> None:
+        """The shard is somebody else's now (or about to be): forget its runs, write nothing."""
+        for host in [h for h in self.hosts.values() if h.journal.fence.shard == shard]:
+            async with self._lock(host.id):
+                await self._let_go(host)
+
+    async def close(self) -> None:
+        """SIGTERM: take nothing new, let running tools end and be recorded, then let go of everything."""
+        self._is_closing = True
+        busy = {work for host in self.hosts.values() for work in host.hands}
+        if busy:
+            await asyncio.wait(busy, timeout=self._parts.pace.shutdown_grace.total_seconds())
+            await asyncio.sleep(0.05)  # their results are being written
+        for host in list(self.hosts.values()):
+            await self._let_go(host)
+
+    async def _let_go(self, host: Host) -> None:
+        host.is_leaving = True
+        if host.life is not None and not host.life.done():
+            host.life.cancel()
+            await asyncio.wait({host.life})
+        self.hosts.pop(host.id, None)
+
+    def _lock(self, run: RunId) -> asyncio.Lock:
+        return self._locks.setdefault(run, asyncio.Lock())
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, bool | None], name: str) -> asyncio.Task[Any]:
+        assert self._tasks is not None, "begin() comes first"
+        return self._tasks.create_task(_guarded(coroutine, name), name=name)
+
+
+async def _guarded(coroutine: Coroutine[Any, Any, bool | None], name: str) -> None:
+    """What goes wrong with one run stays with that run; the process and all others go on."""
+    try:
+        await coroutine
+    except Exception as error:  # said aloud, and the sweep tries the run again
+        log.error("task_failed", task=name, error=f"{type(error).__name__}: {error}", exc_info=error)
+
+
+def _last_line(status: RunStatus, host: Host) -> str:
+    done = sum(1 for past in host.past.values() if past.outcome is not None)
+    calls = f" after {done} tool call{'s' if done != 1 else ''}" if done else ""
+    return f"{status.value.capitalize()}{calls}"
+
+
+def _closing(held: Held, fence: Fence, after: Request) -> tuple[Turn, Decided]:
+    assert after.decision is not None, "a closed request has its decision"
+    decided = Decided(request=after.id, decision=after.decision)
+    effects = Effects(
+        audit=(events.request_decided(after),),
+        dirty=tuple(f"card|{after.id}|{copy.name}" for copy in held.copies if copy.name != "form"),
+        untime=waiting_timer(held.request),
+    )
+    return Turn(after=after, entries=(decided,), fence=fence, effects=effects), decided

@@ -1,0 +1,82 @@
+"""Who owns which shard: leases taken, renewed, shared fairly between processes, and handed over.
+
+A lease carries an epoch; every write of an owner shows it. So nothing here is needed for safety: a process
+that believes too long in its lease is refused by the scripts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from bot.domain.errors import StoreUnavailable
+from bot.domain.request import RunId
+from bot.domain.store import Fence
+from bot.runtime.parts import Parts
+
+log = structlog.get_logger()
+
+
+class Shards:
+    """The shards of this process. `lost` is called after the fact, before the next look."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._store, self._owner = parts, parts.store, parts.owner
+        self._fences: dict[int, Fence] = {}
+        self.changed = asyncio.Event()
+
+    @property
+    def fences(self) -> Mapping[int, Fence]:
+        return self._fences
+
+    def fence_of(self, run: RunId) -> Fence | None:
+        return self._fences.get(int(run.split("-", 2)[1]))
+
+    async def run(self, lost: Callable[[int], Awaitable[None]]) -> None:
+        """Keep what is ours, take what is free, leave what is more than our share."""
+        while True:
+            try:
+                await self.look(lost)
+            except StoreUnavailable as error:
+                log.warning("leases_wait", error=str(error))
+            await asyncio.sleep(self._parts.pace.lease.total_seconds() / 3)
+
+    async def look(self, lost: Callable[[int], Awaitable[None]]) -> None:
+        time = self._parts.pace.lease
+        processes = await self._store.beat(self._owner, time)
+        share = -(-self._store.shards // max(1, processes))
+        before = set(self._fences)
+        for shard, fence in list(self._fences.items()):
+            if not await self._store.renew(fence, time):
+                await self._lose(shard, lost)
+        while len(self._fences) > share:
+            await self._give(max(self._fences), lost)
+        for shard in range(self._store.shards):
+            if len(self._fences) >= share:
+                break
+            if shard not in self._fences and (taken := await self._store.acquire(shard, self._owner, time)):
+                self._fences[shard] = taken
+                log.info("shard_taken", shard=shard, epoch=taken.epoch)
+        if set(self._fences) != before:
+            self.changed.set()
+
+    async def close(self) -> None:
+        """Hand over: the next look of any other process takes these at once."""
+        for shard, fence in list(self._fences.items()):
+            del self._fences[shard]
+            try:
+                await self._store.release(fence)
+            except StoreUnavailable as error:
+                log.warning("lease_not_released", shard=shard, error=str(error))
+
+    async def _give(self, shard: int, lost: Callable[[int], Awaitable[None]]) -> None:
+        fence = self._fences[shard]
+        await self._lose(shard, lost)
+        await self._store.release(fence)
+
+    async def _lose(self, shard: int, lost: Callable[[int], Awaitable[None]]) -> None:
+        del self._fences[shard]
+        log.info("shard_left", shard=shard)
+        await lost(shard)

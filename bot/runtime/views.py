@@ -1,0 +1,141 @@
+"""Looks at the store, for pages and commands: what waits for me, what a run did, what the audit says.
+
+Reads only. Strangers and guests see nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.domain.audit import Entry, parse_line
+from bot.domain.chat import Account, PersonId
+from bot.domain.errors import NoSuchRequest, NotEligible
+from bot.domain.ports import AuditRow, Directory, Moment, RunView, Toolbox, Waiting
+from bot.domain.request import RequestId, RunId
+from bot.domain.run import RunStatus
+from bot.domain.store import Loaded, Store
+from bot.domain.wire import dumps, replace
+from bot.runtime.drawing import Drawing
+from bot.runtime.rights import Rights
+
+SENTENCES: Mapping[str, str] = {
+    "run_started": "{person} gave the task",
+    "run_ended": "The run ended: {status}",
+    "run_resumed": "The agent woke up: {status}",
+    "run_stopped": "{person} pressed Stop",
+    "reply_heard": "{person} replied in the thread",
+    "call_allowed": "{tool} was let through by rule {rule}",
+    "call_denied": "{tool} was not run: {cause}",
+    "request_opened": "Asked people about {tool} (rule {rule})",
+    "card_shown": "A card was shown ({copy})",
+    "card_lost": "A card could not be shown ({copy}): {why}",
+    "vote_counted": "{person} answered: {move}",
+    "vote_refused": "An answer was refused: {cause}",
+    "request_decided": "Decided: {status}",
+    "rung_fired": "Time passed: {do}",
+    "tool_started": "{tool} started",
+    "tool_finished": "The tool ended: {outcome}",
+    "checkpoint": "The audit was sealed",
+}
+
+
+class RuntimeViews:
+    """Implements `bot.domain.ports.Views`."""
+
+    def __init__(self, store: Store, toolbox: Toolbox, directory: Directory, key: bytes) -> None:
+        self._store = store
+        self._rights, self._drawing = Rights(directory), Drawing(toolbox, directory, key)
+
+    async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
+        found: list[Waiting] = []
+        for shard in range(self._store.shards):
+            for id in await self._store.open_requests(shard):  # noqa: A001  # its name everywhere
+                waiting = await self._waiting(id, account)
+                found.extend([waiting] if waiting else [])
+        return tuple(sorted(found, key=lambda waiting: waiting.opened))
+
+    async def run(self, run: RunId, viewer: Account) -> RunView | None:
+        if await self._rights.tasker(viewer) is None:
+            return None
+        try:
+            loaded = await self._store.load(run)
+        except (ValueError, IndexError):
+            return None
+        if loaded is None:
+            return None
+        shard = int(run.split("-", 2)[1])
+        entries = [parse_line(shard, line) for line in await self._store.trail(run)]
+        return replace(_view(loaded), moments=tuple(_moment(entry) for entry in entries))
+
+    async def runs(self, viewer: Account, *, most: int = 50) -> tuple[RunView, ...]:
+        if await self._rights.tasker(viewer) is None:
+            return ()
+        views: list[RunView] = []
+        for shard in range(self._store.shards):
+            for run in await self._store.recent_runs(shard, most):
+                loaded = await self._store.load(run)
+                views.extend([_view(loaded)] if loaded else [])
+        return tuple(sorted(views, key=lambda view: view.began, reverse=True)[:most])
+
+    async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
+        if await self._rights.tasker(viewer) is None:
+            return ()
+        if run is not None:
+            shard = int(run.split("-", 2)[1])
+            return tuple(_row(parse_line(shard, line)) for line in await self._store.trail(run))[-most:]
+        rows: list[AuditRow] = []
+        for shard in range(self._store.shards):
+            rows += [_row(parse_line(shard, line)) for line in await self._store.audit_lines(shard, -most, -1)]
+        return tuple(sorted(rows, key=lambda row: (row.at, row.shard, row.seq))[-most:])
+
+    async def _waiting(self, id: RequestId, account: Account) -> Waiting | None:
+        try:
+            held = await self._store.held(id)
+            person, _ = await self._rights.seats(held.request, account)
+        except (NoSuchRequest, NotEligible):
+            return None
+        request = held.request
+        if not request.is_open or any(vote.person == person.id for vote in request.votes):
+            return None
+        ref = next((copy.ref for copy in held.copies if copy.ref is not None), None)
+        return Waiting(
+            request=id,
+            run=request.run,
+            card=await self._drawing.request(request),
+            place=request.place,
+            ref=ref,
+            opened=request.opened,
+        )
+
+
+def _view(loaded: Loaded) -> RunView:
+    run = loaded.run
+    status = run.status if run.status is not RunStatus.ACTIVE else loaded.status
+    return RunView(
+        run=run.id, status=status, task=run.task.text, requester=run.task.by, place=run.task.place, began=run.began
+    )
+
+
+def _moment(entry: Entry) -> Moment:
+    fields = entry.fields
+    person = fields.get("person")
+    text = SENTENCES.get(entry.event, entry.event).format_map(_Quiet(fields))
+    return Moment(at=entry.at, event=entry.event, text=text, person=PersonId(str(person)) if person else None)
+
+
+def _row(entry: Entry) -> AuditRow:
+    subject = entry.fields.get("request") or entry.fields.get("run") or ""
+    return AuditRow(
+        shard=entry.shard,
+        seq=entry.seq,
+        at=entry.at,
+        event=entry.event,
+        subject=str(subject),
+        body=dumps(entry.fields).decode(),
+        link=entry.link,
+    )
+
+
+class _Quiet(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "–"

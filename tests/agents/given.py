@@ -1,0 +1,79 @@
+"""What the tests of this wing share: a call with its leave, and a small context for agents."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from bot.domain.calls import Outcome, ToolCall, ToolResult, make_call
+from bot.domain.chat import PersonId, Place
+from bot.domain.ports import Leave, Line, Said, Tool, WantedCall
+from bot.domain.request import RunId
+from bot.domain.run import Heard, Task
+from bot.domain.wire import Json
+
+T = TypeVar("T")
+PLACE = Place(platform="test", tenant="t", channel="c", thread="1")
+
+
+def leave_for(call: ToolCall, key: str = "key-1") -> Leave:
+    return Leave(digest=call.digest, key=key, run=RunId("r1"), request=None, requester=PersonId("ana"))
+
+
+def call_of(tool: Tool, args: Json) -> ToolCall:
+    """The call as the gate would make it: checked, canonical, named."""
+    return make_call(id="c1", tool=tool.spec.name, version=tool.spec.version, args=tool.check(args))
+
+
+async def run(tool: Tool, args: Mapping[str, Any], key: str = "key-1") -> ToolResult:
+    call = call_of(tool, dict(args))
+    return await tool.run(call, leave_for(call, key))
+
+
+def named(tools: Sequence[Tool]) -> dict[str, Tool]:
+    return {tool.spec.name: tool for tool in tools}
+
+
+def task(text: str, by: str = "ana") -> Task:
+    return Task(text=text, by=PersonId(by), place=PLACE)
+
+
+class Context:
+    """A `RunContext` that plays given answers and results, and writes down what it was asked."""
+
+    def __init__(
+        self, said: Sequence[Said], results: Sequence[str] = (), heard: Sequence[Sequence[tuple[str, str]]] = ()
+    ) -> None:
+        self._said, self._results = list(said), list(results)
+        self._heard = [tuple(Heard(by=PersonId(by), text=text) for by, text in batch) for batch in heard]
+        self.thought: list[tuple[Line, ...]] = []
+        self.used: list[tuple[WantedCall, ...]] = []
+        self.whys: list[str] = []
+
+    @property
+    def task(self) -> Task:
+        return task("unused")
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:  # noqa: ARG002  # the port's
+        self.thought.append(tuple(lines))
+        return self._said.pop(0)
+
+    async def heard(self) -> tuple[Heard, ...]:
+        return self._heard.pop(0) if self._heard else ()
+
+    async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
+        self.used.append(tuple(wanted))
+        self.whys.append(why)
+        return tuple(ToolResult(outcome=Outcome.OK, text=self._results.pop(0)) for _ in wanted)
+
+    async def note(self, text: str) -> None: ...
+    async def sleep(self, time: timedelta) -> None: ...
+    async def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def random(self) -> float:
+        return 0.5
+
+    async def gather(self, *branches: Coroutine[Any, Any, T]) -> tuple[T, ...]:
+        return tuple([await branch for branch in branches])

@@ -1,0 +1,318 @@
+"""The rehearsal: a playbook that acts out a model, labelled as such, the same answer to the same messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agents.model import ChatCompletions
+from agents.react import ReAct
+from agents.rehearsal.mind import PlayedCall, Reply, Spoken, answer
+from agents.rehearsal.playbook import SHIPPED, load
+from agents.rehearsal.server import RehearsalServer
+from agents.tools.files import WorkFolder, file_tools
+from agents.tools.http import Hosts, http_tools
+from agents.tools.mail import MailRoute, mail_tools
+from agents.tools.shop import Shop, shop_tools
+from bot.domain.calls import ToolResult
+from bot.domain.ports import Line, Said, Tool, WantedCall
+from tests.agents.given import Context, named, run, task
+
+BOOK = load()
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> dict[str, Tool]:
+    return named(
+        (
+            *shop_tools(Shop.open(tmp_path / "shop.db")),
+            *mail_tools(MailRoute(sender="bot@example.com", folder=tmp_path / "mail")),
+            *file_tools(WorkFolder(tmp_path / "work")),
+            *http_tools(Hosts(["example.com"])),
+        )
+    )
+
+
+def says(*talk: Spoken) -> Reply:
+    return answer(BOOK, talk)
+
+
+def user(text: str, by: str = "ana") -> Spoken:
+    return Spoken(role="user", text=f"[{by}] {text}")
+
+
+def bot(reply: Reply) -> Spoken:
+    return Spoken(role="assistant", text=reply.text, calls=reply.calls)
+
+
+def results(*texts: str) -> tuple[Spoken, ...]:
+    return tuple(Spoken(role="tool", text=text) for text in texts)
+
+
+def wanted(reply: Reply) -> list[tuple[str, Any]]:
+    return [(call.tool, json.loads(call.args)) for call in reply.calls]
+
+
+BROKE = {"order_id": 1042, "amount": 120, "reason": "it came broken"}
+CHAT = "asked for in chat"
+VENDOR = {
+    "to": "sales@vendor.example",
+    "subject": "10 % off our Q2 order?",
+    "body": "Hello,\n\nwe are about to place our Q2 order with you, and it is larger than the last one.\n"
+    "Could you offer us 10 % off?\n\nKind regards",
+}
+
+LINES: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
+    ("refund order 1042 120 because it came broken", [("refund", BROKE)]),
+    ("Please refund $120 on order 1042 because it came broken", [("refund", BROKE)]),
+    ("refund $50 on order 7", [("refund", {"order_id": 7, "amount": 50, "reason": CHAT})]),
+    ("refund order 17 with $100.01", [("refund", {"order_id": 17, "amount": 100.01, "reason": CHAT})]),
+    ("refund 1001, 1002 50", [("refund", {"order_id": n, "amount": 50, "reason": CHAT}) for n in (1001, 1002)]),
+    ("refund 1001 and 1002", [("look_up_order", {"order_id": n}) for n in (1001, 1002)]),
+    ("refund order 1042", [("look_up_order", {"order_id": 1042})]),
+    ("cancel order 17 because of a typo", [("cancel_order", {"order_id": 17, "reason": "a typo"})]),
+    ("cancel orders 17 & 71", [("cancel_order", {"order_id": n, "reason": CHAT}) for n in (17, 71)]),
+    ("look up order #7", [("look_up_order", {"order_id": 7})]),
+    ("what's the order 1001 and 1002?", [("look_up_order", {"order_id": n}) for n in (1001, 1002)]),
+    ("Write an email to our vendor asking for 10% off the Q2 order", [("send_email", VENDOR)]),
+    ("ask for 10 percent off on Q2 at our supplier joe@parts.example",
+     [("send_email", {**VENDOR, "to": "joe@parts.example"})]),
+    ("email bo@example.com about lunch at noon",
+     [("send_email", {"to": "bo@example.com", "subject": "A note from the team", "body": "lunch at noon"})]),
+    ('send an e-mail to bo@example.com subject "Lunch" saying see you',
+     [("send_email", {"to": "bo@example.com", "subject": "Lunch", "body": "see you"})]),
+    ("write hello there to notes/a.txt", [("write_file", {"path": "notes/a.txt", "content": "hello there"})]),
+    ("write to notes.txt: one\ntwo", [("write_file", {"path": "notes.txt", "content": "one\ntwo"})]),
+    ("read notes.txt", [("read_file", {"path": "notes.txt"})]),
+    ("delete the file old/notes.txt", [("delete_file", {"path": "old/notes.txt"})]),
+    ("list files", [("list_files", {"path": "."})]),
+    ("get https://example.com/a?b=c", [("http_get", {"url": "https://example.com/a?b=c"})]),
+    ('post {"a": 1} to https://example.com/hook',
+     [("http_post", {"url": "https://example.com/hook", "body": '{"a": 1}', "content_type": "text/plain"})]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "calls"), LINES, ids=[line for line, _ in LINES])
+def test_a_line_becomes_the_calls_it_asks_for(
+    line: str, calls: list[tuple[str, dict[str, Any]]], tools: dict[str, Tool]
+) -> None:
+    """AU-06, GN-06, AS-02 among them. Every call fits the shipped tools."""
+    reply = says(user(line))
+
+    assert wanted(reply) == calls
+    for tool, args in calls:
+        tools[tool].check(args)
+
+
+@pytest.mark.parametrize(
+    "line", ["hello", "help", "what can you do?", "thanks!", "knit me a scarf", "", "Explain: why?"]
+)
+def test_everything_it_says_is_labelled(line: str) -> None:
+    """Nobody may take a rehearsal for a mind."""
+    reply = says(user(line))
+
+    assert reply.text.startswith("(rehearsal) ")
+    assert reply.calls == ()
+
+
+def test_a_line_it_does_not_know_is_answered_with_what_it_knows() -> None:
+    """Not with silence, and not with a guess."""
+    assert "refund order 1042" in says(user("knit me a scarf")).text
+
+
+def test_it_looks_an_amount_up_before_it_asks_for_a_refund() -> None:
+    """T06: what people sign is a number, not "whatever is left". An order that does not exist is reported."""
+    first = says(user("refund 1001 and 9999"))
+    looked = (
+        user("refund 1001 and 9999"),
+        bot(first),
+        *results('{"order_id":1001,"left":61.5}', "There is no order 9999."),
+    )
+
+    second = says(*looked)
+    last = says(*looked, bot(second), *results('{"refund_id":"RF-0001"}'))
+
+    assert wanted(second) == [("refund", {"order_id": 1001, "amount": 61.5, "reason": CHAT})]
+    assert "This was not done. There is no order 9999." in last.text
+    assert 'Done: {"refund_id":"RF-0001"}' in last.text
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ('{"refund_id": "RF-0001", "reason": "rejected before"}', "Done: "),
+        ("Not run: rejected by bo: duplicate", "This was not done. Not run: rejected by bo: duplicate"),
+        ("Nobody answered in time; the request expired.", "This was not done. "),
+        ("A rule denies it.", "This was not done. "),
+        ("Order 7 has 10.00 USD left to refund; 50.00 is more.", "This was not done. "),
+        ("Not run: tool 'x' is unknown", "This was not done. "),
+        ("Approved, but not run: its time has passed.", "This was not done. "),
+        ("It was started. Whether it took effect is not known.", "I do not know whether this was done. "),
+        ("Stopped while it was running.", "I do not know whether this was done. "),
+        ("refund failed inside. Part of it may have taken effect.", "I do not know whether this was done. "),
+        ("notes.txt is deleted.", "Done: notes.txt is deleted."),
+    ],
+)
+def test_a_result_is_reported_as_what_it_is(result: str, told: str) -> None:
+    """GN-08: a rejection carries who and why, and is never called a success."""
+    asked = user("refund $50 on order 7")
+
+    assert says(asked, bot(says(asked)), *results(result)).text.startswith(f"(rehearsal) {told}")
+
+
+CORRECTIONS: list[tuple[str, str, dict[str, Any]]] = [
+    ("refund $50 on order 71", "it's order 17 not 71", {"order_id": 17}),
+    ("refund $50 on order 71", "sorry, 17, not 71", {"order_id": 17}),
+    ("refund $50 on order 71", "use order 17 instead", {"order_id": 17}),
+    ("refund $50 on order 71", "make it $40", {"amount": 40}),
+    ("refund $50 on order 71", "no, use 40.50 dollars instead", {"amount": 40.5}),
+    ("email bo@example.com about lunch", "use cy@example.com instead", {"to": "cy@example.com"}),
+    ("write a to b.txt", "use c.txt instead", {"path": "c.txt"}),
+]
+
+
+@pytest.mark.parametrize(("line", "correction", "change"), CORRECTIONS)
+def test_a_correction_makes_a_new_call(line: str, correction: str, change: dict[str, Any]) -> None:
+    """The old call was superseded; the new one differs in what was corrected."""
+    first = says(user(line))
+    told = (user(line), bot(first), *results("Not run: superseded."), user(correction, by="bo"))
+
+    second = says(*told)
+    last = says(*told, bot(second), *results('{"ok": true}'))
+
+    assert wanted(second) == [(tool, args | change) for tool, args in wanted(first)]
+    assert last.text == '(rehearsal) Done: {"ok": true}'
+
+
+@pytest.mark.parametrize("line", ["it's order 17 not 71", "use $40 instead", "use c.txt instead"])
+def test_with_nothing_to_correct_it_says_so(line: str) -> None:
+    """No call out of thin air."""
+    assert "nothing to correct" in says(user(line)).text
+
+
+def test_a_correction_of_another_order_changes_nothing() -> None:
+    """Only the call it is about."""
+    asked = user("refund $50 on order 7")
+    reply = says(asked, bot(says(asked)), *results("Not run: superseded."), user("it's order 17 not 71"))
+
+    assert reply.calls == ()
+
+
+def test_a_remark_between_does_not_lose_the_result() -> None:
+    """Thanks, while the call runs."""
+    asked = user("refund $50 on order 7")
+    reply = says(asked, bot(says(asked)), *results('{"refund_id":"RF-0001"}'), user("thanks!"))
+
+    assert reply.text.startswith("(rehearsal) Done: ")
+
+
+def test_it_explains_a_call_that_waits() -> None:
+    """The Explain button: a reason, and no call."""
+    asked = user("refund order 1042 120 because it came broken")
+    reply = says(asked, bot(says(asked)), Spoken(role="user", text="Explain: why this call?"))
+
+    assert "refund order 1042 120 because it came broken" in reply.text
+    assert "refund with" in reply.text
+    assert reply.calls == ()
+
+
+def test_it_explains_a_call_that_is_only_told_about() -> None:
+    """The question is put beside the run: the task, what was done, and the call, in one line of a new talk."""
+    told = (
+        'Task: refund order 7 5\nDone so far:\n- nothing\nWhat you said: hm\n\nExplain: why refund with {"order_id":7}?'
+    )
+    reply = says(Spoken(role="system", text="s"), Spoken(role="user", text=told))
+
+    assert 'asked: "refund order 7 5"' in reply.text
+    assert 'call refund with {"order_id":7}.' in reply.text
+    assert reply.calls == ()
+
+
+def test_words_of_people_stay_values() -> None:
+    """T28: a reason full of quotes and braces is text in the arguments, not structure."""
+    reply = says(user('refund order 7 5 because "}, {amount}: {task} \\'))
+
+    assert wanted(reply) == [("refund", {"order_id": 7, "amount": 5, "reason": '"}, {amount}: {task} \\'})]
+
+
+def test_a_playbook_with_a_mistake_is_refused_by_name(tmp_path: Path) -> None:
+    """Unknown keys, bad patterns, an empty label."""
+    text = SHIPPED.read_text()
+    for old, new in [("scenes:", "scenez:"), ('"(rehearsal) "', '" "'), ("match: '^(?:task", "match: '(((?:task")]:
+        path = tmp_path / "mine.yml"
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(ValueError, match=r"mine\.yml"):
+            load(path)
+
+
+async def test_it_speaks_http_on_loopback_with_and_without_a_stream() -> None:
+    """What any OpenAI client expects."""
+    body = {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "refund $5 on order 7"}]}]}
+    async with RehearsalServer() as server, aiohttp.ClientSession() as web:
+        assert server.base_url.startswith("http://127.0.0.1:")
+        async with web.get(f"{server.base_url}/models") as models:
+            assert (await models.json())["data"][0]["id"] == "rehearsal"
+        async with web.post(f"{server.base_url}/chat/completions", json=body) as whole:
+            choice = (await whole.json())["choices"][0]
+        async with web.post(f"{server.base_url}/chat/completions", json=body | {"stream": True}) as streamed:
+            text = await streamed.text()
+
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["tool_calls"][0]["function"]["name"] == "refund"
+    assert text.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages": 3}', b'{"messages": [3]}', b"[" * 10**5, b"\xff"])
+async def test_a_broken_request_is_answered_with_400(body: bytes) -> None:
+    """T06: no crash, no recursion."""
+    async with (
+        RehearsalServer() as server,
+        aiohttp.ClientSession() as web,
+        web.post(f"{server.base_url}/chat/completions", data=body) as answered,
+    ):
+        assert answered.status == 400
+
+
+class Acting(Context):
+    """A context with a real model over HTTP and real tools, and nobody in between."""
+
+    def __init__(self, model: ChatCompletions, tools: dict[str, Tool]) -> None:
+        super().__init__([])
+        self._model, self._tools = model, tools
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
+        return await self._model.think(lines, [self._tools[name].spec for name in tools])
+
+    async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
+        self.whys.append(why)
+        return tuple([await run(self._tools[one.tool], json.loads(one.args), key=one.id) for one in wanted])
+
+
+async def test_agent_model_and_tools_play_together(tools: dict[str, Tool]) -> None:
+    """AS-06: two refunds from one sentence, over real HTTP, into a real shop."""
+    agent = ReAct(name="a", prompt="p", tools=tuple(tools))
+    async with (
+        RehearsalServer() as server,
+        ChatCompletions(base_url=server.base_url, api_key="k", name="m") as model,
+    ):
+        told = await agent(task("refund 17 and 71"), Acting(model, tools))
+
+    assert told.count("Done: ") == 2
+    assert "RF-0001" in told
+    assert "RF-0002" in told
+    assert json.loads((await run(tools["look_up_order"], {"order_id": 17})).text)["left"] == 0
+
+
+def test_a_call_keeps_its_own_id_in_every_turn() -> None:
+    """Two turns of one conversation never share a call id."""
+    first = says(user("refund order 7"))
+    second = says(user("refund order 7"), bot(first), *results('{"order_id": 7, "left": 3}'))
+
+    ids = [call.id for reply in (first, second) for call in reply.calls]
+    assert len(set(ids)) == 2
+    assert all(isinstance(call, PlayedCall) for call in second.calls)

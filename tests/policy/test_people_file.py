@@ -1,0 +1,102 @@
+"""A people file says who is who; whatever could make rights a guess is refused with its line."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.chat import Account, PersonId
+from bot.domain.errors import BadPolicy
+from bot.domain.people import Group, ManagerOf, One, Requester, parse
+from bot.domain.ports import Directory
+from bot.peoplefile import parse_people, read_people
+from tests.policy.world import ROOT
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(BadPolicy) as refused:
+        parse_people(text.encode())
+    return refused.value.problems
+
+
+async def test_the_shipped_people_are_found_by_account_id_and_group() -> None:
+    directory: Directory = read_people(ROOT / "people.yml")
+
+    ana = await directory.who(Account(platform="playground", tenant="local", user="ana"))
+
+    assert ana is not None
+    assert (ana.id, set(ana.groups), ana.manager) == (PersonId("ana"), {"sales"}, PersonId("dana"))
+    assert ana == await directory.who(Account(platform="terminal", tenant="local", user="ana"))
+    assert await directory.members("approvers") == {"bo", "chris"}
+    assert await directory.groups() == {"sales", "approvers", "finance", "managers", "anyone"}
+    assert await directory.members("nobodies") == frozenset()
+    assert "gus" in await directory.members("anyone")
+    gus = await directory.person(PersonId("gus"))
+    assert gus is not None
+    assert gus.is_guest
+
+
+async def test_the_same_user_of_another_workspace_is_nobody() -> None:
+    """An account is platform, tenant and user: a U1 elsewhere has no rights here."""
+    directory = parse_people(b"""
+tenants: {slack: T1}
+people:
+  ana: {name: Ana, accounts: {slack: [U1, T2/U9], teams: 6f2c/29:1abc}}
+""")
+    accounts = [("slack", "T1", "U1"), ("slack", "T2", "U9"), ("teams", "6f2c", "29:1abc"), ("slack", "T2", "U1")]
+    found = [await directory.who(Account(platform=p, tenant=t, user=u)) for p, t, u in accounts]
+
+    assert [person.id if person else None for person in found] == ["ana", "ana", "ana", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "sentence"),
+    [
+        ("people:\n  ana: {groups: [a]}", "2:3", "person ana has no name"),
+        ("people:\n  ana: {name: A, boss: bo}", "2:18", "person ana has no key 'boss'"),
+        ("people:\n  ana: {name: A, manager: bo}", "2:3", "the manager of ana, bo, is not in this file"),
+        ("people:\n  ana: {name: A, manager: ana}", "2:3", "ana is their own manager: ana -> ana"),
+        (
+            "people:\n  ana: {name: A, manager: bo}\n  bo: {name: B, manager: ana}",
+            "2:3",
+            "ana is their own manager: ana -> bo -> ana",
+        ),
+        ("people:\n  ana: {name: A}\n  ana: {name: B}", "3:3", "key 'ana' appears twice in people"),
+        (
+            "people:\n  a: {name: A, accounts: {terminal: x}}\n  b: {name: B, accounts: {terminal: x}}",
+            "3:3",
+            "the terminal account local/x of b already belongs to a",
+        ),
+        ("people:\n  a: {name: A, email: X@y.z}\n  b: {name: B, email: x@Y.z}", "3:3", "already belongs to a"),
+        ("people:\n  a: {name: A, accounts: {slack: U1}}", "2:34", "write TENANT/U1, or say tenants: {slack: …} once"),
+        ("people:\n  a: {name: A, accounts: {slack: 12}}", "2:34", 'must be text: write "12", in quotes'),
+        ("people:\n  a: {name: A, groups: [anyone]}", "2:25", "'anyone' cannot be a group; everybody is in it"),
+        ("people:\n  requester: {name: A}", "2:3", "'requester' cannot be a person's id"),
+        ("people:\n  a: {name: A, guest: maybe}", "2:23", "guest of a must be true or false"),
+        ("persons: {}", "1:1", "the file has no key 'persons'"),
+        ("people: []", "1:9", "people must be a mapping"),
+    ],
+)
+def test_each_mistake_is_told_with_its_line_and_column(text: str, place: str, sentence: str) -> None:
+    found = problems(text)
+    assert any(one.startswith(f"people.yml:{place}: ") and sentence in one for one in found), found
+
+
+def test_a_cycle_of_managers_that_somebody_hangs_on_is_told_once() -> None:
+    found = problems("people:\n  x: {name: X, manager: a}\n  a: {name: A, manager: b}\n  b: {name: B, manager: a}")
+    assert found == ["people.yml:3:3: a is their own manager: a -> b -> a"]
+
+
+def test_the_grammar_of_audiences_reads_what_the_floor_documents() -> None:
+    """`bot.domain.verdict.Audience`."""
+    assert parse("requester") == Requester()
+    assert parse("manager(requester)") == ManagerOf(of="requester")
+    assert parse("manager(approver)") == ManagerOf(of="approver")
+    assert parse("@ana") == One(id=PersonId("ana"))
+    assert parse("finance") == Group(name="finance")
+    assert parse("anyone") == Group(name="anyone")
+
+
+@pytest.mark.parametrize("text", ["", "@", "manager()", "manager(bo)", "a b", "#general", "here", "Requester ", "a,b"])
+def test_whatever_else_is_refused_with_one_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match="write"):
+        parse(text)

@@ -1,0 +1,270 @@
+"""`policy check` finds what cannot work in this world; `policy explain` shows what would happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from bot.domain.calls import Outcome
+from bot.domain.chat import PersonId
+from bot.domain.condition import compile_condition
+from bot.domain.people import resolve
+from bot.domain.verdict import Allow, Ask, Deny
+from bot.domain.wire import Json, replace
+from bot.peoplefile import parse_people, read_people
+from bot.policycheck import check, check_text, explain_text
+from bot.policyfile import read_policy
+from tests.policy.world import BY_NAME, PLACE, ROOT, SPECS, call, facts, past, policy, spec
+
+SHIPPED = read_policy(ROOT / "policy.yml")
+PEOPLE = read_people(ROOT / "people.yml")
+
+
+async def checked(text: str, agents: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """The problems of a policy whose default anybody could sign, in the shipped world."""
+    defaults = "{defaults: {ask: {groups: [anyone]}}, rules:\n" + text + "\n}"
+    return await check(policy(text if text.startswith("{") else defaults), SPECS, PEOPLE, agents=agents)
+
+
+async def test_the_shipped_policy_fits_the_shipped_people_and_tools() -> None:
+    problems = await check(SHIPPED, SPECS, PEOPLE)
+
+    assert problems == []
+    assert check_text(SHIPPED, problems) == f"10 rules, policy {SHIPPED.hash[:12]}: no problems"
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "sentence"),
+    [
+        (
+            '[{id: a, when: tool.name == "refnud", deny: x}]',
+            "2:16",
+            "there is no tool 'refnud'; there are cancel_order",
+        ),
+        ("[{id: a, when: '\"x\" == tool.name', deny: x}]", "2:16", "there is no tool 'x'"),
+        ('[{id: a, when: \'tool.name in ["refund", "pay"]\', deny: x}]', "2:16", "there is no tool 'pay'"),
+        ('[{id: a, when: tool.name != "pay", deny: x}]', "2:16", "there is no tool 'pay'"),
+        (
+            '[{id: a, when: tool.name == "refund" && args.amuont > 5, deny: x}]',
+            "2:16",
+            "refund has no argument 'amuont'",
+        ),
+        ('[{id: a, when: tool.name == "refund" && total("sum") > 5, deny: x}]', "2:16", "refund has no argument 'sum'"),
+        ('[{id: a, when: tool.name == "send_email", allow: true}]', "2:16", "which cannot be undone"),
+        ('[{id: a, when: tool.name == "refund", allow: true}]', "2:16", "which touches money"),
+        ('[{id: a, when: tool.risk == "irreversible", allow: true}]', "2:16", "allows what cannot be undone"),
+        ("[{id: a, allow: true}]", "2:2", "allows everything"),
+        ("[{id: a, when: true, allow: true}]", "2:2", "allows everything"),
+        ("[{id: a, deny: x}, {id: b, deny: y}]", "2:20", "`b` is never reached: `a` before it always holds"),
+        ("[{id: a, when: args.n>5, deny: x}, {id: b, when: args.n>5, deny: y}]", "2:50", "has the same condition"),
+        ("[{id: a, ask: {groups: [nobodies]}}]", "2:15", "there is no group 'nobodies'"),
+        ("[{id: a, ask: {groups: ['@gus']}}]", "2:15", "@gus is nobody who may answer"),
+        ("[{id: a, ask: {groups: ['@zoe']}}]", "2:15", "@zoe is nobody who may answer"),
+        (
+            "[{id: a, ask: {groups: [bo2]}, ladder: [{after: 1h, dm: nobodies}]}]",
+            "2:40",
+            "there is no group 'nobodies'",
+        ),
+        ("[{id: a, ask: {groups: [{of: approvers, need: 3}]}}]", "2:15", "nobody could sign anybody's calls"),
+        (
+            "[{id: a, ask: {groups: [approvers, {of: approvers, need: 2}]}}]",
+            "2:15",
+            "nobody could sign anybody's calls",
+        ),
+        ("[{id: a, ask: {groups: [finance], separate_duties: true}}]", "2:15", "nobody could sign calls of chris"),
+        ("[{id: a, ask: {groups: [manager(requester)]}}]", "2:15", "nobody could sign calls of erin"),
+        ("[{id: a, ask: {groups: [finance, manager(approver), manager(approver)]}}]", "2:15", "anybody's calls"),
+    ],
+)
+async def test_each_thing_that_cannot_work_is_told_with_its_place(rule: str, place: str, sentence: str) -> None:
+    """AU-25, GN-21, DESIGN 6: unknown tools and arguments, quorums nobody can reach, rules never reached."""
+    found = await checked(rule)
+
+    assert any(one.startswith(f"policy.yml:{place}: ") and sentence in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        '[{id: a, when: tool.name == "refund" && args.amount > 5 || args.other > 5, deny: x}]',
+        '[{id: a, when: (tool.name == "refund" || tool.name == "http_post") && args.body != "", deny: x}]',
+        '[{id: a, when: \'!(tool.name == "refund") && args.body != ""\', deny: x}]',
+        "[{id: a, ask: {groups: [approvers, managers, requester]}}]",
+        "[{id: a, ask: {groups: ['@bo', manager(approver)], separate_duties: false}}]",
+    ],
+)
+async def test_what_can_work_is_not_complained_about(rule: str) -> None:
+    """A wrong alarm teaches people to look away."""
+    assert [one for one in await checked(rule) if "sign" not in one] == []
+
+
+def test_the_tools_a_condition_is_limited_to_are_read_with_the_precedence_of_cel() -> None:
+    """`and` binds before `or`; a negation or a choice limits nothing."""
+    one, two = 'tool.name == "a"', 'tool.name == "b"'
+    cases = {
+        one: {"a"},
+        f"({one}) && args.x": {"a"},
+        f"{one} || {two}": {"a", "b"},
+        f"{one} && args.x || args.y": set(),
+        f"({one} || {two}) && {one}": {"a"},
+        f"!({one})": set(),
+        f"{one} ? true : false": set(),
+        'tool.name in ["a", "b"] && args.x': {"a", "b"},
+        'tool.name != "a"': set(),
+    }
+    assert {text: set(compile_condition(text).only_for) for text in cases} == cases
+
+
+async def test_an_agent_that_is_never_asked_about_may_hold_only_reads() -> None:
+    """AU-03, D-34: mode never with send_email is refused when the bot starts."""
+    text = "{defaults: {ask: {groups: [anyone]}},\noversight: {react: never, ghost: always}, rules: []}"
+
+    found = await checked(text, {"react": ["read_file", "send_email"], "other": []})
+
+    assert found == [
+        "policy.yml:2:1: oversight: agent react is never asked about, but has send_email: irreversible",
+        "policy.yml:2:1: oversight: there is no agent 'ghost'; there are other, react",
+    ]
+
+
+async def test_a_default_that_nobody_can_sign_is_told() -> None:
+    found = await checked("{defaults:\n  {ask: {groups: [ghosts]}}, rules: []}")
+    assert [one.split(";")[0] for one in found] == ["policy.yml:1:2: defaults: there is no group 'ghosts'"]
+
+
+# ---------------------------------------------------------------- shipped
+
+
+@pytest.mark.parametrize(
+    ("amounts", "rule", "group"),
+    [
+        ([50], "small-refund", "requester"),
+        ([100], "small-refund", "requester"),
+        ([100.01], "medium-refund", "approvers"),
+        ([500], "medium-refund", "approvers"),
+        ([500.01], "big-refund", "managers"),
+        ([90, 90], "medium-refund", "approvers"),
+        ([90, 90, 90, 90, 90, 90], "big-refund", "managers"),
+        ([0], "refund-of-nothing", None),
+        ([-5], "refund-of-nothing", None),
+    ],
+)
+def test_refunds_climb_the_ladder_by_their_running_sum(amounts: list[float], rule: str, group: str | None) -> None:
+    """GN-03, GN-06, D-28: all of them are human decisions; many small ones on one order are one large one."""
+    *earlier, last = (call("refund", order_id=7, amount=amount, reason="late") for amount in amounts)
+    history = [replace(past("refund"), args=one.args, outcome=Outcome.OK) for one in earlier]
+
+    verdict = SHIPPED.decide(last, BY_NAME["refund"], facts(*history))
+
+    assert verdict.rule == rule
+    match verdict:
+        case Ask(groups=(need,), separate_duties=is_apart):
+            assert (need.of, is_apart) == (group, group != "requester")
+        case other:
+            assert isinstance(other, Deny)
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "expected"),
+    [
+        ("look_up_order", {"order_id": 7}, None),
+        ("http_get", {"url": "https://example.org"}, None),
+        ("cancel_order", {"order_id": 7, "reason": "late"}, ("requester", False, True, False)),
+        ("write_file", {"path": "a", "content": "b"}, ("requester", False, True, False)),
+        ("send_email", {"to": "a@b.c", "subject": "", "body": ""}, ("approvers", True, False, True)),
+        ("delete_file", {"path": "a"}, ("approvers", True, False, True)),
+        ("http_post", {"url": "x", "body": "y"}, ("approvers", True, False, True)),
+        ("never_heard_of", {}, ("approvers", True, False, False)),
+    ],
+)
+def test_each_shipped_tool_asks_whom_it_should(
+    tool: str, args: dict[str, Json], expected: tuple[str, bool, bool, bool] | None
+) -> None:
+    """AS-20, AS-33, D-17: (group, separate duties, words count, high)."""
+    verdict = SHIPPED.decide(call(tool, **args), BY_NAME.get(tool) or spec(tool, BY_NAME["refund"].risk), facts())
+
+    if expected is None:
+        assert isinstance(verdict, Allow)
+    else:
+        assert isinstance(verdict, Ask)
+        flags = (verdict.separate_duties, verdict.may_use_words, verdict.is_high)
+        assert (verdict.groups[0].of, *flags) == expected
+
+
+def test_no_shipped_rule_takes_loose_words_for_what_is_high_or_cannot_be_undone() -> None:
+    """D-13: "ok" never signs a deletion; there, only the button counts, and everything expires."""
+    for verdict in (*(rule.verdict for rule in SHIPPED.rules), SHIPPED.default):
+        if isinstance(verdict, Ask):
+            assert not (verdict.is_high and verdict.may_use_words)
+            assert verdict.expires_after is not None
+
+
+# ---------------------------------------------------------------- explain
+
+
+def test_an_explanation_shows_each_rule_its_values_and_the_verdict() -> None:
+    """AU-04: what would happen, and why, before anything does."""
+    text = explain_text(SHIPPED, call("refund", order_id=7, amount=250), BY_NAME["refund"], facts())
+
+    assert text.splitlines() == [
+        "refund (amount=250, order_id=7) for ana (react, playground)",
+        '  reading            no     tool.risk "write"',
+        "  refund-of-nothing  no     args.amount 250",
+        '  big-refund         no     total("amount", "order_id") 250',
+        '  medium-refund      HOLDS  total("amount", "order_id") 250 > 100',
+        'ASK  rule `medium-refund` (high_stakes): total("amount", "order_id") 250 > 100',
+        "  who      1 of approvers",
+        "  how      in thread, nobody signs their own request, buttons only, reason on reject",
+        "  ladder   5m remind here · 15m also managers · 30m dm manager(approver) · 4h expire; starts within 15m",
+    ]
+
+
+def test_an_explanation_says_when_a_condition_failed_and_hides_secrets() -> None:
+    tool = spec("login", BY_NAME["refund"].risk, "pin", secrets=("pin",))
+    broken = explain_text(policy('[{id: a, when: args.x > 1, deny: "x"}]'), call("login", pin="4711"), tool, facts())
+    silent = explain_text(policy("[]"), call("login", pin="4711"), tool, facts())
+
+    assert "  a  FAILS  a value it names is missing" in broken
+    assert "no rule holds: the default asks" in silent
+    assert "4711" not in broken + silent
+    assert "pin=(secret)" in silent
+    assert PLACE.platform in silent
+
+
+# ------------------------------------------------------------------ people
+
+
+@pytest.mark.parametrize(
+    ("audience", "requester", "expected"),
+    [
+        ("requester", "ana", {"ana"}),
+        ("requester", "gus", set()),
+        ("manager(requester)", "ana", {"dana"}),
+        ("manager(requester)", "erin", set()),
+        ("manager(approver)", "ana", {"dana", "erin"}),
+        ("@bo", "ana", {"bo"}),
+        ("@gus", "ana", set()),
+        ("@zoe", "ana", set()),
+        ("finance", "ana", {"chris"}),
+        ("nobodies", "ana", set()),
+        ("anyone", "ana", {"ana", "bo", "chris", "dana", "erin"}),
+    ],
+)
+async def test_an_audience_is_its_active_persons_and_never_a_guest(
+    audience: str, requester: str, expected: set[str]
+) -> None:
+    approvers = frozenset({PersonId("bo"), PersonId("dana")})
+    found = await resolve(audience, directory=PEOPLE, requester=PersonId(requester), approvers=approvers)
+    assert found == expected
+
+
+async def test_people_who_left_and_bots_answer_nothing() -> None:
+    directory = parse_people(b"""
+people:
+  old: {name: Old, groups: [g], active: false}
+  bot: {name: Bot, groups: [g], bot: true}
+  ana: {name: Ana, manager: old}
+""")
+    for audience in ("g", "@old", "manager(requester)"):
+        assert not await resolve(audience, directory=directory, requester=PersonId("ana"), approvers=frozenset())

@@ -1,0 +1,196 @@
+"""A policy file is refused with every mistake at once, each with its line and column."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.errors import BadPolicy
+from bot.domain.policy import RISKY_WORDS
+from bot.domain.verdict import Ask, Climb, Need, ReasonRule, Rung
+from bot.policyfile import parse_policy, read_policy
+from tests.policy.world import ROOT, call, decide, policy
+
+
+def problems(text: str | bytes) -> list[str]:
+    with pytest.raises(BadPolicy) as refused:
+        parse_policy(text if isinstance(text, bytes) else text.encode())
+    return refused.value.problems
+
+
+def the_ask(text: str) -> Ask:
+    verdict = policy(text).rules[0].verdict
+    assert isinstance(verdict, Ask)
+    return verdict
+
+
+def test_the_example_of_the_design_reads_as_it_is_meant() -> None:
+    """Every key of DESIGN section 6."""
+    ask = the_ask("""
+- id: big-refund
+  when: tool.name == "refund" && args.amount > 500
+  ask: {groups: [{of: manager(requester), need: 1}], separate_duties: true, reason: on_reject}
+  ladder: [{after: 10m, remind: here}, {after: 30m, dm: manager(approver)}, {after: 4h, expire: true}]
+""")
+
+    assert ask.groups == (Need(of="manager(requester)", need=1),)
+    assert (ask.separate_duties, ask.reason, ask.may_use_words, ask.is_high) == (
+        True,
+        ReasonRule.ON_REJECT,
+        False,
+        False,
+    )
+    assert ask.ladder == (
+        Rung(after=timedelta(minutes=10), do=Climb.REMIND, to="here"),
+        Rung(after=timedelta(minutes=30), do=Climb.DM, to="manager(approver)"),
+        Rung(after=timedelta(hours=4), do=Climb.EXPIRE),
+    )
+
+
+def test_every_mistake_of_a_file_is_told_at_once_and_in_its_order() -> None:
+    """One look, one repair: five mistakes of different kinds, five places."""
+    found = problems("""\
+rules:
+  - id: one
+    when: args.amount >
+    allow: true
+  - id: two
+    ask: {groups: [{of: manager(bo)}]}
+    ladder: [{after: 10x, remind: here}]
+    colour: red
+  - id: one
+    deny: closed
+""")
+
+    assert [problem.split(": ", 1)[0] for problem in found] == [
+        "policy.yml:3:24",
+        "policy.yml:6:25",
+        "policy.yml:7:22",
+        "policy.yml:8:5",
+        "policy.yml:9:5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "sentence"),
+    [
+        ("approve_all: true\nrules: []", "1:1", "the policy has no key 'approve_all'; it may have defaults, hints"),
+        ("- {id: a, deny: x, colour: red}", "1:20", "a rule has no key 'colour'; it may have id, when, allow"),
+        ("- {id: a, id: b, deny: x}", "1:11", "key 'id' appears twice"),
+        ("- {id: a, allow: true, ask: {}}", "1:3", "rule 'a' says allow and ask"),
+        ("- {id: a, when: 'true'}", "1:3", "rule 'a' says nothing"),
+        ("- {id: a, allow: false}", "1:18", "allow can only be true"),
+        ("- {id: a, allow: 'yes'}", "1:18", "allow must be true or false"),
+        ("- {id: a, deny: no}", "1:17", 'must be text: write "no", in quotes'),
+        ("- {deny: x}", "1:3", "a rule needs an id"),
+        ("- {id: default, deny: x}", "1:8", "id 'default' must be"),
+        ("- {id: a, deny: x, place: here}", "1:20", "only a rule that asks has 'place'"),
+        ("- {id: a, ask: {}, place: general}", "1:27", "place 'general' must be thread"),
+        ("- {id: a, ask: {groups: []}}", "1:25", "groups is empty"),
+        ("- {id: a, ask: {groups: [{of: bo, need: 0}]}}", "1:41", "need must be a whole number from 1"),
+        ("- {id: a, ask: {groups: [{need: 1}]}}", "1:26", "a group must say whom"),
+        ("- {id: a, ask: {groups: ['two words']}}", "1:26", "'two words' names nobody"),
+        ("- {id: a, ask: {reason: maybe}}", "1:25", "reason must be one of never, on_reject, always"),
+        ("- {id: a, ask: {high: true, words: true}}", "1:36", "words cannot sign what is high"),
+        ("- {id: a, ask: {}, because: read_only}", "1:29", "read_only is a reason to allow"),
+        ("- {id: a, allow: true, because: compliance}", "1:33", "compliance is a reason to ask"),
+        ("- {id: a, when: nope > 1, deny: x}", "1:17", "'nope' is unknown; known are tool, args"),
+        ("- {id: a, when: tool.nmae == 'x', deny: x}", "1:17", "tool has no 'nmae'"),
+        ("- {id: a, when: 'lower(args.x) == \"y\"', deny: x}", "1:18", "function 'lower' is unknown"),
+        ("- {id: a, when: total() > 1, deny: x}", "1:17", "total needs the name of an argument"),
+        ("- {id: a, when: 5, deny: x}", "1:17", "when must be text"),
+        ("- id: a\n  when: args.a > > 3\n  deny: x", "2:18", "extraneous input '>'"),
+        ("- id: a\n  when: |\n    args.a >\n    > 3\n  deny: x", "2:9", "when (its line 2, column 1): Syntax error"),
+        ("- {id: a, ask: {}, ladder: [{after: 1h, remind: here}, {after: 10m, dm: bo}]}", "1:56", "later than the one"),
+        ("- {id: a, ask: {}, ladder: [{after: 1h, expire: true}, {after: 2h, dm: bo}]}", "1:56", "nothing comes after"),
+        ("- {id: a, ask: {}, ladder: [{after: 1h, dm: bo, also: bo}]}", "1:29", "needs after and exactly one of"),
+        ("- {id: a, ask: {}, ladder: [{after: 30, dm: bo}]}", "1:37", "must be a time such as 30s"),
+        ("- {id: a, ask: {}, ladder: [{after: 0s, dm: bo}]}", "1:37", "must be a time such as 30s"),
+        ("- {id: a, ask: {}, ladder: [{after: 99999999d, expire: true}]}", "1:37", "of at most 366d"),
+        ("- {id: a, ask: {}, ladder: [{after: 2d, dm: bo}]}", "1:28", "say when it expires"),
+        ("- {id: a, ask: {}, ladder: [{after: 2d, dm: here}]}", "1:45", "'here' names nobody"),
+        ("{rules: [], hints: ['']}", "1:20", "a hint must have letters"),
+        ("{rules: [], oversight: {react: sometimes}}", "1:32", "must be one of always, policy, never"),
+        ("{hints: []}", "1:1", "the policy has no rules"),
+        ("- {id: &a x, deny: *a}", "1:8", "anchors and aliases are not read"),
+        ("[" * 30 + "]" * 30, "1:21", "nested deeper than 20"),
+        ("rules: [", "1:9", "not valid YAML"),
+        ("a: \0", "1:1", "not valid YAML"),
+        ("!!python/object/apply:os.system [true]", "1:34", "a rule must be a mapping"),
+        ("", "1:1", "the file is empty"),
+        (b"rules:\n  - {id: \xff}", "2:10", "not valid UTF-8"),
+        (b"#" * 300_000, "1:1", "the file has 300000 bytes"),
+    ],
+)
+def test_each_mistake_is_told_with_its_line_and_column(text: str | bytes, place: str, sentence: str) -> None:
+    """GN-21: there is no key that turns the gates off. D-02: no ladder without an end."""
+    found = problems(text)
+
+    assert any(f"policy.yml:{place}: " in problem and sentence in problem for problem in found), found
+
+
+@pytest.mark.parametrize("after", ["30s", "300s", "5m", "366d"])
+def test_short_and_long_times_are_both_accepted(after: str) -> None:
+    """D-02: 30 and 300 seconds are valid."""
+    ask = the_ask(f"- {{id: a, ask: {{}}, ladder: [{{after: {after}, expire: true}}]}}")
+    assert ask.expires_after is not None
+
+
+def test_no_request_waits_for_ever() -> None:
+    """D-02: a ladder without an end, an ask without a ladder, a file without defaults: all expire."""
+    texts = (
+        "- {id: a, ask: {}, ladder: [{after: 10m, remind: here}]}",
+        "- {id: a, ask: {}, ladder: []}",
+        "- {id: a, ask: {}}",
+        "{defaults: {ladder: [{after: 2h, expire: true}]}, rules: [{id: a, ask: {}, ladder: [{after: 1h, dm: bo}]}]}",
+    )
+
+    assert [the_ask(text).expires_after for text in texts] == [timedelta(hours=h) for h in (24, 24, 24, 2)]
+    assert [policy(text).default.expires_after for text in texts] == [timedelta(hours=h) for h in (24, 24, 24, 2)]
+
+
+def test_what_a_rule_leaves_out_comes_from_the_defaults_or_is_off() -> None:
+    """Groups and times are inherited; looser answering never is."""
+    text = """
+defaults: {ask: {groups: [bo], words: true, separate_duties: true}, exec_window: 5m}
+rules:
+  - {id: a, ask: {}}
+  - {id: b, ask: {groups: [finance]}}
+"""
+    read = policy(text)
+    a, b = (rule.verdict for rule in read.rules)
+
+    assert isinstance(a, Ask)
+    assert isinstance(b, Ask)
+    assert (a.groups, a.separate_duties, a.may_use_words, a.exec_window) == (
+        (Need(of="bo"),), True, False, timedelta(minutes=5),
+    )  # fmt: skip
+    assert (b.groups, b.separate_duties) == ((Need(of="finance"),), False)
+    assert read.default.may_use_words
+
+
+def test_a_file_that_names_no_hints_has_the_six_risky_words() -> None:
+    """AU-22."""
+    assert policy("[]").hints == RISKY_WORDS
+    assert policy("{rules: [], hints: [wire]}").hints == ("wire",)
+
+
+@pytest.mark.parametrize("because", ["irreversible", "high_stakes", "costly_error", "compliance"])
+def test_a_reason_to_ask_stands_in_the_verdict(because: str) -> None:
+    """AU-27: each reason of the guides asks, and the card's `why` names it."""
+    verdict = decide(f"[{{id: a, ask: {{}}, because: {because}}}]", call("x"))
+    assert isinstance(verdict, Ask)
+    assert verdict.why == f"rule `a` ({because}): it always holds"
+
+
+@pytest.mark.parametrize("because", ["read_only", "sandboxed", "recoverable"])
+def test_a_reason_to_run_alone_stands_in_the_verdict(because: str) -> None:
+    """AU-27."""
+    verdict = decide(f"[{{id: a, allow: true, because: {because}}}]", call("x"))
+    assert verdict.why == f"rule `a` ({because}): it always holds"
+
+
+def test_a_file_that_is_not_there_is_told_by_name() -> None:
+    with pytest.raises(BadPolicy, match=r"^nope\.yml:1:1: cannot be read: No such file"):
+        read_policy(ROOT / "nope.yml")

@@ -1,0 +1,1 @@
+"""The store: one real server, every transition."""
