@@ -8,10 +8,10 @@
 | 4 it calls a tool; the gate asks the policy | `runtime/gate.py`, `domain/policy.py` |
 | 5 a request is opened: record, ladder, outbox row, audit, in one atomic step | `domain/request.py`, `scripts.lua` |
 | 6 its card is posted, and its message reference stored | `domain/render.py`, `runtime/outbox.py`, `adapters/*/` |
-| 7 the coroutine sleeps; idle long enough, it leaves memory altogether | `runtime/sleepers.py` |
-| 8 a click comes in; who is it, may they; the vote is written, then acked | `adapters/*/`, `runtime/desk.py` |
+| 7 the coroutine sleeps; idle long enough, it leaves memory altogether | `runtime/host.py` |
+| 8 a click comes in; who is it, may they; the vote is written, then acked | `runtime/desk.py`, `ballot.py` |
 | 9 the first decision stands; later clickers are told | `store/scripts.lua` |
-| 10 the coroutine wakes: here, or by replay where the shard is owned now | `runtime/sleepers.py`, `runtime/journal.py` |
+| 10 the coroutine wakes: here, or by replay where the shard is owned now | `runtime/runner.py`, `journal.py` |
 | 11 the approval is spent and the stored bytes run, once | `runtime/gate.py`, `agents/toolbox.py` |
 | 12 every copy of the card shows the end; the audit links it all | `runtime/outbox.py`, `domain/audit.py` |
 """

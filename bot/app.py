@@ -9,7 +9,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ from bot.policyfile import read_policy
 from bot.runtime.engine import Engine
 from bot.runtime.parts import Pace, Parts
 from bot.runtime.views import RuntimeViews
-from bot.store.embedded import EmbeddedServer
+from bot.store.embedded import EmbeddedServer, running_url
 from bot.store.link import Link, reach
 from bot.store.redis import RedisStore
 from bot.telemetry import HealthServer, Metrics, measure_lag
@@ -60,6 +61,7 @@ class App:
     people: PeopleDirectory
     url: str
     health: str
+    ended: Callable[[], Awaitable[object]]  # returns when whoever sits in front of a terminal has left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterat
         metrics = Metrics()
         front = Front()
         views = RuntimeViews(store, rules.toolbox, rules.people, sealing_key(settings))
-        mouth = _chat(chat, settings, rules, views)
+        mouth = await _chat(chat, settings, rules, views)
         parts = Parts(
             store=store,
             chats={mouth.platform: mouth},
@@ -107,14 +109,21 @@ async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterat
         front.desk = await stack.enter_async_context(engine.running())
         stack.callback(front.close)
         url = mouth.url if isinstance(mouth, Playground) else ""
-        yield App(parts=parts, engine=engine, people=rules.people, url=url, health=health.url)
+        ended = mouth.ended if isinstance(mouth, Terminal) else asyncio.Event().wait
+        yield App(parts=parts, engine=engine, people=rules.people, url=url, health=health.url, ended=ended)
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[RedisStore]:
-    """The store alone: the embedded server if no REDIS_URL is set, and the link to it."""
+async def opened_store(settings: Settings, *, join: bool = False) -> AsyncIterator[RedisStore]:
+    """The store alone: the embedded server if no REDIS_URL is set, and the link to it.
+
+    With *join*, an embedded server that a running bot has open is used instead of refused.
+    """
     async with AsyncExitStack() as stack:
         url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        if url is None and join:
+            url = running_url(settings.var / "redis")
+        is_private = url is None
         if url is None:
             server = await stack.enter_async_context(EmbeddedServer(settings.var / "redis"))
             url = server.url
@@ -122,7 +131,7 @@ async def opened_store(settings: Settings) -> AsyncIterator[RedisStore]:
         stack.push_async_callback(link.close)
         await reach(link.client, _shown(url))
         store = RedisStore(link, namespace=settings.namespace, shards=settings.shards, key=sealing_key(settings))
-        await store.prepare()
+        await store.prepare(is_private=is_private)
         yield store
 
 
@@ -173,9 +182,9 @@ class Front:
         return self.desk
 
 
-def _chat(chat: str, settings: Settings, rules: Rules, views: Views) -> Playground | Terminal:
+async def _chat(chat: str, settings: Settings, rules: Rules, views: Views) -> Playground | Terminal:
     if chat == "terminal":
-        return Terminal.on_console(rules.people.people, views)
+        return Terminal(rules.people.people, views, await _typed(), _print)
     playground = PlaygroundSettings(
         people=rules.people.people,
         db=settings.var / "playground.db",
@@ -184,6 +193,18 @@ def _chat(chat: str, settings: Settings, rules: Rules, views: Views) -> Playgrou
         examples=EXAMPLES,
     )
     return Playground(playground, views)
+
+
+async def _typed() -> asyncio.StreamReader:
+    """What is typed, without blocking anybody."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 async def _model(settings: Settings, stack: AsyncExitStack) -> Model:
@@ -204,7 +225,7 @@ def _roster(toolbox: Toolbox) -> Roster:
 
 
 def _mail_route(settings: Settings) -> MailRoute:
-    sender = settings.smtp_from or "bot@localhost"
+    sender = settings.smtp_from or "countersign@example.com"
     if settings.smtp_host is None:
         return MailRoute(sender=sender, folder=settings.var / "mail")
     password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""

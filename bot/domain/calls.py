@@ -113,7 +113,7 @@ def digest(tool: str, version: str, args: str) -> Digest:
 def canonical(value: Json) -> bytes:
     """The one spelling of a JSON value (after RFC 8785): sorted keys, no spaces, UTF-8, shortest numbers.
 
-    Equal values give equal bytes: 1.0 and 1 are the same number. Raises BadJson for what JSON cannot say.
+    Equal values give equal bytes: 1.0 and 1 are the same number, up to 2**53. Raises BadJson for what JSON cannot say.
     """
     return _write(value).encode()
 

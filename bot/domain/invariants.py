@@ -1,6 +1,6 @@
 """The fifteen promises, checked from the audit alone: `check(entries) -> violations`.
 
-Written from the promises (I1–I15 in docs/security.md), not from the code that keeps them: nothing here imports
+Written from the promises I1–I15, not from the code that keeps them: nothing here imports
 the table of moves, and the quorum is counted anew. The chain itself is `audit.verify_chain`'s.
 
     entries -> Log: by request, by run, by step -> one small function per invariant

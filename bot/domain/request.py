@@ -166,6 +166,8 @@ def vote(request: Request, given: Vote) -> Request:
         raise AlreadyVoted(request.id, given.person)
     if given.move not in VOTES[request.kind]:
         raise NotEligible(request.id, given.person, f"{given.move} is not an answer to this")
+    if given.digest != request.call.digest:
+        raise NotEligible(request.id, given.person, "This answer belongs to another version of the call.")
     if not given.seats:
         raise NotEligible(request.id, given.person, "Sorry, you may not answer this.")
     counted = replace(request, votes=(*request.votes, given), version=request.version + 1)

@@ -20,6 +20,8 @@ from bot.domain.request import Copy, Request, RequestId, RunId
 from bot.domain.run import Entry, Heard, Run, RunStatus
 from bot.domain.wire import Record
 
+FORM = "form"  # the copy an editor saw: the form they filled in and sent
+
 
 class Fence(Record):
     """Proof of owning a shard: refused by every script once another owner has taken over."""
@@ -114,6 +116,11 @@ class Held(Record):
 
     request: Request
     copies: tuple[Copy, ...]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The outbox rows of every copy that is a message; an editor's form is none."""
+        return tuple(f"card|{self.request.id}|{copy.name}" for copy in self.copies if copy.name != FORM)
 
 
 class Turn(Record):

@@ -96,8 +96,7 @@ def _turn(held: Held, after: Request, delivery: str, text: str) -> Turn:
         audit.append(events.request_decided(after))
         entries = (Decided(request=after.id, decision=after.decision),)
         untime = waiting_timer(after)
-    dirty = tuple(f"card|{after.id}|{copy.name}" for copy in held.copies)
-    effects = Effects(audit=tuple(audit), dirty=dirty, untime=untime)
+    effects = Effects(audit=tuple(audit), dirty=held.rows, untime=untime)
     return Turn(after=after, effects=effects, entries=entries, delivery=delivery, answer=text)
 
 

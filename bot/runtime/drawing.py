@@ -34,12 +34,12 @@ class Drawing:
         names = await self._names({run.task.by})
         return status_card(run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names)
 
-    def _spec(self, request: Request) -> ToolSpec:
-        """The tool as it is now, or what the request remembers of one that is gone."""
+    def _spec(self, request: Request) -> ToolSpec | None:
+        """None for a tool that is gone: which of its arguments are secret is not known any more."""
         try:
             return self._toolbox.get(request.call.tool).spec
         except UnknownTool:
-            return ToolSpec(name=request.call.tool, version=request.call.version, description="", schema="{}")
+            return None
 
     async def _names(self, people: set[PersonId]) -> dict[PersonId, str]:
         found = {who: await self._directory.person(who) for who in people}

@@ -18,15 +18,13 @@ from bot.domain.policy import Facts
 from bot.domain.ports import Tool
 from bot.domain.request import Copy, Edit, Move, Request, RequestId, close
 from bot.domain.run import Decided
-from bot.domain.store import Effects, Held, Turn
+from bot.domain.store import FORM, Effects, Held, Turn
 from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import loads, replace
 from bot.runtime.ballot import Ballot
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
-
-FORM = "form"  # the copy an editor saw: the form they filled in and sent
 
 
 class Edits:
@@ -107,7 +105,6 @@ class Edits:
         assert gone.decision is not None, "a closed request has its decision"
         main = next((copy for copy in held.copies if copy.name == "main"), held.copies[0])
         seen = Copy(name=FORM, place=press.ref.place, ref=press.ref)
-        rows = [f"card|{old.id}|{copy.name}" for copy in held.copies if copy.name != FORM]
         audit = (
             events.request_decided(gone),
             events.request_opened(new),
@@ -115,7 +112,7 @@ class Edits:
         )
         effects = Effects(
             audit=audit,
-            dirty=(*rows, f"card|{new.id}|main"),
+            dirty=(*held.rows, f"card|{new.id}|main"),
             timers=first_timer(new),
             untime=waiting_timer(old),
         )

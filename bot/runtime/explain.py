@@ -43,8 +43,7 @@ class Explainer:
             if not held.request.is_open:
                 return
             after = replace(held.request, explanation=text, version=held.request.version + 1)
-            rows = tuple(f"card|{letter.request}|{copy.name}" for copy in held.copies)
-            if (await self._store.turn(Turn(after=after, effects=Effects(dirty=rows)))).is_applied:
+            if (await self._store.turn(Turn(after=after, effects=Effects(dirty=held.rows)))).is_applied:
                 return
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.domain.chat import Account, Click, Form, MessageRef
+from bot.domain.forms import EDIT_REASON
+from bot.domain.render import REASON, RESULT
 from bot.domain.wire import Record
 
 REASON_MOST = 2_000  # characters
@@ -21,7 +23,9 @@ class Press(Record):
 
     @property
     def reason(self) -> str:
-        return str(self.fields.get("reason", "") or self.fields.get("result", "") or "").strip()[:REASON_MOST]
+        """What the person wrote beside their answer; an Edit form names it apart from the arguments."""
+        written = next((self.fields[name] for name in (REASON, RESULT, EDIT_REASON) if self.fields.get(name)), "")
+        return str(written).strip()[:REASON_MOST]
 
 
 def press_of(event: Click | Form) -> Press:

@@ -282,7 +282,7 @@ def _closing(held: Held, fence: Fence, after: Request) -> tuple[Turn, Decided]:
     decided = Decided(request=after.id, decision=after.decision)
     effects = Effects(
         audit=(events.request_decided(after),),
-        dirty=tuple(f"card|{after.id}|{copy.name}" for copy in held.copies if copy.name != "form"),
+        dirty=held.rows,
         untime=waiting_timer(held.request),
     )
     return Turn(after=after, entries=(decided,), fence=fence, effects=effects), decided

@@ -113,7 +113,7 @@ class Timers:
             version=request.version + 1,
             standins=tuple(sorted({*request.standins, *people})),
         )
-        rows = [f"card|{request.id}|{copy.name}" for copy in (*held.copies, *copies) if copy.name != "form"]
+        rows = Held(request=request, copies=(*held.copies, *copies)).rows
         effects = Effects(
             audit=(audit,),
             notes=notes,
@@ -137,7 +137,7 @@ def _expiry(held: Held, audit: bytes, index: int, fence: Fence) -> Turn:
     assert after.decision is not None, "an expired request has its decision"
     effects = Effects(
         audit=(audit, events.request_decided(after)),
-        dirty=tuple(f"card|{request.id}|{copy.name}" for copy in held.copies if copy.name != "form"),
+        dirty=held.rows,
         untime=(timer_name(request, index),),
     )
     entry = Decided(request=request.id, decision=after.decision)

@@ -48,6 +48,18 @@ Fsync = Literal["always", "everysec", "no"]
 GUARD = ("/bin/sh", "-c", "read -r _; kill -KILL 0")
 
 
+def running_url(folder: Path) -> str | None:
+    """The URL of the server that another process runs on *folder* right now; None if there is none."""
+    folder = folder.absolute()
+    if not (folder / "owner.lock").exists():
+        return None
+    with _opened(folder / "owner.lock") as number:
+        if _try_lock(number):
+            return None
+    place = folder if _fits(folder) else _short_place(folder)
+    return f"unix://{quote(str(place / SOCKET))}"
+
+
 class EmbeddedServer:
     """A real server of our own under *folder*, from `async with` to its end.
 
@@ -233,9 +245,7 @@ def _socket_place(folder: Path) -> Iterator[Path]:
     if _fits(folder):
         yield folder
         return
-    name = f"countersign-{os.getuid()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    place = Path(tempfile.gettempdir()) / name
-    place = place if _fits(place) else Path("/tmp") / name
+    place = _short_place(folder)
     place.mkdir(mode=0o700, exist_ok=True)
     found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700:
@@ -245,6 +255,12 @@ def _socket_place(folder: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             place.rmdir()
+
+
+def _short_place(folder: Path) -> Path:
+    name = f"countersign-{os.getuid()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    place = Path(tempfile.gettempdir()) / name
+    return place if _fits(place) else Path("/tmp") / name
 
 
 def _fits(folder: Path) -> bool:

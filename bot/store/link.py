@@ -51,6 +51,8 @@ def _script(name: str, keys: str, prelude: str, body: str) -> Script:
 class Link:
     """The connection pool and the functions. `shift` moves the server's clock, in tests only."""
 
+    refusal = gone.ResponseError  # a command the server will not run for us
+
     def __init__(self, url: str, *, shift: Callable[[], timedelta] = lambda: timedelta(0)) -> None:
         self.client = connect(url)
         self._scripts = read_scripts(files("bot.store").joinpath("scripts.lua").read_text())

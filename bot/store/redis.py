@@ -35,6 +35,7 @@ from bot.domain.store import (
 )
 from bot.domain.wire import pack, unpack
 from bot.store.bell import Bell
+from bot.store.health import weaknesses
 from bot.store.keys import DELIVERY, KEEP, RECENT, Keyring, shard_of_id
 from bot.store.link import Link
 
@@ -61,9 +62,15 @@ class RedisStore(Bell):
     def shard_of(self, thread: str) -> int:
         return zlib.crc32(thread.encode()) % self._shards
 
-    async def prepare(self) -> None:
-        """Meet the server: hear its clock, and refuse to share a namespace with another key or shard count."""
+    async def prepare(self, *, is_private: bool = False) -> None:
+        """Meet the server: hear its clock, and refuse to share a namespace with another key or shard count.
+
+        On a private server that was just started, every lease belongs to a process that is gone.
+        """
         await self._link.sync()
+        if is_private:
+            for shard in range(self._shards):
+                await self._link.ask(self._link.client.hset(self._ring(shard)("lease"), "owner", ""))
         mark = hmac.digest(self._key, b"countersign", "sha256").hex()[:16]
         meta, client = f"{{{self._namespace}}}:meta", self._link.client
         for field, value, what in (("key", mark, "COUNTERSIGN_KEY"), ("shards", str(self._shards), "SHARDS")):
@@ -73,6 +80,10 @@ class RedisStore(Bell):
                 raise BadSettings(
                     [f"{what} differs from the one this Redis namespace ({self._namespace}) was first used with."]
                 )
+
+    async def weaknesses(self) -> tuple[str, ...]:
+        """What the server's settings cost, as far as it tells them."""
+        return await weaknesses(self._link)
 
     # ------------------------------------------------------------- leases
 
@@ -120,7 +131,12 @@ class RedisStore(Bell):
             return await self._standing(RunId(current), run)
         args["replaces"] = current
         code, other = await self._call("start", shard_of_id(run.id), args, run=run.id, thread=thread, seen=delivery)
-        return Started(run=run, is_new=True) if code == b"ok" else await self._standing(RunId(other.decode()), run)
+        match code:
+            case b"ok":
+                return Started(run=run, is_new=True)
+            case b"changed":  # another start came in between; it may be over already
+                return await self.start(run, delivery=delivery, replaces=replaces, effects=effects)
+        return await self._standing(RunId(other.decode()), run)
 
     async def _standing(self, id: RunId, run: Run) -> Started:
         loaded = await self.load(id)
@@ -134,7 +150,7 @@ class RedisStore(Bell):
     async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
         args = {"run": run, "told": told, "seen_ttl": _SEEN, "effects": _effects(effects)}
         (code,) = await self._call("stop", shard_of_id(run), args, run=run, seen=delivery)
-        return bool(code == b"ok")
+        return code in (b"ok", b"again")
 
     # --------------------------------------------------------------- runs
 
@@ -223,7 +239,10 @@ class RedisStore(Bell):
         if b"doc" not in fields:
             raise NoSuchRequest(request)
         copies = tuple(unpack(Copy, value) for field, value in fields.items() if field.startswith(b"c:"))
-        return Held(request=self._unsealed(request, fields[b"doc"]), copies=copies)
+        found = self._unsealed(request, fields[b"doc"])
+        if any(fields.get(name.encode()) != value.encode() for name, value in _beside(found).items()):
+            raise BadSeal(f"what stands beside request {request}")
+        return Held(request=found, copies=copies)
 
     async def turn(self, turn: Turn) -> Turned:
         after, run = turn.after, turn.after.run
@@ -234,7 +253,7 @@ class RedisStore(Bell):
             "seen_ttl": _SEEN,
             "keep": _KEEP,
             "is_expiry": turn.is_expiry,
-            "is_vote": bool(turn.delivery),
+            "is_answer": bool(turn.delivery) or turn.opens is not None,  # a vote, or an edited call in its place
             "entries": [_text(entry) for entry in turn.entries],
             "effects": _effects(turn.effects),
             "request": self._sealed(after, turn.copies if turn.opens is None else ()),
@@ -371,9 +390,8 @@ class RedisStore(Bell):
         return {
             "id": request.id,
             "doc": (self._seal(request.id, body) + body).decode(),
-            "status": request.status.value,
+            **_beside(request),
             "v": request.version,
-            "due": str(_since_epoch(request.deadline)) if request.deadline else "",
             "copies": [(copy.name, _text(copy)) for copy in copies],
         }
 
@@ -386,6 +404,12 @@ class RedisStore(Bell):
 
     def _seal(self, id: str, body: bytes) -> bytes:
         return base64.b64encode(hmac.digest(self._key, id.encode() + b"\0" + body, "sha256")[:15])
+
+
+def _beside(request: Request) -> dict[str, str]:
+    """What the scripts judge by. It repeats the sealed record, so a lone change of either is noticed."""
+    due = str(_since_epoch(request.deadline)) if request.deadline else ""
+    return {"status": request.status.value, "v": str(request.version), "due": due}
 
 
 def _fence(fence: Fence) -> dict[str, Any]:

@@ -58,14 +58,16 @@ local function effects(e, run)
   mark(e.dirty)
 end
 
+local function is_live(status) return status == 'active' or status == 'waiting' or status == 'stopping' end
+
+-- Nobody reads the mail of a run that has ended.
 local function deliver_mail(run_id)
+  if not is_live(redis.call('HGET', K.run, 'status')) then return 0 end
   local count = redis.call('HINCRBY', K.run, 'mail', 1)
   redis.call('ZADD', K.mail, 'NX', now, run_id)
   redis.call('PUBLISH', K.bell, run_id .. ' ' .. ms(count))
   return count
 end
-
-local function is_live(status) return status == 'active' or status == 'waiting' or status == 'stopping' end
 
 -- The owner's side of a run: count and op make the same write count once.
 local function is_repeat()
@@ -157,7 +159,10 @@ if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
 if tonumber(r[1]) ~= a.count or not is_live(r[2]) then return { 'stale', 0, now } end
-if r[2] == 'stopping' and a.status ~= 'stopped' then a.status = nil end
+if r[2] == 'stopping' and a.status ~= 'stopped' then
+  if a.status and not is_live(a.status) then return { 'stale', 0, now } end -- a stop came first: end it as stopped
+  a.status = nil
+end
 local length = write_journal()
 if a.request and redis.call('HGET', K.request, 'v') == ms(a.request.v - 1) then
   put_request(K.request, a.request.id, a.request)
@@ -206,8 +211,9 @@ local q = redis.call('HMGET', K.request, 'status', 'v', 'due')
 if not q[1] or tonumber(q[2]) ~= a.request.v - 1 then return { 'changed', '', now } end
 local due = tonumber(q[3] or '')
 if a.is_expiry and (not due or now < due) then return { 'early', '', now } end
-if a.is_vote and due and now >= due then return { 'late', '', now } end
-if a.is_vote and redis.call('HGET', K.run, 'status') == 'stopping' then return { 'ended', '', now } end
+if a.is_answer and due and now >= due then return { 'late', '', now } end
+local run_status = redis.call('HGET', K.run, 'status')
+if a.is_answer and (run_status == 'stopping' or not is_live(run_status)) then return { 'ended', '', now } end
 if a.delivery ~= '' then redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl) end
 put_request(K.request, a.request.id, a.request)
 if a.opens then put_request(K.other, a.opens.id, a.opens) end
@@ -242,9 +248,11 @@ return found
 --- posted(lease, holder, chain, audit, outbox, notes, timers, bell)
 if not is_owner() then return { 'stale', now } end
 if a.field ~= '' and redis.call('EXISTS', K.holder) == 1 then redis.call('HSET', K.holder, a.field, a.value) end
-if a.note ~= '' then redis.call('HDEL', K.notes, a.note) end
 local stamp = redis.call('ZSCORE', K.outbox, a.row)
-if stamp and tonumber(stamp) == a.stamp then redis.call('ZREM', K.outbox, a.row) end
+if stamp and tonumber(stamp) == a.stamp then
+  redis.call('ZREM', K.outbox, a.row)
+  if a.note ~= '' then redis.call('HDEL', K.notes, a.note) end
+end
 effects(a.effects)
 return { 'ok', now }
 

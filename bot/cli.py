@@ -1,0 +1,243 @@
+"""The command line: serve · play · demo · doctor · runs · requests · policy · audit.
+
+What cannot be done is said in one sentence a line on standard error, and ends with exit 2. Nothing heavy is
+imported until a command needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot import __version__
+from bot.domain.errors import CountersignError
+
+app = typer.Typer(
+    help="A chat bot that runs LLM agents and lets people sign what could hurt.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+policy_app = typer.Typer(help="Check and explain the policy.", no_args_is_help=True)
+audit_app = typer.Typer(help="Read and verify the audit.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy")
+app.add_typer(audit_app, name="audit")
+
+REFUSED = 2
+
+
+def main() -> None:
+    """Run a command; a refusal becomes its sentences and an exit code."""
+    try:
+        app()
+    except CountersignError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(REFUSED) from error
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+# ------------------------------------------------------------------- serve
+
+
+@app.command()
+def serve(
+    terminal: Annotated[bool, typer.Option("--terminal", help="Chat in this terminal instead of on a page.")] = False,
+) -> None:
+    """Run the bot: agents, cards, and the local chat page (or this terminal)."""
+    _run(lambda: _serve("terminal" if terminal else "playground", welcome=False))
+
+
+@app.command()
+def play() -> None:
+    """Run the bot on this machine with its local chat page: no account, key or server needed."""
+    _run(lambda: _serve("playground", welcome=True))
+
+
+async def _serve(chat: str, *, welcome: bool) -> None:
+    from bot.app import opened
+    from bot.config import load_settings
+    from bot.telemetry import configure_logging
+
+    settings = load_settings()
+    level = "WARNING" if (welcome or chat == "terminal") and settings.log_level == "INFO" else settings.log_level
+    configure_logging(level, sys.stderr, secrets=settings.secrets)
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with opened(settings, chat=chat) as bot:
+        if bot.url:
+            typer.echo(_welcome(bot.url, is_rehearsal=settings.is_rehearsal) if welcome else f"listening on {bot.url}")
+        sys.stdout.flush()
+        await _first_of(stop.wait(), bot.ended())
+
+
+async def _first_of(*ends: Awaitable[object]) -> None:
+    """Return when one of them has ended."""
+    over = asyncio.Event()
+
+    async def tell(end: Awaitable[object]) -> None:
+        await end
+        over.set()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(tell(end)) for end in ends]
+        await over.wait()
+        for task in tasks:
+            task.cancel()
+
+
+def _welcome(url: str, *, is_rehearsal: bool) -> str:
+    mind = "a rehearsal of a model (set OPENAI_API_KEY for a real one)" if is_rehearsal else "your model"
+    return f"\n  Countersign is at {url}\n  It thinks with {mind}. Stop it with Ctrl-C.\n"
+
+
+# -------------------------------------------------------------------- demo
+
+
+@app.command()
+def demo(
+    kill: Annotated[bool, typer.Option("--kill", help="Kill the bot twice on the way, and see it recover.")] = False,
+) -> None:
+    """Play one whole story with simulated people, printed as it happens."""
+    from bot.demo import play_demo
+
+    raise SystemExit(asyncio.run(play_demo(typer.echo, is_deadly=kill)))
+
+
+# ------------------------------------------------------------------ doctor
+
+
+@app.command()
+def doctor() -> None:
+    """Look at the settings, the files and the store, and say what is wrong or weak."""
+    from bot.doctor import examine
+
+    found = asyncio.run(examine())
+    for finding in found:
+        typer.echo(f"{finding.mark} {finding.text}")
+    raise SystemExit(REFUSED if any(finding.is_bad for finding in found) else 0)
+
+
+# ------------------------------------------------------------ runs, requests
+
+
+@app.command()
+def runs(most: Annotated[int, typer.Option(help="How many.")] = 20) -> None:
+    """The latest runs."""
+    from bot.looks import latest_runs
+
+    _print_lines(latest_runs(most))
+
+
+@app.command()
+def requests() -> None:
+    """Everything that waits for people, oldest first."""
+    from bot.looks import open_requests
+
+    _print_lines(open_requests())
+
+
+# ------------------------------------------------------------------ policy
+
+
+@policy_app.command("check")
+def policy_check() -> None:
+    """Check policy.yml and people.yml against the tools there are."""
+    from bot.looks import checked_policy
+
+    text, is_clean = asyncio.run(checked_policy())
+    typer.echo(text)
+    raise SystemExit(0 if is_clean else REFUSED)
+
+
+@policy_app.command("explain")
+def policy_explain(
+    tool: Annotated[str, typer.Argument(help="The tool's name.")],
+    args: Annotated[str, typer.Option(help="Its arguments, as JSON.")] = "{}",
+    as_: Annotated[str, typer.Option("--as", help="The person who asks.")] = "",
+) -> None:
+    """What the policy says about one call, rule by rule."""
+    from bot.looks import explained_policy
+
+    _print_lines(explained_policy(tool, args, as_))
+
+
+# ------------------------------------------------------------------- audit
+
+
+@audit_app.command("verify")
+def audit_verify(
+    file: Annotated[Path | None, typer.Option(help="Verify an exported file instead of the store.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Nothing is running: every request must have ended.")] = False,
+) -> None:
+    """Check the hash chain, the checkpoints and the invariants I1 to I15; name the first bad record."""
+    from bot.looks import verified_audit
+
+    text, is_good = asyncio.run(verified_audit(file, is_quiet=quiet))
+    typer.echo(text)
+    raise SystemExit(0 if is_good else 1)
+
+
+@audit_app.command("show")
+def audit_show(
+    run: Annotated[str, typer.Option(help="One run only.")] = "",
+    most: Annotated[int, typer.Option(help="How many records.")] = 50,
+) -> None:
+    """The newest audit records, readable."""
+    from bot.looks import shown_audit
+
+    _print_lines(shown_audit(run, most))
+
+
+@audit_app.command("export")
+def audit_export() -> None:
+    """Every audit record, as JSON lines on standard output."""
+    from bot.looks import exported_audit
+
+    for record in asyncio.run(exported_audit()):
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+# ----------------------------------------------------------------- helpers
+
+
+def _print_lines(lines: Coroutine[Any, Any, list[str]]) -> None:
+    for line in asyncio.run(lines):
+        typer.echo(line)
+
+
+def _run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run the bot on uvloop where there is one; the first error out of a task group is the one to tell."""
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(job())
+    except BaseExceptionGroup as several:
+        told = several.split(CountersignError)[0]
+        if told is None:
+            raise
+        raise _first(told) from several
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop, where it exists."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,76 @@
+"""The doctor: looks at settings, files and store, and says what is wrong or weak, and what that costs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from bot.app import opened_store, read_rules
+from bot.config import Settings, load_settings, sealing_key
+from bot.domain.errors import CountersignError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    text: str
+    is_bad: bool = False
+    is_weak: bool = False
+
+    @property
+    def mark(self) -> str:
+        return "✗" if self.is_bad else "!" if self.is_weak else "✓"
+
+
+async def examine() -> list[Finding]:
+    """Every check, whatever the others found."""
+    try:
+        settings = load_settings()
+    except CountersignError as error:
+        return [Finding(line, is_bad=True) for line in str(error).splitlines()]
+    found: list[Finding] = [Finding("settings are readable")]
+    for check in (_imports, _key, _rules, _store, _mind):
+        try:
+            found += [finding async for finding in check(settings)]
+        except CountersignError as error:
+            found += [Finding(line, is_bad=True) for line in str(error).splitlines()]
+    return found
+
+
+async def _imports(_: Settings) -> AsyncIterator[Finding]:
+    """The import name `agents` belongs to this project; one other distribution takes it, too."""
+    owners = importlib.metadata.packages_distributions().get("agents", [])
+    others = sorted(set(owners) - {"countersign"})
+    if others:
+        told = f"{' and '.join(others)} installs a package called `agents`, as this bot does; uninstall it here"
+        yield Finding(told, is_bad=True)
+
+
+async def _key(settings: Settings) -> AsyncIterator[Finding]:
+    sealing_key(settings)
+    if settings.key is None and settings.redis_url is not None:
+        told = f"the sealing key is the file {settings.var / 'key'}: other machines need it as COUNTERSIGN_KEY"
+        yield Finding(told, is_weak=True)
+    else:
+        yield Finding("the sealing key is there")
+
+
+async def _rules(settings: Settings) -> AsyncIterator[Finding]:
+    rules = await read_rules(settings)
+    yield Finding(f"{settings.policy}: {len(rules.policy.rules)} rules, {len(rules.people.people)} people, no problems")
+
+
+async def _store(settings: Settings) -> AsyncIterator[Finding]:
+    async with opened_store(settings, join=True) as store:
+        yield Finding("the store answers")
+        for weakness in await store.weaknesses():
+            yield Finding(weakness, is_weak=True)
+
+
+async def _mind(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.is_rehearsal:
+        yield Finding(
+            "no model is set: a rehearsal plays its part (set OPENAI_API_KEY or OPENAI_BASE_URL)", is_weak=True
+        )
+    else:
+        yield Finding(f"the model is {settings.model}")
