@@ -6,6 +6,7 @@ settings -> store -> rules and people -> tools and model -> engine, behind a fro
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import secrets
 import socket
@@ -29,7 +30,7 @@ from agents.tools.mail import MailRoute, SmtpServer, mail_tools
 from agents.tools.shop import Shop, shop_tools
 from bot.config import Settings, sealing_key
 from bot.domain.chat import Answer, Click, Form, Message
-from bot.domain.errors import BadPolicy, StoreUnavailable
+from bot.domain.errors import BadPolicy, BadSettings, StoreUnavailable
 from bot.domain.policy import Policy
 from bot.domain.ports import FrontDoor, Model, Tool, Views
 from bot.peoplefile import PeopleDirectory, read_people
@@ -155,7 +156,21 @@ def tools(settings: Settings) -> tuple[Tool, ...]:
         *mail_tools(_mail_route(settings)),
         *file_tools(WorkFolder(settings.work)),
         *http_tools(Hosts(settings.http_allow)),
+        *(tool for name in settings.tools for tool in _named(name)),
     )
+
+
+def _named(name: str) -> tuple[Tool, ...]:
+    """The tool, or tools, that COUNTERSIGN_TOOLS names as module:name. Raises BadSettings."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadSettings([f"COUNTERSIGN_TOOLS: {name} cannot be loaded ({error}); write module:name"]) from error
+    many = found if isinstance(found, tuple | list) else (found,)
+    if not all(hasattr(one, "spec") and hasattr(one, "run") for one in many):
+        raise BadSettings([f"COUNTERSIGN_TOOLS: {name} is not a tool; put @tool above the function"])
+    return tuple(many)
 
 
 class Front:

@@ -147,6 +147,7 @@ class Settings(BaseSettings):
     smtp_password: Secret | None = Field(None, alias="SMTP_PASSWORD")
     smtp_from: str | None = Field(None, alias="SMTP_FROM", pattern=r"^[^@\s]+@[^@\s]+$")
     http_allow: Words = Field((), alias="COUNTERSIGN_HTTP_ALLOW")  # host names, split by commas or spaces
+    tools: Words = Field((), alias="COUNTERSIGN_TOOLS")  # your own, as module:name, split by commas or spaces
     work_folder: Path | None = Field(None, alias="COUNTERSIGN_WORK_FOLDER")
 
     # the workspaces

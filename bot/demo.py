@@ -193,8 +193,9 @@ class Stage:
                     return message, button
         return None
 
-    async def _done(self, runs: int) -> bool:
-        return sum((message["card"] or {}).get("title") == "Done" for message in await self._show()) >= runs
+    async def _done(self, runs: int) -> int | None:
+        done = sum((message["card"] or {}).get("title") == "Done" for message in await self._show())
+        return done if done >= runs else None
 
     def tell(self, text: str) -> None:
         self._say(f"— {text}")
@@ -233,11 +234,11 @@ class Stage:
         return check.returncode == 0
 
 
-async def _until(look: Callable[[], Awaitable[T]]) -> T:
+async def _until(look: Callable[[], Awaitable[T | None]]) -> T:
     """Look until there is something: the people poll, as a browser without events would."""
     async with asyncio.timeout(PATIENCE):
-        while not (found := await look()):
-            await asyncio.sleep(LOOK_EVERY)  # noqa: ASYNC110  # what is waited for is in another process
+        while (found := await look()) is None:  # noqa: ASYNC110  # what is waited for is in another process
+            await asyncio.sleep(LOOK_EVERY)
         return found
 
 
