@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -299,7 +300,7 @@ def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> Tool
 def _schema(model: type[BaseModel]) -> str:
     schema = model.model_json_schema(schema_generator=_Plain)
     schema.pop("title", None)
-    return canonical(schema).decode()
+    return json.dumps(schema, ensure_ascii=False)  # in the order people wrote: a form shows it so
 
 
 # ------------------------------------------------------------------- texts

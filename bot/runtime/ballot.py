@@ -66,7 +66,9 @@ class Ballot:
 
     def _count(self, after: Request, mail: int) -> None:
         """Wake the coroutine at once if it sleeps in this process; the doorbell rings for all others."""
-        self._parts.meter.count("votes", result=after.votes[-1].move)
+        given = after.votes[-1]
+        log.info("vote_counted", request=after.id, run=after.run, person=given.person, move=given.move)
+        self._parts.meter.count("votes", result=given.move)
         if after.decision is not None:
             waited = (after.decision.at - after.opened).total_seconds()
             self._parts.meter.observe("time_to_decision", waited)

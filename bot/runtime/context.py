@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from bot.domain.calls import ToolResult, ToolSpec
 from bot.domain.chat import Card
 from bot.domain.errors import LeaseLost
-from bot.domain.ports import Line, Model, Said, WantedCall
+from bot.domain.ports import Line, Meter, Model, Said, Toolbox, WantedCall
 from bot.domain.run import Heard, Step, Task
 from bot.domain.store import Batch, Effects, Note, Timer
 from bot.domain.wire import dumps, loads, pack, unpack
@@ -50,8 +50,18 @@ class CallGate(Protocol):
 class Mind:
     """What thinking needs: the model and the tools it may be told about."""
 
-    def __init__(self, model: Model, specs: Callable[[Sequence[str]], tuple[ToolSpec, ...]]) -> None:
-        self.model, self.specs = model, specs
+    def __init__(self, model: Model, toolbox: Toolbox, meter: Meter) -> None:
+        self._model, self._toolbox, self._meter = model, toolbox, meter
+
+    async def ask(self, lines: Sequence[Line], tools: Sequence[str]) -> Said:
+        specs: tuple[ToolSpec, ...] = tuple(self._toolbox.get(name).spec for name in tools)
+        outcome = "failed"
+        try:
+            said = await self._model.think(lines, specs)
+            outcome = "answered"
+            return said
+        finally:
+            self._meter.count("model_calls", outcome=outcome)
 
 
 class Context:
@@ -74,7 +84,7 @@ class Context:
         known = self._host.journal.answer(path, mark)
         if known is not None:
             return unpack(Said, known.result.encode())
-        said = await self._mind.model.think(lines, self._mind.specs(tools))
+        said = await self._mind.ask(lines, tools)
         await self._record(path, mark, pack(said).decode(), line="Thinking" if said.calls else "Answering")
         return said
 

@@ -51,6 +51,7 @@ class Outbox:
         self._nudged = asyncio.Event()
         self._lines: dict[str, asyncio.Task[None]] = {}  # one worker per conversation
         self._waiting: dict[str, dict[str, Row]] = {}  # rows to show, by conversation
+        self._spoilt: set[Row] = set()  # rows that failed for good, until they are marked again
         self._tries: dict[str, int] = {}
         self._shown: dict[str, float] = {}  # when a row's message was last updated
 
@@ -74,6 +75,8 @@ class Outbox:
 
     async def _look(self, fence: Fence, tasks: asyncio.TaskGroup) -> None:
         for row in await self._store.rows(fence.shard):
+            if row in self._spoilt:
+                continue
             line = _conversation(row)
             self._waiting.setdefault(line, {})[row.name] = row
             worker = self._lines.get(line)
@@ -93,6 +96,9 @@ class Outbox:
                 rows.setdefault(row.name, row)
             except LeaseLost:
                 break
+            except Exception as error:  # a card that cannot be drawn must not hold up the others
+                self._spoilt.add(row)
+                log.error("row_failed", row=row.name, error=f"{type(error).__name__}: {error}", exc_info=error)
         self._waiting.pop(line, None)
         self._lines.pop(line, None)
 

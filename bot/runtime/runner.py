@@ -19,7 +19,7 @@ import structlog
 from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, Tone
-from bot.domain.errors import CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable
+from bot.domain.errors import Broken, CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable
 from bot.domain.ladder import waiting_timer
 from bot.domain.request import Move, Request, RequestId, RunId, close
 from bot.domain.run import Decided, RunStatus
@@ -41,11 +41,13 @@ class Runner:
 
     def __init__(self, parts: Parts, gate: Gate, fence_of: Callable[[RunId], Fence | None]) -> None:
         self._parts, self._store, self._gate, self._fence_of = parts, parts.store, gate, fence_of
-        self._mind = Mind(parts.model, lambda names: tuple(parts.toolbox.get(name).spec for name in names))
+        self._mind = Mind(parts.model, parts.toolbox, parts.meter)
         self._explainer = Explainer(parts)
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
         self._is_closing = False
+        self._spawned: set[asyncio.Task[Any]] = set()
+        self._broken: set[RunId] = set()  # runs whose record cannot be read: said once, then left alone
         self.hosts: dict[RunId, Host] = {}
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
@@ -83,12 +85,16 @@ class Runner:
         try:
             async with self._lock(run):
                 fence = self._fence_of(run)
-                if fence is None or self._is_closing:
+                if fence is None or self._is_closing or run in self._broken:
                     return False
                 host = self.hosts.get(run)
                 return await (self._rouse(run, fence) if host is None else self._catch_up(host))
         except StoreUnavailable as error:
             log.warning("wake_failed", run=run, error=str(error))
+            return False
+        except Broken as error:
+            self._broken.add(run)
+            log.error("run_unreadable", run=run, error=str(error))
             return False
 
     async def _rouse(self, run: RunId, fence: Fence) -> bool:
@@ -247,6 +253,8 @@ class Runner:
             await asyncio.sleep(0.05)  # their results are being written
         for host in list(self.hosts.values()):
             await self._let_go(host)
+        for task in self._spawned:
+            task.cancel()  # questions to the model, runs about to be loaded: the store still knows of them
 
     async def _let_go(self, host: Host) -> None:
         host.is_leaving = True
@@ -260,7 +268,10 @@ class Runner:
 
     def _spawn(self, coroutine: Coroutine[Any, Any, bool | None], name: str) -> asyncio.Task[Any]:
         assert self._tasks is not None, "begin() comes first"
-        return self._tasks.create_task(_guarded(coroutine, name), name=name)
+        task = self._tasks.create_task(_guarded(coroutine, name), name=name)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        return task
 
 
 async def _guarded(coroutine: Coroutine[Any, Any, bool | None], name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from bot.domain.audit import Entry, parse_line
 from bot.domain.chat import Account, PersonId
-from bot.domain.errors import NoSuchRequest, NotEligible
+from bot.domain.errors import Broken, NoSuchRequest, NotEligible
 from bot.domain.ports import AuditRow, Directory, Moment, RunView, Toolbox, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.run import RunStatus
@@ -92,7 +92,7 @@ class RuntimeViews:
         try:
             held = await self._store.held(id)
             person, _ = await self._rights.seats(held.request, account)
-        except (NoSuchRequest, NotEligible):
+        except (NoSuchRequest, NotEligible, Broken):
             return None
         request = held.request
         if not request.is_open or any(vote.person == person.id for vote in request.votes):

@@ -6,13 +6,14 @@ every function answers the same write the same way, but it is the caller who dec
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import redis.asyncio as redis
@@ -22,6 +23,7 @@ from redis.backoff import NoBackoff
 
 from bot.domain.errors import BadSettings, StoreUnavailable
 
+T = TypeVar("T")
 ANSWER_WITHIN = 2.0  # seconds; a click must be acknowledged within 3 (docs.slack.dev)
 _HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
 
@@ -57,7 +59,7 @@ class Link:
         self.client = connect(url)
         self._scripts = read_scripts(files("bot.store").joinpath("scripts.lua").read_text())
         self._shift = shift
-        self._ahead = 0.0  # the server's clock minus ours, in seconds
+        self._ahead = 0.0  # the server's clock minus our monotonic one, in seconds: wall clocks jump
         self._pack = msgspec.msgpack.Encoder().encode
 
     async def call(self, name: str, key: Callable[[str], str], args: dict[str, Any]) -> list[Any]:
@@ -67,31 +69,31 @@ class Link:
         packed = self._pack(args)
         names = [key(k) for k in script.keys]
         try:
-            reply = await self._eval(script, names, packed)
+            reply = await _heeding(self._eval(script, names, packed))
         except (gone.ConnectionError, gone.TimeoutError, OSError) as error:
             raise StoreUnavailable(f"Redis did not answer {name}: {error}") from error
         except gone.ResponseError as error:
             raise _translated(name, error) from error
-        self._ahead = reply[-1] / 1000 - time.time()
+        self._ahead = reply[-1] / 1000 - time.monotonic()
         return reply[:-1]
 
     async def ask(self, command: Awaitable[Any]) -> Any:
         """Await a read, with errors translated."""
         try:
-            return await command
+            return await _heeding(command)
         except (gone.ConnectionError, gone.TimeoutError, OSError) as error:
             raise StoreUnavailable(f"Redis did not answer: {error}") from error
         except gone.ResponseError as error:
             raise _translated("a read", error) from error
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time() + self._ahead, UTC)
+        return datetime.fromtimestamp(time.monotonic() + self._ahead, UTC)
 
     async def sync(self) -> None:
         """Hear the server's clock."""
         seconds, micros = await self.ask(self.client.time())
         shift = self._shift().total_seconds()
-        self._ahead = seconds + micros / 1e6 + shift - time.time()
+        self._ahead = seconds + micros / 1e6 + shift - time.monotonic()
 
     async def close(self) -> None:
         await self.client.aclose()
@@ -102,6 +104,20 @@ class Link:
             return await run("EVALSHA", script.sha, len(keys), *keys, packed)
         except gone.NoScriptError:  # a new or restarted server: send the text once
             return await run("EVAL", script.text, len(keys), *keys, packed)
+
+
+async def _heeding(command: Awaitable[T]) -> T:
+    """Await *command*, and let nobody swallow a cancellation.
+
+    redis-py sends with `asyncio.wait_for`, which in Python 3.11 returns normally when the cancellation comes
+    just as the send ends: the task goes on for ever, and whoever cancelled it waits as long.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    result = await command
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 def connect(url: str) -> redis.Redis:

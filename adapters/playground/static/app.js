@@ -1,0 +1,360 @@
+// The playground's page: one state, drawn again when it changes. Where one is stands in the address, so that
+// two tabs can be two people.
+
+import { act, follow, look, newKey } from "./api.js";
+import { drawMessage } from "./cards.js";
+import { clock, day, h, icon, sync, hue } from "./dom.js";
+import { ask, isSheetOpen, toast } from "./dialogs.js";
+import { drawInbox, drawRuns, drawTrail, showTimeline } from "./pages.js";
+import { drawComposer, drawRail } from "./rail.js";
+
+const $ = (id) => document.getElementById(id);
+const TOPICS = { inbox: "What waits for your answer", runs: "What Countersign worked on", audit: "Everything that happened, in order" };
+const TITLES = { inbox: "Inbox", runs: "Runs", audit: "Audit trail" };
+const TOGETHER = 5 * 60 * 1000; // ms; messages of one person within it share a head
+
+const state = { me: "", at: "general", thread: null, people: [], channels: [], messages: new Map(), notes: new Map(), drafts: new Map(), keys: new Map(), inbox: [], page: [], examples: [], since: Infinity };
+let stop = () => {};
+let refreshSheet = null;
+let refreshTimer = 0;
+
+// ------------------------------------------------------------------ where we are
+
+function readAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  return { me: given.get("as") ?? "", at: given.get("at") ?? "", thread: given.get("thread") };
+}
+
+function address({ me = state.me, at = state.at, thread = state.thread }) {
+  return new URLSearchParams({ as: me, at, ...(thread && { thread }) }).toString();
+}
+
+function go({ me, at, thread = null }) {
+  const wanted = address({ me, at, thread });
+  if (`#${wanted}` === location.hash) arrive();
+  else location.hash = wanted;
+}
+
+/** Is this still the page of that person at that place? Answers come late; people move on. */
+const isStill = (me, at) => readAddress().me === me && readAddress().at === at;
+
+async function arrive() {
+  const { me } = readAddress();
+  if ((me !== state.me || !state.people.length) && !(await enter(me))) return;
+  const wanted = readAddress();
+  const isPage = wanted.at in TITLES;
+  const isRoom = state.channels.includes(wanted.at) || wanted.at === state.direct;
+  state.at = isPage || isRoom ? wanted.at : "general";
+  state.thread = isRoom && state.messages.has(wanted.thread) ? wanted.thread : null;
+  state.page = [];
+  history.replaceState(null, "", `#${address({})}`);
+  setMenu(false);
+  toast("");
+  drawAll();
+  if (state.thread && !isWide()) $("close-thread").focus();
+  if (state.at in TITLES) await refreshPage();
+}
+
+/** Become somebody: load what they may see, then follow what changes. False if one has moved on meanwhile. */
+async function enter(user) {
+  const people = await (await fetch("/api/people")).json();
+  const known = people.some((person) => person.user === user) ? user : people[0]?.user;
+  if (!known) throw new Error("Nobody has a playground account. Give somebody one in people.yml.");
+  const start = await look("/api/start", known);
+  if (readAddress().me !== user) return false;
+  stop();
+  Object.assign(state, { me: start.me, people: start.people, channels: start.channels, direct: start.direct, examples: start.examples });
+  state.messages = new Map(start.messages.map((message) => [message.id, message]));
+  state.notes.clear();
+  state.since = start.last;
+  stop = follow(start.me, start.last, {
+    onmessage: hear,
+    onreset: () => location.reload(),
+    onstate: (isOn) => { $("offline").hidden = isOn; },
+  });
+  refreshInbox();
+  return true;
+}
+
+// ------------------------------------------------------------------ what comes in
+
+function hear(message) {
+  if (message.is_deleted) state.messages.delete(message.id);
+  else state.messages.set(message.id, message);
+  if (state.thread === message.id && message.is_deleted) return go({});
+  drawRooms();
+  clearTimeout(refreshTimer);
+  refreshTimer = setTimeout(refreshAround, 120);
+  return undefined;
+}
+
+async function refreshAround() {
+  await refreshInbox();
+  if (state.at === "runs" || state.at === "audit") await refreshPage();
+  if (isSheetOpen()) await refreshSheet?.();
+}
+
+async function refreshInbox() {
+  const me = state.me;
+  const inbox = await look("/api/inbox", me).catch(() => null);
+  if (inbox === null || me !== state.me) return;
+  state.inbox = inbox;
+  drawRailNow();
+  if (state.at === "inbox") drawPage();
+}
+
+async function refreshPage() {
+  const at = state.at;
+  if (at === "inbox") return refreshInbox();
+  try {
+    const page = await look(at === "runs" ? "/api/runs" : "/api/trail", state.me);
+    if (at !== state.at) return undefined;
+    state.page = page;
+    drawPage();
+  } catch (error) {
+    sync($("list"), [{ key: "error", sign: error.message, build: () => h("p", { class: "empty" }, error.message) }]);
+  }
+  return undefined;
+}
+
+// ------------------------------------------------------------------ drawing
+
+function drawAll() {
+  drawRailNow();
+  drawHead();
+  drawComposers();
+  if (state.at in TITLES) {
+    $("list").replaceChildren();
+    drawPage();
+  }
+  drawRooms();
+}
+
+function drawHead() {
+  const isDirect = state.at === state.direct;
+  const title = TITLES[state.at] ?? (isDirect ? "Countersign" : `# ${state.at}`);
+  $("title").textContent = title;
+  $("topic").textContent = TOPICS[state.at] ?? (isDirect ? "Direct messages; everything here is for the bot" : "Everybody in the playground is here");
+  document.title = `${title} · Countersign playground`;
+  $("badge").textContent = nameOf(state.me)[0];
+  $("badge").className = `avatar only-narrow hue-${hue(state.me)}`;
+  $("thread").hidden = !state.thread;
+  $("app").classList.toggle("has-thread", Boolean(state.thread));
+  $("thread-topic").textContent = title;
+}
+
+function drawRailNow() {
+  const rooms = [...state.channels, state.direct].map((channel) => [channel, unread(channel)]);
+  const sign = JSON.stringify([state.me, state.at, state.inbox.length, rooms]);
+  if ($("rail").dataset.sign === sign) return; // an open choice of people would close
+  $("rail").dataset.sign = sign;
+  $("menu-count").textContent = state.inbox.length || "";
+  $("menu").setAttribute("aria-label", `Conversations and people${state.inbox.length ? `, ${state.inbox.length} waiting` : ""}`);
+  const focused = $("rail").contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  drawRail($("rail"), { ...state, waiting: state.inbox.length, unread }, hands);
+  if (focused) [...$("rail").querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === focused)?.focus();
+}
+
+function drawRooms() {
+  if (!(state.at in TITLES)) {
+    fill($("list"), inRoom((message) => !message.thread), false);
+    remember();
+  }
+  if (!state.thread) $("replies").replaceChildren();
+  else {
+    const first = state.messages.get(state.thread);
+    fill($("replies"), [first, ...inRoom((message) => message.thread === state.thread)].filter(Boolean), true);
+  }
+}
+
+function inRoom(keep) {
+  return [...state.messages.values()].filter((message) => message.channel === state.at && keep(message)).sort((a, b) => a.born - b.born);
+}
+
+/** Draw messages; stay at the end if one was there. */
+function fill(box, messages, inThread) {
+  const key = `${state.me}/${state.at}/${inThread ? state.thread : ""}`;
+  const isFresh = box.dataset.room !== key;
+  const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 80 || box.scrollTop === Number(box.dataset.put);
+  if (isFresh) {
+    box.replaceChildren();
+    box.setAttribute("aria-busy", "true"); // old messages are not read out as news
+    setTimeout(() => box.removeAttribute("aria-busy"), 50);
+  }
+  box.dataset.room = key;
+  const items = [];
+  messages.forEach((message, at) => {
+    const before = messages[at - 1];
+    if (!inThread && (!before || day(before.at) !== day(message.at))) items.push(dayLine(message.at));
+    items.push(messageItem(message, before, inThread));
+    if (inThread && at === 0 && messages.length > 1) items.push(replyLine(messages.length - 1));
+  });
+  sync(box, items.length ? items : [welcome()]);
+  if (isFresh || isAtEnd) showEnd(box);
+}
+
+/** Scroll to the last message; to its beginning if it is taller than the view. */
+function showEnd(box) {
+  const last = box.lastElementChild;
+  box.scrollTop = last.offsetHeight > box.clientHeight ? last.offsetTop - 4 : box.scrollHeight;
+  box.dataset.put = String(box.scrollTop);
+}
+
+function messageItem(message, before, inThread) {
+  const isFirst = !before || before.author !== message.author || message.is_whisper || before.is_whisper
+    || new Date(message.at) - new Date(before.at) > TOGETHER || day(before.at) !== day(message.at) || (inThread && before.id === state.thread);
+  const replies = inThread || message.thread ? [] : [...state.messages.values()].filter((each) => each.thread === message.id && !each.is_whisper)
+    .sort((a, b) => a.born - b.born).map((each) => ({ ...each, authorName: nameOf(each.author) }));
+  const note = state.notes.get(message.id);
+  const about = {
+    author: nameOf(message.author), isFirst, replies, note, inThread,
+    canRemove: !message.author || message.author === state.me, isNew: message.born > state.since,
+  };
+  const sign = JSON.stringify([message.changed, isFirst, replies.length, replies.at(-1)?.id, note]);
+  return { key: message.id, sign, build: () => drawMessage(message, about, hands) };
+}
+
+function dayLine(at) {
+  return { key: `day-${day(at)}`, sign: day(at), build: () => h("p", { class: "day" }, h("span", {}, day(at))) };
+}
+
+function replyLine(count) {
+  const text = count === 1 ? "1 reply" : `${count} replies`;
+  return { key: "reply-line", sign: text, build: () => h("p", { class: "reply-line" }, h("span", {}, text)) };
+}
+
+function welcome() {
+  const isDirect = state.at === state.direct;
+  const examples = state.examples.map((text) => h("li", {}, h("button", { type: "button", class: "example", onclick: () => say(isDirect ? text : `@countersign ${text}`, null) }, text)));
+  return {
+    key: "welcome", sign: state.at,
+    build: () => h("div", { class: "empty" },
+      h("h2", {}, isDirect ? "Ask Countersign privately" : `This is the start of #${state.at}`),
+      h("p", {}, isDirect ? "Write what you need; no mention is necessary." : "Mention @countersign and say what you need. What could hurt waits for a signature."),
+      examples.length ? [h("p", { class: "faint" }, "For example:"), h("ul", { class: "examples" }, examples)] : null),
+  };
+}
+
+function drawPage() {
+  const box = $("list");
+  box.dataset.room = "page";
+  const items = state.at === "inbox" ? drawInbox(state.inbox, hands) : state.at === "runs" ? drawRuns(state.page, hands) : drawTrail(state.page);
+  sync(box, items);
+}
+
+function drawComposers() {
+  const isRoom = !(state.at in TITLES);
+  const isDirect = state.at === state.direct;
+  const name = isDirect ? "Message Countersign" : `Message #${state.at}`;
+  place($("composer"), isRoom ? `${state.me}/${state.at}` : "", (key) => composer(key, "message-box", name, !isDirect, null));
+  place($("reply-composer"), state.thread ? `${state.me}/${state.at}/${state.thread}` : "", (key) => composer(key, "reply-box", "Reply in this thread", false, state.thread));
+}
+
+function place(box, key, build) {
+  if (box.dataset.room === key) return;
+  box.dataset.room = key;
+  box.replaceChildren(...(key ? [build(key)] : []));
+}
+
+function composer(key, id, label, mention, thread) {
+  const about = { id, label, draft: state.drafts.get(key) ?? "", hint: "Enter to send", autofocus: isWide() };
+  return drawComposer(about, { mention, save: (text) => state.drafts.set(key, text), send: (text) => say(text, thread) });
+}
+
+// ------------------------------------------------------------------ what one can do
+
+async function say(text, thread) {
+  const { me, at } = state;
+  const draft = `${me}/${at}/${thread ?? ""}/${text}`;
+  const key = state.keys.get(draft) ?? newKey(); // the same words sent again after a failure are the same message
+  state.keys.set(draft, key);
+  const answer = await act("/api/messages", { by: me, channel: at, thread, text, key });
+  if (!answer.ok) return answer;
+  state.keys.delete(draft);
+  if (!isStill(me, at)) return answer;
+  if (!state.messages.has(answer.id)) hear(answer);
+  showEnd($(thread ? "replies" : "list"));
+  if (!thread && (state.at === state.direct || /(?<![\w@])@countersign\b/i.test(text))) go({ thread: answer.id });
+  return answer;
+}
+
+async function send(button, ref, fields) {
+  const { me, at } = state;
+  const told = await act("/api/clicks", {
+    by: me, ref, subject: button.subject, move: button.move, token: button.token, key: newKey(), ...(fields && { fields }),
+  });
+  if (Object.keys(told.problems ?? {}).length || !isStill(me, at)) return told;
+  if (told.text && state.at === "inbox") toast(told.text, Boolean(told.is_taken));
+  else if (told.text) state.notes.set(ref.id, { text: told.text, isGood: Boolean(told.is_taken) });
+  drawRooms();
+  for (const note of document.querySelectorAll(".note")) note.scrollIntoView({ block: "nearest" });
+  refreshAround();
+  return told;
+}
+
+async function press(button, card, ref, element) {
+  state.notes.delete(ref.id);
+  if (button.fields.length || button.confirm) {
+    const style = button.style === "plain" ? "primary" : button.style;
+    await ask({ title: button.label, about: card.title, question: button.confirm, fields: button.fields, label: button.label, style, send: (fields) => send(button, ref, fields) });
+    return;
+  }
+  element.disabled = true;
+  element.setAttribute("aria-busy", "true");
+  await send(button, ref, null);
+  element.disabled = false;
+  element.removeAttribute("aria-busy");
+}
+
+async function remove(message) {
+  const send = async () => act(`/api/messages/${message.id}/delete`, { by: state.me });
+  await ask({ title: "Delete this message?", question: "It disappears for everybody. A request on it still waits, and can be answered from the inbox.", label: "Delete", style: "danger", send });
+}
+
+async function timeline(run, title) {
+  refreshSheet = await showTimeline(run, state.me, title);
+}
+
+const hands = {
+  press, remove, timeline,
+  open: (message) => go({ thread: message.thread ?? message.id }),
+  goto: (at, thread = null) => go({ at, thread }),
+  canOpen: (channel) => state.channels.includes(channel) || channel === state.direct,
+  become: (me) => go({ me, at: state.at === state.direct ? `dm-${me}` : state.at, thread: state.at === state.direct ? null : state.thread }),
+  closeMenu: () => { setMenu(false); $("menu").focus(); },
+};
+
+// ------------------------------------------------------------------ small things
+
+const isWide = () => matchMedia("(min-width: 60rem)").matches;
+const nameOf = (user) => (user ? state.people.find((person) => person.user === user)?.name ?? user : "Countersign");
+
+function unread(channel) {
+  const seen = Number(localStorage.getItem(`read/${state.me}/${channel}`) ?? 0);
+  return [...state.messages.values()].filter((message) => message.channel === channel && message.author !== state.me && message.born > seen).length;
+}
+
+function remember() {
+  const newest = Math.max(0, ...[...state.messages.values()].filter((message) => message.channel === state.at).map((message) => message.born));
+  localStorage.setItem(`read/${state.me}/${state.at}`, String(newest));
+  drawRailNow();
+}
+
+function setMenu(isOpen) {
+  $("app").classList.toggle("menu-open", isOpen);
+  $("menu").setAttribute("aria-expanded", String(isOpen));
+}
+
+$("menu").prepend(icon("menu"));
+$("close-thread").append(icon("close"));
+$("menu").addEventListener("click", () => { setMenu(true); $("rail").querySelector("button[aria-current], button")?.focus(); });
+$("close-thread").addEventListener("click", () => go({}));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  if ($("app").classList.contains("menu-open")) hands.closeMenu();
+  else if (state.thread) go({});
+});
+document.addEventListener("click", (event) => { if (event.target === $("app")) setMenu(false); });
+addEventListener("hashchange", arrive);
+setInterval(() => { if (!document.hidden) refreshInbox(); }, 15000);
+arrive().catch((error) => { $("title").textContent = "The playground cannot be shown"; $("topic").textContent = error.message; });

@@ -1,0 +1,98 @@
+// The pages beside the chat: inbox, runs, audit trail, and the sheet with a run's timeline.
+
+import { look } from "./api.js";
+import { drawCard } from "./cards.js";
+import { avatar, clock, day, h, span } from "./dom.js";
+import { openSheet } from "./dialogs.js";
+
+export function drawInbox(waiting, hands) {
+  if (!waiting.length) return [empty("Nothing waits for you", "Requests that you may answer appear here, oldest first.")];
+  return waiting.map((each) => ({
+    key: each.request,
+    sign: JSON.stringify(each.card),
+    build: () => h("article", { class: "waiting", "aria-label": each.card.title, tabindex: "-1" },
+      h("p", { class: "waiting-line" },
+        h("span", {}, each.channel.startsWith("dm-") ? "Direct message" : `# ${each.channel}`, " · ", clock(each.opened), " · waiting ", span(Date.now() - new Date(each.opened))),
+        each.ref && hands.canOpen(each.channel) ? h("button", { type: "button", class: "link", "data-focus": "open", onclick: () => hands.goto(each.channel, each.thread) }, "Open the conversation") : null),
+      each.ref ? drawCard(each.card, each.ref, null, hands) : drawCard({ ...each.card, buttons: [], status: "Its card is being posted; the buttons appear in a moment." }, null, null, hands)),
+  }));
+}
+
+export function drawRuns(runs, hands) {
+  if (!runs.length) return [empty("No runs yet", "Mention @countersign in a channel and its work appears here.")];
+  return [{
+    key: "runs", sign: JSON.stringify(runs),
+    build: () => h("ul", { class: "runs", tabindex: "-1" }, runs.map((run) => h("li", {},
+      h("button", { type: "button", class: "run", "data-focus": run.run, onclick: () => hands.timeline(run.run, run.task) },
+        h("span", { class: `chip status-${run.status}` }, run.status),
+        h("span", { class: "run-task", dir: "auto" }, run.task),
+        h("span", { class: "faint" }, `${run.requester} · ${day(run.began)} `, clock(run.began)))))),
+  }];
+}
+
+export function drawTrail(rows) {
+  if (!rows.length) return [empty("The audit trail is empty", "Every step is recorded here, each record linked to the one before.")];
+  return [{
+    key: "trail", sign: JSON.stringify(rows.map((row) => row.link)),
+    build: () => h("div", { class: "trail-box", tabindex: "-1" },
+      h("p", { class: "faint" }, "Oldest first. Each record carries a hash over itself and the record before it, so none can be changed, dropped or slipped in unseen."),
+      trailTable(rows)),
+  }];
+}
+
+function trailTable(rows) {
+  return h("table", { class: "trail" },
+    h("caption", { class: "unseen" }, "Audit trail"),
+    h("thead", {}, h("tr", {}, ["No.", "Time", "Event", "Subject", "Link"].map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, rows.map((row) => h("tr", {},
+      h("td", { "data-label": "No." }, `${row.shard}/${row.seq}`),
+      h("td", { "data-label": "Time" }, clock(row.at, true)),
+      h("td", { "data-label": "Event" }, h("details", {}, h("summary", {}, row.event), h("pre", { tabindex: "0", role: "region", "aria-label": `Record ${row.seq}` }, h("code", {}, pretty(row.body))))),
+      h("td", { "data-label": "Subject", dir: "auto" }, row.subject),
+      h("td", { "data-label": "Link" }, h("code", { title: row.link }, row.link.slice(0, 10)))))));
+}
+
+function pretty(body) {
+  try { return JSON.stringify(JSON.parse(body), null, 2); } catch { return body; }
+}
+
+function empty(title, text) {
+  return { key: "empty", sign: title, build: () => h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text)) };
+}
+
+/** Open a run's timeline. Returns a function that looks again and redraws it while it is open. */
+export async function showTimeline(run, user, title) {
+  let put = null;
+  const refresh = async () => {
+    let content;
+    try {
+      const [view, rows] = await Promise.all([look(`/api/runs/${encodeURIComponent(run)}`, user), look("/api/trail", user, { run })]);
+      content = drawTimeline(view, rows);
+    } catch (error) {
+      content = h("p", { class: "empty" }, error.message);
+    }
+    if (put) put(content); else put = openSheet("Timeline", title || run, content);
+  };
+  await refresh();
+  return refresh;
+}
+
+function drawTimeline(view, rows) {
+  const moments = view.moments;
+  return h("div", {},
+    h("p", { class: "asked", dir: "auto" }, view.task),
+    h("p", { class: "faint" }, h("span", { class: `chip status-${view.status}` }, view.status), ` asked by ${view.requester} · ${day(view.began)} `, clock(view.began, true)),
+    h("ol", { class: "timeline" }, moments.map((moment, at) => h("li", { class: `event-${moment.event}` },
+      h("p", { class: "moment" }, h("span", { dir: "auto" }, moment.text)),
+      h("p", { class: "faint" },
+        clock(moment.at, true),
+        at ? ` · ${gap(moments[at - 1], moment)}` : "",
+        moment.person ? [" · ", h("span", { class: "who" }, avatar(moment.user, moment.person), moment.person)] : null,
+        h("code", { class: "event" }, moment.event))))),
+    h("details", { class: "records" }, h("summary", {}, rows.length === 1 ? "1 audit record" : `${rows.length} audit records`), trailTable(rows)));
+}
+
+function gap(before, now) {
+  const milliseconds = new Date(now.at) - new Date(before.at);
+  return milliseconds < 1000 ? `+${milliseconds} ms` : `+${span(milliseconds)}`;
+}

@@ -1,0 +1,97 @@
+"""Cards and forms as lines of text, for the terminal.
+
+Whatever could move the cursor, hide or reorder is spelled out: no text that came from outside steers the screen.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from bot.domain.chat import Button, Card, FieldKind, Tone
+from bot.domain.inert import is_hidden
+
+MARKS = {Tone.QUIET: " ", Tone.WAITING: "?", Tone.DANGER: "!", Tone.GOOD: "+", Tone.BAD: "x"}
+HELP = """\
+  <words>                 a task; afterwards a reply in its thread
+  new [words]             leave the thread, or begin another task
+  approve 1               press a button of card 1 by its name, or by its place: press 1.2
+  reject 1 too expensive  a button with one field takes the rest of the line
+  edit 1 amount=90        a button with several fields takes name=value, in quotes if there are spaces
+  stop                    press Stop on the newest card that has it
+  show 1                  print card 1 again, attachments whole
+  inbox                   what waits for you
+  as bo                   sit down as somebody else; `who` lists everybody
+  quit                    leave"""
+
+
+def draw(card: Card, number: int, mentions: str, *, is_whole: bool = False) -> str:
+    """A card as text: title, body, facts, blocks, attachments, status, buttons, footer. *is_whole*: files too."""
+    if not (card.title or card.facts or card.blocks or card.attachments or card.status or card.buttons):
+        return _indent(" ".join(filter(None, [mentions, inert(card.body), inert(card.footer)])), "  ")
+    lines = [f"[{number}] {MARKS[card.tone]} {inert(card.title)}".rstrip(), *([mentions] if mentions else [])]
+    lines += [inert(card.body)] if card.body else []
+    lines += [f"{inert(fact.label)}: {inert(fact.value)}" for fact in card.facts]
+    for block in card.blocks:
+        lines += [f"{inert(block.label)}:", _indent(inert(block.text), "    " if block.is_code else "  | ")]
+    for file in card.attachments:
+        lines.append(f"{inert(file.name)}, {len(file.content)} bytes, sha256 {file.sha256}")
+        lines += [_indent(inert(file.content.decode("utf-8", "replace")), "    ")] if is_whole else []
+    lines += [f"= {inert(card.status)}"] if card.status else []
+    lines += [f"> {_how(number, place, button)}" for place, button in enumerate(card.buttons, 1)]
+    lines += [inert(card.footer)] if card.footer else []
+    return _indent("\n".join(lines), "  ")
+
+
+def usage(number: int, button: Button) -> str:
+    """What a button with fields wants to be told."""
+    told = [f"  {inert(button.label)} needs more: {_how(number, 1, button).split('   ')[0]}"]
+    for field in button.fields:
+        options = f", one of {', '.join(map(inert, field.options))}" if field.options else ""
+        told.append(f"    {field.name}: {inert(field.label)}{options}{'' if field.is_required else ' (optional)'}")
+    return "\n".join(told)
+
+
+def fields_of(button: Button, rest: str) -> dict[str, object]:
+    """What was typed after a button's name, as its form. Fields not named keep what they start with."""
+    fields: dict[str, object] = {field.name: field.value for field in button.fields}
+    known = {field.name for field in button.fields}
+    pairs = [word.partition("=") for word in _words(rest)]
+    if pairs and all(sign and name in known for name, sign, _ in pairs):
+        return fields | {name: value for name, _, value in pairs}
+    if rest:
+        first = next((field for field in button.fields if field.kind in _WORDY), button.fields[0])
+        fields[first.name] = rest
+    return fields
+
+
+def slug(label: str) -> str:
+    """A button's label as one word: `Ask to explain` is `ask-to-explain`."""
+    return "-".join(re.findall(r"\w+", label.lower()))
+
+
+def inert(text: str) -> str:
+    """*text* with escape sequences, and everything else a reader would not see, spelled out."""
+    return "".join(f"⟨U+{ord(char):04X}⟩" if is_hidden(char) else char for char in text)
+
+
+_WORDY = (FieldKind.TEXT, FieldKind.LONG_TEXT)
+
+
+def _how(number: int, place: int, button: Button) -> str:
+    """The line to type for a button, and its label if that says more."""
+    word = slug(button.label) or button.move
+    wants = "".join(f" {field.name}=…" for field in button.fields) if len(button.fields) > 1 else ""
+    wants = f" <{inert(button.fields[0].label)}>" if len(button.fields) == 1 else wants
+    return f"{word} {number}{wants}   (press {number}.{place}: {inert(button.label)})"
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # an apostrophe, not a quote
+        return text.split()
+
+
+def _indent(text: str, by: str) -> str:
+    return "\n".join(by + line for line in text.split("\n"))

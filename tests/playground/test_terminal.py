@@ -1,0 +1,156 @@
+"""The terminal: the same flow, typed. Cards have numbers, buttons have names, people take turns at one screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from adapters.terminal import Terminal
+from bot.domain.chat import Account, Attachment, Card, Person, Place
+from bot.domain.wire import replace
+from tests.playground.seat import Seat
+from tests.playground.standin import PEOPLE, StandIn
+
+HERE = Place(platform="terminal", tenant="local", channel="terminal")
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[Terminal, Seat, StandIn]]:
+    seat, front = Seat(), StandIn()
+    terminal = Terminal([_here(person) for person in PEOPLE], front, seat.keyboard, seat.write)
+    front.chat = terminal
+    async with terminal.serve(front):
+        yield terminal, seat, front
+
+
+def _here(person: Person) -> Person:
+    return replace(person, accounts=(Account(platform="terminal", tenant="local", user=str(person.id)),))
+
+
+async def test_a_task_is_typed_and_its_card_approved_by_somebody_else() -> None:
+    """Ana asks and may not sign; Bo sits down, signs, and confirms."""
+    async with opened() as (_, seat, front):
+        seat.hit("refund order 7")
+        await seat.reads("approve 1")
+
+        seat.hit("approve 1")
+        seat.hit("yes")
+        await seat.reads("somebody else must approve it")
+        await seat.type("as bo")
+        seat.hit("approve 1")
+        seat.hit("yes")
+        printed = await seat.reads("Refund RF-001")
+
+        assert "Approved by Bo Chen" in printed
+        assert [(act.by.user, act.move) for act in front.acts] == [("ana", "approve"), ("bo", "approve")]
+
+
+async def test_anything_but_yes_sends_nothing() -> None:
+    """The question before a dangerous button is a real one."""
+    async with opened() as (_, seat, front):
+        seat.hit("refund order 7")
+        await seat.reads("approve 1")
+        seat.hit("approve 1")
+        seat.hit("hmm")
+
+        await seat.reads("Nothing was sent.")
+
+        assert front.acts == []
+
+
+async def test_a_form_is_one_line_and_its_problems_stand_under_it() -> None:
+    """`edit 1 amount=lots` is told what is wrong; fields not named keep their value."""
+    async with opened() as (_, seat, front):
+        seat.hit("refund order 7")
+        await seat.reads("approve 1")
+        await seat.type("as bo")
+
+        assert "Amount: This must be a number." in await seat.type("edit 1 amount=lots")
+        await seat.type("edit 1 amount=80 note='late parcel'")
+
+        assert [dict(getattr(act, "fields", {})) for act in front.acts][-1] == {
+            "amount": "80",
+            "currency": "EUR",
+            "tell": "true",
+            "note": "late parcel",
+        }
+
+
+async def test_a_button_with_one_field_takes_the_rest_of_the_line() -> None:
+    """A reason needs no quotes, even with an apostrophe; a missing one is asked for."""
+    async with opened() as (_, seat, front):
+        seat.hit("refund order 7")
+        await seat.reads("approve 1")
+
+        assert "reason: Why not?" in await seat.type("reject 1")
+        await seat.type("reject 1 it's not broken, amount=0")
+
+        assert [getattr(act, "fields", None) for act in front.acts] == [{"reason": "it's not broken, amount=0"}]
+
+
+async def test_talk_is_a_reply_until_new() -> None:
+    """One thread at a time; a line that only begins like a command is talk."""
+    async with opened() as (_, seat, front):
+        for line in ("refund order 7", "order 17, I meant", "new", "and order 8", "help me"):
+            await seat.type(line)
+        await seat.reads("and order 8")
+
+        assert [(each.text, each.is_mention) for each in front.messages[:3]] == [
+            ("refund order 7", True),
+            ("order 17, I meant", False),
+            ("and order 8", True),
+        ]
+        assert front.messages[0].place == front.messages[1].place != front.messages[2].place
+
+
+async def test_a_button_that_is_gone_is_said_so_and_not_sent_as_talk() -> None:
+    """`approve 1` must never become a reply by accident."""
+    async with opened() as (terminal, seat, front):
+        seat.hit("refund order 7")
+        await seat.reads("approve 1")
+        await terminal.update(terminal.shown[0].ref, Card(title="Approval needed", status="Expired"))
+
+        assert "Card 1 has no button 'approve'" in await seat.type("approve 1")
+        assert len(front.messages) == 1
+
+
+async def test_the_inbox_numbers_what_waits() -> None:
+    """Ana has nothing to answer; Bo has one card, under the number it always had."""
+    async with opened() as (_, seat, _front):
+        seat.hit("refund order 7")
+        await seat.reads("approve 1")
+
+        assert "Nothing waits for you." in await seat.type("inbox")
+        await seat.type("as bo")
+        assert "[1] ? Approval needed: refund" in await seat.type("inbox")
+
+
+async def test_no_text_steers_the_screen() -> None:
+    """T03, T21: escape sequences and reordering marks are spelled out, in names, files and answers alike."""
+    async with opened() as (terminal, seat, _front):
+        evil = "\x1b[2Jgone\r\u202eevil"
+        file = Attachment(name=evil, content=evil.encode(), sha256="0" * 64)
+
+        await terminal.post(Card(title=evil, body=evil, attachments=(file,)), HERE, key="k")
+        shown = await seat.type("show 1")
+
+        assert not {"\x1b", "\r", "\u202e"} & set("".join(seat.printed))
+        assert shown.count("⟨U+001B⟩[2Jgone⟨U+000D⟩⟨U+202E⟩evil") == 4
+
+
+async def test_words_that_grow_are_not_printed_twice() -> None:
+    """A streamed status prints what is new."""
+    async with opened() as (terminal, seat, _front):
+        ref = await terminal.post(Card(body="I looked up"), HERE, key="k")
+
+        await terminal.update(ref, Card(body="I looked up order 7"))
+
+        assert seat.printed == ["  I looked up", "   order 7"]
+
+
+async def test_quit_ends_the_session() -> None:
+    """And so does the end of the input."""
+    async with opened() as (terminal, seat, _front):
+        seat.hit("quit")
+
+        await terminal.ended()
