@@ -43,7 +43,8 @@ class Keyring:
         self._shared = {name: f"{self._tag}:{name}" for name in SHARED}
 
     def __call__(self, name: str, id: str = "") -> str:
-        return self._shared.get(name) or f"{self._tag}:{name}:{id}"
+        kind = "request" if name == "other" else name  # the second request of a step is a request like any other
+        return self._shared.get(name) or f"{self._tag}:{kind}:{id}"
 
 
 def shard_of_id(id: str) -> int:

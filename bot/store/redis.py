@@ -10,12 +10,12 @@ import base64
 import hmac
 import zlib
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.errors import AlreadySettled, BadSeal, BadSettings, LeaseLost, NoSuchRequest, TooLate
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
-from bot.domain.run import Entry, Run, RunStatus
+from bot.domain.run import Run, RunStatus
 from bot.domain.store import (
     Batch,
     Effects,
@@ -35,13 +35,24 @@ from bot.domain.store import (
 )
 from bot.domain.wire import pack, unpack
 from bot.store.bell import Bell
+from bot.store.coding import (
+    KEEP_TTL,
+    SEEN_TTL,
+    as_text,
+    batch_args,
+    effects_args,
+    epoch_ms,
+    fence_args,
+    moment,
+    ms,
+    read_entries,
+    read_letters,
+)
 from bot.store.health import weaknesses
-from bot.store.keys import DELIVERY, KEEP, RECENT, Keyring, shard_of_id
+from bot.store.keys import RECENT, Keyring, shard_of_id
 from bot.store.link import Link
 
 SEAL_BYTES = 20  # 120 bits in base64
-_SEEN = int(DELIVERY.total_seconds())
-_KEEP = int(KEEP.total_seconds())
 
 
 class RedisStore(Bell):
@@ -88,19 +99,19 @@ class RedisStore(Bell):
     # ------------------------------------------------------------- leases
 
     async def acquire(self, shard: int, owner: str, time: timedelta) -> Fence | None:
-        code, epoch = await self._call("acquire", shard, {"owner": owner, "ttl": _ms(time)})
+        code, epoch = await self._call("acquire", shard, {"owner": owner, "ttl": ms(time)})
         return Fence(shard=shard, owner=owner, epoch=epoch) if code == b"ok" else None
 
     async def renew(self, fence: Fence, time: timedelta) -> bool:
-        (code,) = await self._call("renew", fence.shard, {**_fence(fence), "ttl": _ms(time)})
+        (code,) = await self._call("renew", fence.shard, {**fence_args(fence), "ttl": ms(time)})
         return bool(code == b"ok")
 
     async def release(self, fence: Fence) -> None:
-        await self._call("release", fence.shard, _fence(fence))
+        await self._call("release", fence.shard, fence_args(fence))
 
     async def beat(self, owner: str, time: timedelta) -> int:
         key = f"{{{self._namespace}}}:processes"
-        (living,) = await self._link.call("beat", lambda _: key, {"owner": owner, "ttl": _ms(time)})
+        (living,) = await self._link.call("beat", lambda _: key, {"owner": owner, "ttl": ms(time)})
         return int(living)
 
     # ------------------------------------------------------------- intake
@@ -120,11 +131,11 @@ class RedisStore(Bell):
         ring = self._ring(shard_of_id(run.id))
         args = {
             "run": run.id,
-            "doc": _text(run),
+            "doc": as_text(run),
             "line": "Starting",
             "recent": RECENT,
-            "seen_ttl": _SEEN,
-            "effects": _effects(effects),
+            "seen_ttl": SEEN_TTL,
+            "effects": effects_args(effects),
         }
         current = (await self._link.ask(self._link.client.get(ring("thread", thread))) or b"").decode()
         if current and current != replaces and await self.live_run(thread):
@@ -143,12 +154,12 @@ class RedisStore(Bell):
         return Started(run=loaded.run if loaded else run, is_new=False)
 
     async def tell(self, run: RunId, letter: Letter, *, delivery: str, effects: Effects) -> bool:
-        args = {"run": run, "letter": _text(letter), "seen_ttl": _SEEN, "effects": _effects(effects)}
+        args = {"run": run, "letter": as_text(letter), "seen_ttl": SEEN_TTL, "effects": effects_args(effects)}
         (code,) = await self._call("tell", shard_of_id(run), args, run=run, inbox=run, seen=delivery)
         return bool(code == b"ok")
 
     async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
-        args = {"run": run, "told": told, "seen_ttl": _SEEN, "effects": _effects(effects)}
+        args = {"run": run, "told": told, "seen_ttl": SEEN_TTL, "effects": effects_args(effects)}
         (code,) = await self._call("stop", shard_of_id(run), args, run=run, seen=delivery)
         return code in (b"ok", b"again")
 
@@ -167,9 +178,9 @@ class RedisStore(Bell):
             run=unpack(Run, fields[b"doc"]),
             status=RunStatus(fields[b"status"].decode()),
             count=int(fields[b"n"]),
-            entries=_entries(journal),
+            entries=read_entries(journal),
             length=len(journal),
-            letters=_letters(inbox),
+            letters=read_letters(inbox),
             mail=int(fields[b"mail"]),
             asks=tuple(RequestId(f[2:].decode()) for f in fields if f.startswith(b"q:")),
             line=fields.get(b"line", b"").decode(),
@@ -185,15 +196,15 @@ class RedisStore(Bell):
         pipe.lrange(ring("inbox", run), letters, -1)
         (status, mail), journal, inbox = await self._link.ask(pipe.execute())
         return Tail(
-            entries=_entries(journal),
-            letters=_letters(inbox),
+            entries=read_entries(journal),
+            letters=read_letters(inbox),
             length=length + len(journal),
             mail=int(mail or 0),
             status=RunStatus((status or b"done").decode()),
         )
 
     async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
-        args = _fence(fence) | _batch(run, batch)
+        args = fence_args(fence) | batch_args(run, batch)
         thread = batch.run.task.place.key if batch.run else ""
         request = batch.closes.id if batch.closes else ""
         if batch.closes:
@@ -206,7 +217,7 @@ class RedisStore(Bell):
 
     async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
         run = request.run
-        args = _fence(fence) | _batch(run, batch) | {"request": self._sealed(request, copies)}
+        args = fence_args(fence) | batch_args(run, batch) | {"request": self._sealed(request, copies)}
         code, length = await self._call("open", fence.shard, args, run=run, journal=run, request=request.id)
         if code == b"stale":
             raise LeaseLost(fence.shard)
@@ -216,8 +227,8 @@ class RedisStore(Bell):
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
         run = after.run
-        args = _fence(fence) | _batch(run, batch)
-        args |= {"request": self._sealed(after), "window": _ms(after.ask.exec_window)}
+        args = fence_args(fence) | batch_args(run, batch)
+        args |= {"request": self._sealed(after), "window": ms(after.ask.exec_window)}
         code, length = await self._call("spend", fence.shard, args, run=run, journal=run, request=after.id)
         match code:
             case b"stale":
@@ -250,18 +261,18 @@ class RedisStore(Bell):
             "run": run,
             "delivery": turn.delivery,
             "answer": turn.answer,
-            "seen_ttl": _SEEN,
-            "keep": _KEEP,
+            "seen_ttl": SEEN_TTL,
+            "keep": KEEP_TTL,
             "is_expiry": turn.is_expiry,
             "is_answer": bool(turn.delivery) or turn.opens is not None,  # a vote, or an edited call in its place
-            "entries": [_text(entry) for entry in turn.entries],
-            "effects": _effects(turn.effects),
+            "entries": [as_text(entry) for entry in turn.entries],
+            "effects": effects_args(turn.effects),
             "request": self._sealed(after, turn.copies if turn.opens is None else ()),
         }
         if turn.opens is not None:
             args["opens"] = self._sealed(turn.opens, turn.copies)
         if turn.fence is not None:
-            args |= _fence(turn.fence)
+            args |= fence_args(turn.fence)
         code, mail = await self._call(
             "turn",
             shard_of_id(after.id),
@@ -300,7 +311,7 @@ class RedisStore(Bell):
         """Write a checkpoint over records *span*; nothing if another one covers them already."""
         first, last = span
         args = {"first": first, "last": last, "mac": mac, "bodies": [body.decode()]}
-        await self._call("checkpoint", fence.shard, _fence(fence) | args)
+        await self._call("checkpoint", fence.shard, fence_args(fence) | args)
 
     async def untime(self, shard: int, name: str) -> None:
         await self._link.ask(self._link.client.zrem(self._ring(shard)("timers"), name))
@@ -316,11 +327,11 @@ class RedisStore(Bell):
         return tuple(sorted(RunId(run.decode()) for run in found))
 
     async def due(self, fence: Fence, *, most: int, hidden: timedelta) -> tuple[Timer, ...]:
-        found = await self._call("due", fence.shard, _fence(fence) | {"most": most, "hidden": _ms(hidden)})
+        found = await self._call("due", fence.shard, fence_args(fence) | {"most": most, "hidden": ms(hidden)})
         if found[:1] == [b"stale"]:
             raise LeaseLost(fence.shard)
         pairs = zip(found[::2], found[1::2], strict=True)
-        return tuple(Timer(name=name.decode(), due=_when(float(due))) for name, due in pairs)
+        return tuple(Timer(name=name.decode(), due=moment(float(due))) for name, due in pairs)
 
     async def rows(self, shard: int) -> tuple[Row, ...]:
         found = await self._link.ask(self._link.client.zrange(self._ring(shard)("outbox"), 0, 999, withscores=True))
@@ -333,13 +344,13 @@ class RedisStore(Bell):
     async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
         kind, _, rest = row.name.partition("|")
         holder = {"card": ("request", rest.split("|")[0]), "run": ("run", rest), "note": ("notes", "")}[kind]
-        args = _fence(fence) | {
+        args = fence_args(fence) | {
             "row": row.name,
             "stamp": row.stamp,
             "note": rest if kind == "note" else "",
             "field": "" if copy is None else {"card": f"c:{copy.name}", "run": "ref"}[kind],
-            "value": _text(copy) if copy else "",
-            "effects": _effects(effects),
+            "value": as_text(copy) if copy else "",
+            "effects": effects_args(effects),
         }
         ring = self._ring(fence.shard)
         (code,) = await self._link.call("posted", lambda k: ring(*holder) if k == "holder" else ring(k), args)
@@ -374,7 +385,7 @@ class RedisStore(Bell):
         pipe.zrange(ring("open"), 0, 0, withscores=True)
         pipe.zcard(ring("outbox"))
         pending, oldest, outbox = await self._link.ask(pipe.execute())
-        return Totals(pending=pending, oldest=_when(oldest[0][1]) if oldest else None, outbox=outbox)
+        return Totals(pending=pending, oldest=moment(oldest[0][1]) if oldest else None, outbox=outbox)
 
     # ------------------------------------------------------------ helpers
 
@@ -392,7 +403,7 @@ class RedisStore(Bell):
             "doc": (self._seal(request.id, body) + body).decode(),
             **_beside(request),
             "v": request.version,
-            "copies": [(copy.name, _text(copy)) for copy in copies],
+            "copies": [(copy.name, as_text(copy)) for copy in copies],
         }
 
     def _unsealed(self, id: RequestId, doc: bytes) -> Request:
@@ -408,64 +419,5 @@ class RedisStore(Bell):
 
 def _beside(request: Request) -> dict[str, str]:
     """What the scripts judge by. It repeats the sealed record, so a lone change of either is noticed."""
-    due = str(_since_epoch(request.deadline)) if request.deadline else ""
+    due = str(epoch_ms(request.deadline)) if request.deadline else ""
     return {"status": request.status.value, "v": str(request.version), "due": due}
-
-
-def _fence(fence: Fence) -> dict[str, Any]:
-    return {"owner": fence.owner, "epoch": fence.epoch}
-
-
-def _batch(run: RunId, batch: Batch) -> dict[str, Any]:
-    return {
-        "run": run,
-        "op": batch.op,
-        "count": batch.count,
-        "entries": [_text(entry) for entry in batch.entries],
-        "effects": _effects(batch.effects),
-        "seen": batch.seen,
-        "status": batch.status.value if batch.status else None,
-        "line": batch.line,
-        "doc": _text(batch.run) if batch.run else None,
-        "told": batch.letters,
-        "keep": _KEEP,
-    }
-
-
-def _effects(effects: Effects) -> dict[str, Any]:
-    return {
-        "audit": [body.decode() for body in effects.audit],
-        "dirty": effects.dirty,
-        "notes": [(note.key, _text(note)) for note in effects.notes],
-        "timers": [(timer.name, _since_epoch(timer.due)) for timer in effects.timers],
-        "untime": effects.untime,
-    }
-
-
-def _entries(raw: list[bytes]) -> tuple[Entry, ...]:
-    return tuple(unpack(_ENTRY, item) for item in raw)
-
-
-def _letters(raw: list[bytes]) -> tuple[Letter, ...]:
-    return tuple(unpack(_LETTER, item) for item in raw)
-
-
-_ENTRY: Any = Entry  # a union is not a `type`; msgspec takes it all the same
-_LETTER: Any = Letter
-
-
-def _text(record: object) -> str:
-    """cmsgpack in Lua knows strings, not bytes."""
-    return pack(record).decode()
-
-
-def _ms(time: timedelta) -> int:
-    return int(time.total_seconds() * 1000)
-
-
-def _since_epoch(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
-def _when(ms: float) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from agents.toolbox import MOST_RESULT, SECRET, FunctionTool, InDoubt, Toolbox, ToolProblem, tool
 from agents.tools.shop import Money
 from bot.domain import ports
-from bot.domain.calls import Cause, Digest, Outcome, Risk, canonical, make_call
+from bot.domain.calls import Cause, Digest, Outcome, Risk, make_call
 from bot.domain.errors import InvalidArguments, NotAllowed, UnknownTool
 from bot.domain.ports import Leave
 from bot.domain.wire import Json, read_foreign, replace
@@ -79,11 +79,10 @@ def test_the_signature_and_docstring_become_the_spec() -> None:
 
     assert (spec.name, spec.version, spec.risk, spec.is_idempotent) == ("ship", "3", Risk.WRITE, True)
     assert spec.description == "Ship a box. It leaves the house the same day."
-    assert list(schema["properties"]) == ["box", "on", "schema", "speed"]
+    assert list(schema["properties"]) == ["schema", "box", "speed", "on"]
     assert schema["properties"]["schema"] == {"type": "integer", "description": "which plan"}
     assert schema["properties"]["speed"]["description"] == "how fast"
     assert schema["additionalProperties"] is False
-    assert canonical(schema).decode() == spec.schema
 
 
 def test_a_tool_that_says_nothing_is_taken_for_irreversible() -> None:

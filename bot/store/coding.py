@@ -1,0 +1,72 @@
+"""How records travel to and from the scripts: packed text in MessagePack tables, times in milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.request import RunId
+from bot.domain.run import Entry
+from bot.domain.store import Batch, Effects, Fence, Letter
+from bot.domain.wire import pack, unpack
+from bot.store.keys import DELIVERY, KEEP
+
+SEEN_TTL = int(DELIVERY.total_seconds())
+KEEP_TTL = int(KEEP.total_seconds())
+_ENTRY: Any = Entry  # a union is not a `type`; msgspec takes it all the same
+_LETTER: Any = Letter
+
+
+def fence_args(fence: Fence) -> dict[str, Any]:
+    return {"owner": fence.owner, "epoch": fence.epoch}
+
+
+def batch_args(run: RunId, batch: Batch) -> dict[str, Any]:
+    return {
+        "run": run,
+        "op": batch.op,
+        "count": batch.count,
+        "entries": [as_text(entry) for entry in batch.entries],
+        "effects": effects_args(batch.effects),
+        "seen": batch.seen,
+        "status": batch.status.value if batch.status else None,
+        "line": batch.line,
+        "doc": as_text(batch.run) if batch.run else None,
+        "told": batch.letters,
+        "keep": KEEP_TTL,
+    }
+
+
+def effects_args(effects: Effects) -> dict[str, Any]:
+    return {
+        "audit": [body.decode() for body in effects.audit],
+        "dirty": effects.dirty,
+        "notes": [(note.key, as_text(note)) for note in effects.notes],
+        "timers": [(timer.name, epoch_ms(timer.due)) for timer in effects.timers],
+        "untime": effects.untime,
+    }
+
+
+def read_entries(raw: list[bytes]) -> tuple[Entry, ...]:
+    return tuple(unpack(_ENTRY, item) for item in raw)
+
+
+def read_letters(raw: list[bytes]) -> tuple[Letter, ...]:
+    return tuple(unpack(_LETTER, item) for item in raw)
+
+
+def as_text(record: object) -> str:
+    """cmsgpack in Lua knows strings, not bytes."""
+    return pack(record).decode()
+
+
+def ms(time: timedelta) -> int:
+    return int(time.total_seconds() * 1000)
+
+
+def epoch_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def moment(since_epoch: float) -> datetime:
+    return datetime.fromtimestamp(since_epoch / 1000, UTC)
