@@ -113,10 +113,11 @@ def _pretty(values: Mapping[str, Json]) -> str:
 
 def _facts(request: Request, spec: ToolSpec, values: Mapping[str, Json], *, is_attached: bool) -> Iterator[Fact]:
     where = "in the attachment" if is_attached else "below"
-    for name, value in list(values.items())[:FACTS_MOST]:
+    worth = [(name, value) for name, value in values.items() if is_attached or not _is_plain(value)]
+    for name, value in worth[:FACTS_MOST]:
         yield Fact(label=_clip(f"args.{show_line(name)}", 60), value=_short(value, where))
-    if len(values) > FACTS_MOST:
-        yield Fact(label="More arguments", value=f"{len(values) - FACTS_MOST} more, {where}")
+    if len(worth) > FACTS_MOST:
+        yield Fact(label="More arguments", value=f"{len(worth) - FACTS_MOST} more, {where}")
     if unusual := _unusual(spec, values):
         yield Fact(label="Not the default", value=_clip(show_line(", ".join(unusual)), FACT_MOST))
     whole = canonical(dict(values)).decode()
@@ -125,6 +126,11 @@ def _facts(request: Request, spec: ToolSpec, values: Mapping[str, Json], *, is_a
         yield Fact(label="⚠ Hidden characters", value=told)
     if warning := mixed_script(f"{request.call.tool} {whole}"):
         yield Fact(label="⚠ Look-alike letters", value=_clip(warning, 300))
+
+
+def _is_plain(value: Json) -> bool:
+    """Short enough to be read in the block below; saying it twice would only make the card long."""
+    return len(value if isinstance(value, str) else canonical(value)) <= FACT_MOST
 
 
 def _short(value: Json, where: str) -> str:

@@ -210,7 +210,8 @@ def _facts(view: _View) -> Iterator[Fact]:
     yield Fact(label="Tool", value=_line(f"{request.call.tool} {request.call.version}"))
     yield Fact(label="Asked by", value=f"{view.name(request.requester)}, through {_line(request.agent)}")
     yield Fact(label="Risk", value=RISKS[view.spec.risk if view.spec else Risk.IRREVERSIBLE])
-    asked = without(f"{ask.rule}: {ask.why}" if ask.rule else ask.why, view.args.secrets)
+    is_named = not ask.rule or ask.rule in ask.why
+    asked = without(ask.why if is_named else f"{ask.rule}: {ask.why}", view.args.secrets)
     yield Fact(label="Why a person is asked", value=_line(asked))
     if request.deadline:
         yield Fact(label="Deadline", value=f"{_time(request.deadline)}, then it is not executed")
@@ -359,7 +360,7 @@ def _buttons(view: _View, seal: Callable[[str], str]) -> Iterator[Button]:
     if view.objection is None:
         yield button(Move.APPROVE, "Approve", "primary", _reason(view, Move.APPROVE), sure)
         if fields := _edit_fields(view):
-            yield button(EDIT, "Edit…", fields=fields)
+            yield button(EDIT, "Edit", fields=fields)
     yield button(Move.REJECT, "Reject", "danger", _reason(view, Move.REJECT))
     if view.objection is None and not request.explanation:
         yield button(EXPLAIN, "Explain")

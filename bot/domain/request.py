@@ -100,6 +100,7 @@ class Edit(Record):
 
     editor: PersonId
     was: str  # the original canonical arguments
+    delivery: str = ""  # the form that changed it: sent again, it changes nothing more
 
 
 class Copy(Record):

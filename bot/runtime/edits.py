@@ -10,21 +10,23 @@ import secrets
 
 from bot.domain import events
 from bot.domain.calls import Cause, ToolCall, make_call
-from bot.domain.chat import Answer, Person
-from bot.domain.errors import InvalidArguments, NotAllowed, Unsatisfiable
-from bot.domain.forms import values_from_fields
+from bot.domain.chat import Answer
+from bot.domain.errors import AlreadySettled, InvalidArguments, NotAllowed, NotEligible, Unsatisfiable
+from bot.domain.forms import EDIT_REASON, values_from_fields
 from bot.domain.ladder import first_timer, waiting_timer
 from bot.domain.policy import Facts
 from bot.domain.ports import Tool
-from bot.domain.request import Copy, Edit, Move, Request, RequestId, close
+from bot.domain.request import Copy, Edit, Move, Request, RequestId, close, settled_text
 from bot.domain.run import Decided
 from bot.domain.store import FORM, Effects, Held, Turn
-from bot.domain.verdict import Allow, Ask, Deny
+from bot.domain.verdict import Allow, Ask, Deny, ReasonRule
 from bot.domain.wire import loads, replace
 from bot.runtime.ballot import Ballot
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
+
+CHANGED = "Changed. Somebody else has to sign your version now."
 
 
 class Edits:
@@ -36,18 +38,43 @@ class Edits:
         old = held.request
         person, _ = await self._rights.seats(old, press.by)
         if not old.is_open:
-            close(old, Move.SUPERSEDE, at=self._store.now(), cause=Cause.SUPERSEDED)  # raises: it is settled
+            return await self._again(old, press)
+        if old.ask.reason is ReasonRule.ALWAYS and not press.reason:
+            return Answer(is_taken=False, text="Please say why.", problems={EDIT_REASON: "Please say why."})
         tool = self._parts.toolbox.get(old.call.tool)
         call = self._changed(tool, old, press)
         ask = await self._judged(tool, call, old)
-        new = await self._opened(old, call, ask, person)
+        new = await self._opened(old, call, ask, Edit(editor=person.id, was=_was(old), delivery=press.delivery))
         if not await self._swap(held, new, press):
             return await self.edit(await self._store.held(old.id), press)
-        if _is_own_decision(new):
-            again = replace(press, subject=new.id, delivery=f"{press.delivery}/edit")
-            await self._ballot.vote(await self._store.held(new.id), Move.APPROVE, again)
-            return Answer(is_taken=True, text="Approved with your changes. It runs now.")
-        return Answer(is_taken=True, text="Changed. Somebody else has to sign your version now.")
+        return await self._concluded(new, press)
+
+    async def _again(self, old: Request, press: Press) -> Answer:
+        """*old* is settled: raises and says so, unless it was this very form that settled it."""
+        if old.replaced_by is not None:
+            new = (await self._store.held(old.replaced_by)).request
+            if new.edit is not None and new.edit.delivery == press.delivery:
+                return await self._concluded(new, press)
+        raise AlreadySettled(old.id, old.status, settled_text(old))
+
+    async def _concluded(self, new: Request, press: Press) -> Answer:
+        """The new version stands; sign it too, if its editor may. Safe to repeat."""
+        if not await self._is_own_decision(new, press):
+            return Answer(is_taken=True, text=CHANGED)
+        vote = replace(press, subject=new.id, delivery=f"{press.delivery}/edit")
+        answer = await self._ballot.vote(await self._store.held(new.id), Move.APPROVE, vote)
+        return replace(answer, text="Approved with your changes. It runs now.") if answer.is_taken else answer
+
+    async def _is_own_decision(self, new: Request, press: Press) -> bool:
+        """Is the editor's signature the one that is needed, and did they say all that it needs?"""
+        is_alone = sum(need.need for need in new.ask.groups) == 1 and not new.ask.separate_duties
+        if not is_alone or (new.ask.reason is ReasonRule.ALWAYS and not press.reason):
+            return False
+        try:
+            await self._rights.seats(new, press.by)
+        except NotEligible:
+            return False
+        return True
 
     def _changed(self, tool: Tool, old: Request, press: Press) -> ToolCall:
         args = tool.check(
@@ -72,7 +99,7 @@ class Edits:
             case ask:
                 return ask
 
-    async def _opened(self, old: Request, call: ToolCall, ask: Ask, editor: Person) -> Request:
+    async def _opened(self, old: Request, call: ToolCall, ask: Ask, edit: Edit) -> Request:
         now = self._store.now()
         shard = old.id.split("-", 2)[1]
         new = replace(
@@ -84,8 +111,8 @@ class Edits:
             votes=(),
             opened=now,
             deadline=now + ask.expires_after if ask.expires_after else None,
-            edit=Edit(editor=editor.id, was=old.edit.was if old.edit else old.call.args),
-            excluded=tuple(dict.fromkeys((*old.excluded, editor.id))),
+            edit=edit,
+            excluded=tuple(dict.fromkeys((*old.excluded, edit.editor))),
             replaces=old.id,
             explanation="",
             rung=0,
@@ -118,11 +145,21 @@ class Edits:
         )
         entry = Decided(request=old.id, decision=gone.decision, replaced_by=new.id)
         copies = (Copy(name="main", place=main.place, to=main.to), seen)
-        turned = await self._store.turn(Turn(after=gone, opens=new, entries=(entry,), copies=copies, effects=effects))
+        turn = Turn(
+            after=gone,
+            opens=new,
+            entries=(entry,),
+            copies=copies,
+            effects=effects,
+            delivery=press.delivery,
+            answer=CHANGED,
+        )
+        turned = await self._store.turn(turn)
         if turned.is_applied:
             self._ballot.tell(new.run, entry, turned.mail)
         return turned.is_applied
 
 
-def _is_own_decision(new: Request) -> bool:
-    return sum(need.need for need in new.ask.groups) == 1 and not new.ask.separate_duties
+def _was(old: Request) -> str:
+    """The arguments the agent asked for, however often people changed them since."""
+    return old.edit.was if old.edit else old.call.args

@@ -184,6 +184,16 @@ def test_a_checkpoint_taken_out_of_the_middle_is_missed_by_the_next() -> None:
     assert [one.seq for one in verify_checkpoints(forged, KEY)] != []
 
 
+def test_a_checkpoint_signed_for_another_history_does_not_follow() -> None:
+    """I15: the same lines and the same key, after a predecessor that is not in this log."""
+    bodies = [line.split(" ", 3)[3] for line in some(3)]
+    bodies.append(checkpoint(0, some(3), previous="f" * 64, key=KEY).decode())
+
+    (found,) = verify_checkpoints(log(bodies), KEY)
+
+    assert found.told == "checkpoint 4 does not follow the checkpoint before it"
+
+
 def test_a_log_without_its_anchored_checkpoint_was_rewritten() -> None:
     """I15: removing the last checkpoints with all that follows is seen from outside."""
     lines = with_checkpoints(3, 3)

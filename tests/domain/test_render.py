@@ -223,7 +223,7 @@ def test_hidden_and_look_alike_characters_are_named() -> None:
     """T03: an override is spelled out, a Cyrillic letter is warned of."""
     shown = drawn(request(call=call({"user": "аdmin", "file": "a\u202egpj.exe"})))
 
-    assert fact(shown, "args.file") == "a⟨U+202E⟩gpj.exe"
+    assert any("a⟨U+202E⟩gpj.exe" in one.text for one in shown.blocks)
     assert "⟨U+202E⟩" in block(shown, "Arguments").text
     assert "U+0430" in (fact(shown, "⚠ Look-alike letters") or "")
     assert fact(shown, "⚠ Hidden characters") == "1 in the arguments, spelled ⟨U+…⟩ below"
@@ -236,7 +236,6 @@ def test_markup_is_passed_on_as_it_is_and_never_interpreted(text: str) -> None:
     """T04: making it literal is the adapter's part; the renderer neither drops nor changes a character."""
     shown = drawn(request(call=call({"body": text}), why=text, task=text))
 
-    assert fact(shown, "args.body") == text
     assert all(text in one.text for one in shown.blocks)
     assert shown.mentions == ()
 
@@ -254,12 +253,12 @@ def test_a_hostile_name_or_argument_name_stays_on_its_line() -> None:
 
 
 def test_an_argument_cannot_pose_as_a_fact_of_ours() -> None:
-    """T01: an argument named "Risk" or "Asked by" stands under args."""
+    """T01: an argument named "Risk" or "Asked by" stands in the block alone."""
     shown = drawn(request(call=call({"Risk": "read: only looks", "Asked by": "the CEO"})))
 
     assert fact(shown, "Risk") == "write: changes something"
     assert fact(shown, "Asked by") == "Ana, through react"
-    assert fact(shown, "args.Asked by") == "the CEO"
+    assert [one.label for one in shown.facts].count("Asked by") == 1
 
 
 # ------------------------------------------------------------ T20: secrets
@@ -316,7 +315,7 @@ def test_an_approval_card_says_who_asked_for_what_why_and_until_when() -> None:
     assert fact(shown, "Why a person is asked") == "big-refund: args.amount 150 > 100"
     assert fact(shown, "Deadline") == "2026-05-01 16:00 UTC, then it is not executed"
     assert fact(shown, "Digest") == call().digest[:12]
-    assert fact(shown, "args.amount") == "150"
+    assert any('"amount": 150' in one.text for one in shown.blocks)
     assert shown.footer == "q1 · r1 · v1"
     assert shown.run == "r1"
 
@@ -358,7 +357,7 @@ def test_every_button_carries_its_subject_and_its_own_seal() -> None:
     """T13: a seal per move; Stop is about the run."""
     shown = drawn()
 
-    assert labels(shown) == ["Approve", "Edit…", "Reject", "Explain", "Stop"]
+    assert labels(shown) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
     assert {(one.move, one.subject) for one in shown.buttons} == {
         ("approve", "q1"),
         ("edit", "q1"),
@@ -383,7 +382,7 @@ def test_a_reason_is_asked_for_where_the_rule_wants_one(
 
 
 def test_the_edit_form_starts_from_the_values_that_would_run() -> None:
-    fields = {one.name: one for one in button(drawn(), "Edit…").fields}
+    fields = {one.name: one for one in button(drawn(), "Edit").fields}
 
     assert (fields["order_id"].value, fields["order_id"].kind) == ("7", FieldKind.TEXT)
     assert (fields["amount"].value, fields["amount"].kind) == ("150", FieldKind.NUMBER)

@@ -3,6 +3,7 @@
 import { avatar, clock, h, icon, size } from "./dom.js";
 
 const MENTION = /(?<![\w@])(@countersign)\b/i;
+const WIDE = 36; // characters of a fact that takes a line of its own
 let serial = 0;
 
 /** One message: `hands` are what its controls do: press, open, remove, timeline. */
@@ -53,7 +54,7 @@ export function drawCard(card, ref, note, hands) {
     mentions,
     card.title ? h("h3", { class: "card-title", id, dir: "auto" }, card.title) : null,
     card.body ? h("p", { class: "text", dir: "auto" }, card.body) : null,
-    card.facts.length ? h("dl", { class: "facts" }, card.facts.map((fact) => h("div", {}, h("dt", {}, fact.label), h("dd", { dir: "auto" }, fact.value)))) : null,
+    card.facts.length ? h("dl", { class: "facts" }, card.facts.map((fact) => h("div", { class: fact.value.length > WIDE ? "wide" : "" }, h("dt", {}, fact.label), h("dd", { dir: "auto" }, fact.value)))) : null,
     card.blocks.map(drawBlock),
     card.files.length ? h("ul", { class: "files" }, card.files.map(drawFile)) : null,
     card.status ? h("p", { class: "status", dir: "auto" }, card.status) : null,

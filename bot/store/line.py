@@ -1,0 +1,142 @@
+"""One connection for everybody: commands go out as they come, answers come back in the same order.
+
+    say -> written at once, behind whatever is under way -> answered in order -> broken? everybody is told
+
+Coroutines share a connection instead of queueing for one out of a pool. Whatever waits while the server
+makes a write durable is then done, and made durable, together.
+
+Owns the order of answers and the silence it bears. Never repeats a command: that is the caller's to decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+import hiredis
+import redis.asyncio as redis
+from redis import exceptions as gone
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+
+Word = str | bytes | int | float
+ERRORS = {
+    "LOADING": gone.BusyLoadingError,
+    "NOAUTH": gone.AuthenticationError,
+    "NOSCRIPT": gone.NoScriptError,
+    "READONLY": gone.ReadOnlyError,
+    "WRONGPASS": gone.AuthenticationError,
+}
+
+
+class Line(asyncio.Protocol):
+    """One connection, from its first command to its break; after that, only errors."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience  # seconds of silence while somebody waits
+        self._reader = hiredis.Reader(protocolError=gone.ConnectionError, replyError=_refusal)
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._watch: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+        self._heard = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def say(self, *commands: Sequence[Word]) -> list[asyncio.Future[Any]]:
+        """Send *commands* back to back; their answers, in order. A caller who gives up harms nobody."""
+        if self._transport is None or not self.is_open:
+            raise gone.ConnectionError("the connection is closed")
+        self._transport.write(b"".join(hiredis.pack_command(tuple(words)) for words in commands))
+        answers = [self._loop.create_future() for _ in commands]
+        self._waiting.extend(answers)
+        if self._watch is None:
+            self._heard = self._loop.time()
+            self._watch = self._loop.call_later(self._patience, self._look)
+        return answers
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---------------------------------------------------- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        self._reader.feed(data)
+        while (answer := self._reader.gets()) is not False:  # RESP2 has no booleans: False means "not whole yet"
+            waiter = self._waiting.popleft()
+            if waiter.done():
+                continue
+            if isinstance(answer, Exception):
+                waiter.set_exception(answer)
+            else:
+                waiter.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._break(gone.ConnectionError(f"the connection broke: {exc or 'it was closed'}"))
+
+    def _look(self) -> None:
+        """Nothing heard for too long while somebody waits: the connection is given up."""
+        self._watch = None
+        if not self._waiting:
+            return
+        left = self._heard + self._patience - self._loop.time()
+        if left > 0:
+            self._watch = self._loop.call_later(left, self._look)
+            return
+        self._break(gone.TimeoutError(f"no answer within {self._patience:g} s"))
+        self.close()
+
+    def _break(self, error: gone.RedisError) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+
+
+async def dial(client: redis.Redis, patience: float) -> Line:
+    """A line to where *client*'s URL says, as whom it says."""
+    made = client.connection_pool.make_connection()
+    async with asyncio.timeout(patience):
+        line = await _connected(made, patience)
+        try:
+            for answer in line.say(*_greeting(made)):
+                await answer
+        except BaseException:
+            line.close()
+            raise
+    return line
+
+
+async def _connected(made: AbstractConnection, patience: float) -> Line:
+    loop = asyncio.get_running_loop()
+    match made:
+        case UnixDomainSocketConnection():
+            return (await loop.create_unix_connection(lambda: Line(patience), made.path))[1]
+        case Connection():
+            context = made.ssl_context.get() if isinstance(made, SSLConnection) else None
+            return (await loop.create_connection(lambda: Line(patience), made.host, made.port, ssl=context))[1]
+    raise gone.ConnectionError(f"a {type(made).__name__} is not known here")
+
+
+def _greeting(made: AbstractConnection) -> list[Sequence[Word]]:
+    words: list[Sequence[Word]] = [("CLIENT", "SETNAME", "countersign")]
+    if made.db:
+        words.insert(0, ("SELECT", made.db))
+    if made.password or made.username:
+        words.insert(0, ("AUTH", *((made.username,) if made.username else ()), made.password or ""))
+    return words
+
+
+def _refusal(text: str) -> gone.RedisError:
+    """A server's "no", by the code it begins with."""
+    return ERRORS.get(text.partition(" ")[0], gone.ResponseError)(text)

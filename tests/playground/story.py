@@ -1,0 +1,73 @@
+"""The whole story on the real bot in a real browser, with a picture at every turn.
+
+python -m tests.playground.story docs/screenshots
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from bot.app import App, opened
+from bot.config import Settings
+from tests.playground.browser import PHONE, become, card, chromium, dialog, say, seen, take
+
+TASK = "@countersign refund 120 for order 1042, it arrived broken"
+
+
+@asynccontextmanager
+async def bot(folder: Path) -> AsyncIterator[App]:
+    """The bot as `serve` opens it: embedded server, rehearsal model, shipped rules."""
+    settings = Settings(COUNTERSIGN_VAR=folder, PORT=0, COUNTERSIGN_HEALTH_PORT=0)
+    async with opened(settings) as app:
+        yield app
+
+
+async def tell(app: App, pictures: Path) -> None:
+    """Ana asks, Bo signs, Ana sees the end; Dana looks on, on her phone."""
+    async with chromium() as browser, seen(browser, app.url, as_="ana") as page:
+        await say(page, TASK)
+        approval = page.locator(".card", has_text="Approval needed: refund").last
+        await expect(approval).to_be_visible()
+        await take(page, pictures / "approval.png")
+        async with seen(browser, app.url, as_="bo", at="inbox", size=PHONE) as phone:
+            await expect(card(phone)).to_contain_text("refund")
+            await take(phone, pictures / "inbox-phone.png")
+        await become(page, "bo")
+        await _edit(page, pictures)
+        await expect(page.locator(".card", has_text="Done").last).to_be_visible()
+        await take(page, pictures / "done.png")
+        await page.get_by_role("button", name="Timeline").last.click()
+        await expect(page.get_by_text("gave the task").last).to_be_visible()
+        await take(page, pictures / "timeline.png")
+        async with seen(browser, app.url, as_="dana", at="audit") as audit:
+            await expect(audit.get_by_text("vote_counted").first).to_be_visible()
+            await take(audit, pictures / "audit.png", scheme="dark")
+
+
+async def _edit(page: Page, pictures: Path) -> None:
+    """Bo changes the amount first; with duties separated, somebody else signs his version."""
+    await page.locator(".card").get_by_role("button", name="Edit").last.click()
+    await dialog(page).get_by_label("amount").fill("110")
+    await take(page, pictures / "edit.png")
+    await dialog(page).get_by_role("button", name="Edit").last.click()
+    await expect(page.locator(".card", has_text="Changed by Bo").last).to_be_visible()
+    await become(page, "chris")
+    await take(page, pictures / "changed.png")
+    await page.locator(".card").get_by_role("button", name="Approve").last.click()
+
+
+async def _main(pictures: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with bot(Path(folder)) as app:
+            await tell(app, pictures)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(Path(sys.argv[1])))
