@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from bot.store.embedded import EmbeddedServer
+from tests.crash import matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = tuple(f"{ROOT / room}{os.sep}" for room in ("bot", "agents", "adapters"))
@@ -43,6 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     sys.addaudithook(_watch(config.stash[_breaches]))
     vars(time)["sleep"] = _wary(time.sleep, config.stash[_breaches])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the crash matrix, if its tests ran: here, because the tests themselves may run in other processes."""
+    reports = [one for found in terminalreporter.stats.values() for one in found if isinstance(one, pytest.TestReport)]
+    packed = [str(text) for one in reports for name, text in one.user_properties if name == matrix.PROPERTY]
+    for line in matrix.told(packed):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture

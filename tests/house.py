@@ -28,7 +28,7 @@ from agents.tools.shop import Shop, shop_tools
 from bot.domain.audit import Entry, parse_line, verify_chain
 from bot.domain.chat import Account, Answer, Button, Click, Form, Message, MessageRef, Place
 from bot.domain.invariants import check
-from bot.domain.ports import Agent, Model, Tool
+from bot.domain.ports import Agent, Directory, Model, Tool
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy, read_policy
 from bot.runtime.desk import Desk
@@ -78,9 +78,11 @@ class House:
         chat: FakeChat | None = None,
         clock: Clock | None = None,
         model: Model | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self._url, self._namespace, self._folder, self._shards = redis_url, namespace, folder, shards
         self._policy, self._tools, self._agents, self._pace, self._model = policy, tools, agents, pace, model
+        self._directory = directory
         self.chat = chat or FakeChat()
         self.clock = clock or Clock()
         self._numbers = itertools.count(1)
@@ -120,13 +122,15 @@ class House:
             chat=self.chat,
             clock=self.clock,
             model=self._model,
+            directory=self._directory,
         )
 
     async def _parts(self) -> Parts:
         toolbox = Toolbox((*self._shipped(), *self._tools))
-        model: Model = self._model or await self._stack.enter_async_context(
-            ChatCompletions(base_url=self.rehearsal.base_url, api_key="rehearsal", name="rehearsal")
-        )
+        model = self._model
+        if model is None:
+            served = ChatCompletions(base_url=self.rehearsal.base_url, api_key="rehearsal", name="rehearsal")
+            model = await self._stack.enter_async_context(served)
         names = tuple(spec.name for spec in toolbox.specs())
         policy = parse_policy(self._policy.encode()) if self._policy else read_policy(ROOT / "policy.yml")
         agents = (*self._agents, assistant(names))
@@ -137,7 +141,7 @@ class House:
             toolbox=toolbox,
             model=model,
             roster=Roster(agents, default=agents[0].name),
-            directory=read_people(ROOT / "people.yml"),
+            directory=self._directory or read_people(ROOT / "people.yml"),
             meter=Metrics(),
             key=KEY,
             owner=f"house-{uuid.uuid4().hex[:6]}",
@@ -181,12 +185,18 @@ class House:
         return answer
 
     async def press(
-        self, move: str, *, by: str, fields: Mapping[str, object] | None = None, card: Posted | None = None
+        self,
+        move: str,
+        *,
+        by: str,
+        fields: Mapping[str, object] | None = None,
+        card: Posted | None = None,
+        delivery: str = "",
     ) -> Answer:
-        """Press a button of *card* (or of the newest card that has it)."""
+        """Press a button of *card* (or of the newest card that has it), as it looked when it last had it."""
         post = card or await self.card(move)
         button = find(post, move)
-        number = uuid.uuid4().hex[:8]
+        number = delivery or uuid.uuid4().hex[:8]
         if fields is None:
             answer = await self.desk.click(click(button, post, by, number))
         else:
@@ -207,10 +217,14 @@ class House:
 
     # -------------------------------------------------------------- looks
 
-    async def card(self, move: str = "approve") -> Posted:
-        """Wait for a card with this button, whose reference the store knows."""
-        await self.chat.until(lambda: self.with_button(move), f"a card with {move}")
-        post = self.with_button(move)[-1]
+    async def card(self, move: str = "approve", *, but: Sequence[Posted] = ()) -> Posted:
+        """Wait for a card with this button (and none of *but*), whose reference the store knows."""
+
+        def found() -> list[Posted]:
+            return [post for post in self.with_button(move) if post not in but]
+
+        await self.chat.until(found, f"a card with {move}")
+        post = found()[-1]
         if move != "stop":
             await self._confirmed(find(post, move).subject, post)
         return post
@@ -257,7 +271,8 @@ def account(user: str) -> Account:
 
 
 def find(post: Posted, move: str) -> Button:
-    return next(button for button in post.card.buttons if button.move == move)
+    """The newest button of this move that *post* ever had: people press what is still on their screen."""
+    return next(button for card in reversed(post.cards) for button in card.buttons if button.move == move)
 
 
 def click(button: Button, post: Posted, by: str, number: str) -> Click:

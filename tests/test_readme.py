@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from bot.config import Settings
+from bot.peoplefile import read_people
 from bot.policycheck import check
 from bot.policyfile import parse_policy
-from tests.house import ROOT, read_people
+from tests.house import ROOT
 
 README = (ROOT / "README.md").read_text()
 

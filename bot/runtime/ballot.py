@@ -7,16 +7,19 @@ Also writes down every answer that was refused. Not whether a button was ours (d
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from bot.domain import events
 from bot.domain.chat import Answer
-from bot.domain.errors import Refused
+from bot.domain.errors import Broken, Refused
 from bot.domain.ladder import waiting_timer
 from bot.domain.request import Move, Request, RunId, Status, Vote, seats, vote
 from bot.domain.run import Decided
 from bot.domain.store import Effects, Held, Turn
 from bot.domain.verdict import ReasonRule
+from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
@@ -39,7 +42,8 @@ class Ballot:
             if isinstance(after, Answer):
                 return after
             text = _counted_text(after)
-            turned = await self._store.turn(_turn(held, after, press.delivery, text))
+            turn = _turn(held, after, press.delivery, text)
+            turned = await once_more(partial(self._store.turn, turn))
             if turned.repeat is not None:
                 return Answer(is_taken=True, text=turned.repeat)
             if turned.is_applied:
@@ -72,13 +76,13 @@ class Ballot:
         if after.decision is not None:
             waited = (after.decision.at - after.opened).total_seconds()
             self._parts.meter.observe("time_to_decision", waited)
-            self.tell(after.run, Decided(request=after.id, decision=after.decision), mail)
+            self._runner.deliver(after.run, Decided(request=after.id, decision=after.decision), mail, after)
 
     def tell(self, run: RunId, decided: Decided, mail: int) -> None:
         self._runner.deliver(run, decided, mail)
 
-    async def refuse(self, press: Press, error: Refused) -> Answer:
-        """Write the refusal down, and say why to the one who pressed."""
+    async def refuse(self, press: Press, error: Refused | Broken) -> Answer:
+        """Write the refusal down, and say why to the one who pressed. A record somebody forged refuses all (T22)."""
         person = await self._parts.directory.who(press.by)
         cause = type(error).__name__
         log.info("press_refused", subject=press.subject[:80], move=press.move[:20], cause=cause)
@@ -124,4 +128,5 @@ def _counted_text(after: Request) -> str:
 def _shard(subject: str, shards: int) -> int:
     """Where a refusal is written: beside its request, or on the first shard for a made-up one."""
     part = subject.split("-", 2)[1:2]
-    return int(part[0]) if part and part[0].isdigit() and int(part[0]) < shards else 0
+    is_number = bool(part) and part[0].isascii() and part[0].isdigit() and len(part[0]) < 6
+    return int(part[0]) if is_number and int(part[0]) < shards else 0

@@ -96,7 +96,9 @@ class Context:
         if told is None and self._host.journal.is_known(scope.ahead()):
             return ()
         heard = told.heard if told is not None else await self._host.hear(path)
-        scope.heard += bool(heard)
+        if heard:
+            scope.heard += 1
+            self._host.refused.clear()  # people gave direction: what they rejected before may be asked again (D-46)
         return heard
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:

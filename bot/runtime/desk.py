@@ -11,7 +11,7 @@ from __future__ import annotations
 import structlog
 
 from bot.domain.chat import Answer, Click, Form, Message
-from bot.domain.errors import AlreadySettled, NotShown, Refused, StoreUnavailable
+from bot.domain.errors import AlreadySettled, BadRecord, BadSeal, NotShown, Refused, StoreUnavailable
 from bot.domain.request import VOTES, Move, Request, RequestId, RunId
 from bot.domain.store import Effects, Explain, Held
 from bot.runtime.ballot import Ballot
@@ -58,7 +58,7 @@ class Desk:
                 case move if move in VOTES[held.request.kind]:
                     return await self._ballot.vote(held, Move(move), press)
             raise NotShown(press.subject, f"{press.move!r} is not one of its buttons")
-        except Refused as error:
+        except (Refused, BadSeal, BadRecord) as error:
             return await self._ballot.refuse(press, error)
 
     async def _offered(self, press: Press) -> Held:

@@ -7,18 +7,26 @@ are not separated, the editor's own version is also their decision; else the edi
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 
 from bot.domain import events
-from bot.domain.calls import Cause, ToolCall, make_call
+from bot.domain.calls import Cause, Past, ToolCall, make_call
 from bot.domain.chat import Answer
-from bot.domain.errors import AlreadySettled, InvalidArguments, NotAllowed, NotEligible, Unsatisfiable
+from bot.domain.errors import (
+    AlreadySettled,
+    InvalidArguments,
+    NoSuchRequest,
+    NotAllowed,
+    NotEligible,
+    Unsatisfiable,
+)
 from bot.domain.forms import EDIT_REASON, values_from_fields
 from bot.domain.ladder import first_timer, waiting_timer
 from bot.domain.policy import Facts
 from bot.domain.ports import Tool
 from bot.domain.request import Copy, Edit, Move, Request, RequestId, close, settled_text
-from bot.domain.run import Decided
-from bot.domain.store import FORM, Effects, Held, Turn
+from bot.domain.run import Decided, Entry, Finished, Opened
+from bot.domain.store import FORM, Effects, Held, Loaded, Turn
 from bot.domain.verdict import Allow, Ask, Deny, ReasonRule
 from bot.domain.wire import loads, replace
 from bot.runtime.ballot import Ballot
@@ -90,7 +98,7 @@ class Edits:
         requester = await self._rights.person(old.requester)
         if requester is None:
             raise NotAllowed(call.tool, Cause.WITHDRAWN, "Whoever gave this task is not known any more.")
-        facts = Facts(requester=requester, place=old.place, agent=old.agent, history=old.history)
+        facts = Facts(requester=requester, place=old.place, agent=old.agent, history=await self._others(old))
         match self._parts.policy.decide(call, tool.spec, facts):
             case Deny(why=why):
                 raise NotAllowed(call.tool, Cause.POLICY, f"The policy forbids this version: {why}")
@@ -98,6 +106,32 @@ class Edits:
                 return old.ask
             case ask:
                 return ask
+
+    async def _others(self, old: Request) -> tuple[Past, ...]:
+        """The run's other calls as they stand now. *old* knows only those that came before it was opened, as they
+
+        were then: a call made larger beside five that wait must be judged beside all five (D-28).
+        """
+        loaded = await self._store.load(old.run)
+        known, now = list(old.history), []
+        for path, request in _last_asked(loaded.entries if loaded else ()).items():
+            if path != old.path and (past := await self._past(request, path, loaded)):
+                now.append(past[1])
+                if past[0] in (shapes := [(one.tool, one.args) for one in known]):
+                    del known[shapes.index(past[0])]
+        return (*known, *now)
+
+    async def _past(self, id: RequestId, path: str, loaded: Loaded | None) -> tuple[tuple[str, str], Past] | None:
+        """What the agent asked for first, and what has become of it."""
+        try:
+            request = (await self._store.held(id)).request
+        except NoSuchRequest:
+            return None
+        ends = [
+            e.result.outcome for e in (loaded.entries if loaded else ()) if isinstance(e, Finished) and e.path == path
+        ]
+        past = Past(tool=request.call.tool, args=request.call.args, outcome=ends[0] if ends else None)
+        return (request.call.tool, _was(request)), past
 
     async def _opened(self, old: Request, call: ToolCall, ask: Ask, edit: Edit) -> Request:
         now = self._store.now()
@@ -158,6 +192,17 @@ class Edits:
         if turned.is_applied:
             self._ballot.tell(new.run, entry, turned.mail)
         return turned.is_applied
+
+
+def _last_asked(entries: Iterable[Entry]) -> dict[str, RequestId]:
+    """Each path's newest request: the last one opened there, or what people put in its place."""
+    found: dict[str, RequestId] = {}
+    for entry in entries:
+        if isinstance(entry, Opened):
+            found[entry.path] = entry.request
+        elif isinstance(entry, Decided) and entry.replaced_by is not None:
+            found |= {path: entry.replaced_by for path, request in found.items() if request == entry.request}
+    return found
 
 
 def _was(old: Request) -> str:

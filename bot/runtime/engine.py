@@ -36,6 +36,7 @@ class Engine:
         self.shards = Shards(parts)
         gate = Gate(parts.store, parts.policy, parts.toolbox, self.rights, parts.meter)
         self.runner = Runner(parts, gate, self.shards.fence_of)
+        self.shards.is_busy = self.runner.is_busy
         self.outbox = Outbox(parts, self.runner, lambda: self.shards.fences)
         self.timers = Timers(parts, self.rights, self.runner, lambda: self.shards.fences)
         self.sealer = Sealer(parts, lambda: self.shards.fences)

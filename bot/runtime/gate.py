@@ -14,6 +14,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 from bot.domain import events
@@ -24,6 +25,7 @@ from bot.domain.errors import (
     BadJson,
     Diverged,
     InvalidArguments,
+    NoSuchRequest,
     NotAllowed,
     Refused,
     TooLate,
@@ -31,6 +33,7 @@ from bot.domain.errors import (
     Unsatisfiable,
 )
 from bot.domain.ladder import first_timer
+from bot.domain.people import may_answer
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Leave, Meter, Tool, Toolbox, WantedCall
 from bot.domain.render import is_approvable
@@ -41,6 +44,7 @@ from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import read_foreign, replace
 from bot.runtime.context import side_by_side
 from bot.runtime.host import Host
+from bot.runtime.journal import patiently
 from bot.runtime.lanes import Lane, lanes
 from bot.runtime.rights import Rights
 
@@ -72,10 +76,9 @@ class Gate:
 
     async def verdict(self, host: Host, tool: Tool, call: ToolCall, path: str) -> Allow | Deny | Ask:
         requester = await self._rights.person(host.run.task.by)
-        if requester is None:
-            raise NotAllowed(
-                call.tool, Cause.WITHDRAWN, f"{host.run.task.by}, who gave this task, is not known any more."
-            )
+        if requester is None or not may_answer(requester):
+            told = f"Not run: {host.run.task.by}, who gave this task, may not give tasks any more."
+            raise NotAllowed(call.tool, Cause.WITHDRAWN, told)
         facts = Facts(requester=requester, place=host.run.task.place, agent=host.run.agent, history=host.others(path))
         return self._policy.decide(call, tool.spec, facts)
 
@@ -117,7 +120,12 @@ class Gate:
         )
 
     async def held(self, request: RequestId) -> Request:
-        return (await self._store.held(request)).request
+        """Patiently: giving up here would tear down the run, and with it a tool that another branch has started."""
+        return (await patiently(partial(self._store.held, request))).request
+
+    async def rows(self, request: RequestId) -> tuple[str, ...]:
+        """Every message that shows *request*, to be shown again."""
+        return (await patiently(partial(self._store.held, request))).rows
 
     async def still_holds(self, request: Request) -> str | None:
         return await self._rights.still_hold(request)
@@ -156,7 +164,8 @@ class Passage:
         except (UnknownTool, BadJson, InvalidArguments) as error:
             return await self._unreadable(error, asked)
         if self._is_over:
-            return self._remember(call, self._journal.finished[self._path].result, asked)
+            signed = await self._as_signed(call, asked)
+            return self._remember(signed, self._journal.finished[self._path].result, asked)
         if asked:
             self._lane.know(True)
         self._host.past[self._path] = Past(tool=call.tool, args=call.args)
@@ -165,6 +174,18 @@ class Passage:
         if self._path in self._journal.begun:
             return await self._doubt(tool, call, None)
         return await self._decide(tool, call)
+
+    async def _as_signed(self, call: ToolCall, asked: Sequence[Opened]) -> ToolCall:
+        """The call as people last changed it: that is what ran, and what a policy must count."""
+        last = asked[-1].request if asked else None
+        while last is not None and (decided := self._journal.decided.get(last)) and decided.replaced_by:
+            last = decided.replaced_by
+        if last is None or last == asked[-1].request:
+            return call
+        try:
+            return replace((await self._gate.held(last)).call, id=call.id)
+        except NoSuchRequest:  # forgotten after its time
+            return call
 
     async def _unreadable(self, error: Refused, asked: Sequence[Opened]) -> ToolResult:
         """A call that cannot be read goes back to the model; one that people were asked about has diverged."""
@@ -220,7 +241,7 @@ class Passage:
         decided = await self._host.decision(request)
         while decided.replaced_by is not None:
             decided = await self._host.decision(decided.replaced_by)
-        signed = await self._gate.held(decided.request)
+        signed = self._host.signed.pop(decided.request, None) or await self._gate.held(decided.request)
         call = replace(signed.call, id=call.id)
         if signed.kind is Kind.RECOVERY:
             return await self._recovered(tool, call, signed, decided)
@@ -247,9 +268,10 @@ class Passage:
         if tool.spec.risk is Risk.READ:  # may be read again: one write for its beginning and its end
             result = await self._run(tool, call, key, None)
             return await self._finish(call, result, allowed, began, start.finished(result.outcome))
-        await self._host.write(self._begin(key, None, allowed, began))
-        result = await self._run(tool, call, key, None)
-        return await self._finish(call, result, start.finished(result.outcome))
+        with self._host.at_work():
+            await self._host.write(self._begin(key, None, allowed, began))
+            result = await self._run(tool, call, key, None)
+            return await self._finish(call, result, start.finished(result.outcome))
 
     async def _run_signed(self, tool: Tool, call: ToolCall, signed: Request) -> ToolResult:
         """Ask about rights once more, use the approval up, and start the stored bytes: once."""
@@ -257,26 +279,26 @@ class Passage:
         assert decision is not None, "an approved request has its decision"
         resumed = events.run_resumed(self._host.id, signed.id, decision)
         if (tool.spec.name, tool.spec.version) != (call.tool, call.version):
-            return await self._lapse(call, Cause.SUPERSEDED, "the tool has changed since it was approved", resumed)
+            return await self._lapse(signed, Cause.SUPERSEDED, "the tool has changed since it was approved", resumed)
         if why := await self._gate.still_holds(signed):
-            return await self._lapse(call, Cause.WITHDRAWN, why, resumed)
+            return await self._lapse(signed, Cause.WITHDRAWN, why, resumed)
         key = self._key(call)
         start = events.Start(self._host.id, self._path, call, signed.id)
         began = start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent)
-        try:
-            spent = spend(signed, at=self._gate.now(), digest=call.digest)
-            await self._journal.spend(self._host.dressed(self._begin(key, signed.id, resumed, began)), spent)
-        except TooLate:
-            return await self._lapse(call, Cause.DEADLINE, "its approval was not used in time", resumed)
-        except AlreadySettled as error:
-            return await self._lapse(call, Cause.STOPPED, str(error), resumed)
-        result = await self._run(tool, call, key, signed.id)
-        return await self._finish(call, result, start.finished(result.outcome), closes=spent)
+        with self._host.at_work():
+            try:
+                spent = spend(signed, at=self._gate.now(), digest=call.digest)
+                await self._journal.spend(self._host.dressed(self._begin(key, signed.id, resumed, began)), spent)
+            except TooLate:
+                return await self._lapse(signed, Cause.DEADLINE, "its approval was not used in time", resumed)
+            except AlreadySettled as error:
+                return await self._lapse(signed, Cause.STOPPED, str(error), resumed)
+            result = await self._run(tool, call, key, signed.id)
+            return await self._finish(call, result, start.finished(result.outcome), closes=spent)
 
-    async def _lapse(self, call: ToolCall, cause: Cause, why: str, resumed: bytes) -> ToolResult:
-        return await self._finish(
-            call, ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}."), resumed
-        )
+    async def _lapse(self, signed: Request, cause: Cause, why: str, resumed: bytes) -> ToolResult:
+        result = ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}.")
+        return await self._finish(signed.call, result, resumed, closes=signed)
 
     async def _run(self, tool: Tool, call: ToolCall, key: str, request: RequestId | None) -> ToolResult:
         """The tool itself, as a task of its own: a Stop lets it end, and records what really happened."""
@@ -308,9 +330,10 @@ class Passage:
         if tool.spec.is_idempotent:
             epoch = self._journal.fence.epoch
             began = start.started(key=begun.key, epoch=epoch, is_idempotent=True)
-            await self._host.write(self._begin(begun.key, begun.request, began))
-            result = await self._run(tool, call, begun.key, begun.request)
-            return await self._finish(call, result, start.finished(result.outcome), closes=signed)
+            with self._host.at_work():
+                await self._host.write(self._begin(begun.key, begun.request, began))
+                result = await self._run(tool, call, begun.key, begun.request)
+                return await self._finish(call, result, start.finished(result.outcome), closes=signed)
         request = self._gate.request(self._host, self._path, call, self._gate.recovery_ask(signed), self._why)
         request = replace(request, kind=Kind.RECOVERY)
         await self._gate.open(self._host, request, self._mark, start.finished(Outcome.UNKNOWN))
@@ -328,10 +351,15 @@ class Passage:
                 return await self._run_signed(tool, call, asked)
             case Status.ANSWERED:
                 text = f"It happened, says {' and '.join(decision.by)}. {decision.reason}".strip()
-                return await self._finish(call, ToolResult(outcome=Outcome.OK, text=text), resumed)
+                result = ToolResult(outcome=Outcome.OK, text=text)
+                return await self._finish(call, result, resumed, closes=await self._begun_by(begun))
         text = f"It was started once; whether it took effect is not known. {told(decided)}"
         result = ToolResult(outcome=Outcome.UNKNOWN, cause=decision.cause, text=text)
-        return await self._finish(call, result, resumed)
+        return await self._finish(call, result, resumed, closes=await self._begun_by(begun))
+
+    async def _begun_by(self, begun: Begun) -> Request | None:
+        """The request whose signature started the call: its card, too, shows what became of it."""
+        return await self._gate.held(begun.request) if begun.request is not None else None
 
     # -------------------------------------------------------------- writes
 
@@ -352,7 +380,7 @@ class Passage:
         dirty: tuple[str, ...] = ()
         if closes is not None:
             closes = replace(closes, outcome=result, version=closes.version + 1)
-            dirty = (f"card|{closes.id}|main",)
+            dirty = await self._gate.rows(closes.id)
         if not self._is_over:
             entry = Finished(path=self._path, result=result)
             effects = Effects(audit=audit, dirty=dirty)

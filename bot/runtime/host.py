@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import structlog
 
 from bot.domain.calls import Digest, Outcome, Past, ToolResult
 from bot.domain.chat import PersonId
-from bot.domain.request import RequestId, RunId
+from bot.domain.request import Request, RequestId, RunId
 from bot.domain.run import Decided, Entry, Heard, Run, RunStatus, Told
 from bot.domain.store import Batch, Fence, Letter, Loaded, Said, Store, Tail
 from bot.domain.wire import replace
@@ -73,8 +74,11 @@ class Host:
         self.past: dict[str, Past] = {}  # calls of this run by path, as a policy may ask about them
         self.refused: set[Digest] = set()  # rejected by a person since they last gave direction
         self.asks: set[RequestId] = set(loaded.asks)  # requests that are, or may be, open
+        self.signed: dict[RequestId, Request] = {}  # as this process has just decided them: need not be read again
         self.life: asyncio.Task[None] | None = None  # the agent's coroutine
         self.hands: set[asyncio.Task[ToolResult]] = set()  # tools at work
+        self.calls = 0  # calls between their begin and the record of their end
+        self._calm = asyncio.Event()
         self._alarms: dict[str, Bed[None]] = {}  # branches that sleep by the clock
         self.awake = 1  # branches that are not in bed
         self.idle_since = time.monotonic()
@@ -126,6 +130,30 @@ class Host:
         task.add_done_callback(self.hands.discard)
         return task
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """A call is under way: until its end is recorded, letting go of this run would leave it in doubt."""
+        self.calls += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self.calls -= 1
+            if not self.calls:
+                self._calm.set()
+
+    async def calm(self) -> None:
+        """Wait until no call is under way."""
+        while self.calls:
+            await self._calm.wait()
+
+    def dismiss(self) -> None:
+        """End the coroutine, not the run: another call of the agent goes on from the journal."""
+        if not self.is_leaving:
+            self.is_leaving = True
+            if self.life is not None:
+                self.life.cancel()
+
     def lie_down(self) -> None:
         self.awake -= 1
         self.idle_since = time.monotonic()
@@ -150,7 +178,6 @@ class Host:
         told = len(self.letters)
         await self.write(Batch(op="", count=0, entries=(Told(path=path, heard=heard),), letters=told, run=self.run))
         self.told = told
-        self.refused.clear()
         return heard
 
     @property

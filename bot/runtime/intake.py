@@ -7,22 +7,26 @@ merely sounds like a yes gets a button to press (DESIGN section 5).
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from bot.domain import events, words
 from bot.domain.chat import Account, Answer, Message, Person
-from bot.domain.errors import NotRequestable, Refused
-from bot.domain.request import Copy, Kind, Move, RunId
+from bot.domain.errors import AlreadySettled, NotRequestable, Refused, StoreUnavailable
+from bot.domain.events import account_text
+from bot.domain.request import Copy, Kind, Move, RunId, settled_text
 from bot.domain.run import Heard, Run, Task
-from bot.domain.store import Effects, Held, Said, Turn
+from bot.domain.store import FORM, Effects, Held, Said, Turn
 from bot.domain.verdict import ReasonRule
 from bot.domain.wire import replace
 from bot.domain.words import Meaning
 from bot.runtime.ballot import Ballot
+from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
 
 HELP = "Mention me with a task, for example: @countersign refund 40 for order 1042, it arrived broken."
+TRIES = 3  # runs of a thread that may end between our look and our word
 TASK_MOST = 20_000  # characters of one message that an agent is given
 
 
@@ -41,13 +45,13 @@ class Intake:
         return await (self._task(message, person) if run is None else self._reply(message, person, run))
 
     async def stop(self, run: RunId, by: Account, delivery: str) -> Answer:
-        """End a run for good. Anyone who may give tasks may stop one."""
+        """End a run for good. Anyone who may give tasks may stop one; raises NotRequestable for all others."""
         person = await self._rights.tasker(by)
         if person is None:
-            return Answer(is_taken=False, text=NotRequestable.people_read)
+            raise NotRequestable(f"{account_text(by)} may not stop run {run}")
         told = f"Stopped by {person.name}."
         effects = Effects(audit=(events.run_stopped(run, person.id, delivery),), dirty=(f"run|{run}",))
-        is_stopped = await self._store.stop(run, delivery=delivery, told=told, effects=effects)
+        is_stopped = await once_more(partial(self._store.stop, run, delivery=delivery, told=told, effects=effects))
         return Answer(is_taken=is_stopped, text="Stopping." if is_stopped else "This run has already ended.")
 
     # --------------------------------------------------------------- tasks
@@ -67,7 +71,11 @@ class Intake:
             began=self._store.now(),
         )
         effects = Effects(audit=(events.run_started(run),), dirty=(f"run|{run.id}",))
-        await self._store.start(run, delivery=message.delivery, replaces=None, effects=effects)
+        start = partial(self._store.start, run, delivery=message.delivery, replaces=None, effects=effects)
+        for _ in range(TRIES):
+            started = await once_more(start)
+            if started.is_new or await self._told(message, person, started.run.id):
+                break  # somebody else opened this thread in the same moment: this is a reply to theirs
         return None
 
     # ------------------------------------------------------------- replies
@@ -83,13 +91,17 @@ class Intake:
         return await self._context(message, person, run)
 
     async def _context(self, message: Message, person: Person, run: RunId) -> Answer | None:
-        letter = Said(heard=Heard(by=person.id, text=message.text[:TASK_MOST]))
-        effects = Effects(audit=(events.reply_heard(run, person.id, message.delivery),))
-        if await self._store.tell(run, letter, delivery=message.delivery, effects=effects):
+        if await self._told(message, person, run):
             return None
         if message.is_mention and await self._store.live_run(message.place.key) is None:
             return await self._task(message, person)  # it ended in this very moment
         return None
+
+    async def _told(self, message: Message, person: Person, run: RunId) -> bool:
+        """False when the run has ended, or this delivery was counted before."""
+        letter = Said(heard=Heard(by=person.id, text=message.text[:TASK_MOST]))
+        effects = Effects(audit=(events.reply_heard(run, person.id, message.delivery),))
+        return await once_more(partial(self._store.tell, run, letter, delivery=message.delivery, effects=effects))
 
     async def _open(self, run: RunId) -> tuple[Held, ...]:
         loaded = await self._store.load(run)
@@ -110,16 +122,26 @@ class Intake:
             return await self._ballot.refuse(press, error)
 
     async def _offer_button(self, message: Message, held: Held) -> Answer:
-        """Show the card again, right here: pressing counts, words do not."""
+        """Show the card again, right here: pressing counts, words do not. Once for each delivery."""
+        told = Answer(is_taken=True, text="Words alone do not sign this: please press the button to confirm.")
+        request = held.request
+        if not request.is_open:
+            raise AlreadySettled(request.id, request.status, settled_text(request))
         copy = Copy(name=f"again-{secrets.token_hex(3)}", place=message.place)
-        after = replace(held.request, version=held.request.version + 1)
-        row = f"card|{held.request.id}|{copy.name}"
-        await self._store.turn(Turn(after=after, copies=(copy,), effects=Effects(dirty=(row,))))
-        return Answer(is_taken=True, text="Words alone do not sign this: please press the button to confirm.")
+        after = replace(request, version=request.version + 1)
+        effects = Effects(dirty=(f"card|{request.id}|{copy.name}",))
+        turn = Turn(after=after, copies=(copy,), effects=effects, delivery=message.delivery, answer=told.text)
+        turned = await self._store.turn(turn)
+        if turned.is_applied or turned.repeat is not None:
+            return told
+        return await self._offer_button(message, await self._store.held(request.id))
 
     def _press(self, message: Message, held: Held) -> Press:
-        main = next((copy.ref for copy in held.copies if copy.ref is not None), message.ref)
-        return Press(delivery=message.delivery, by=message.by, ref=main, subject=held.request.id, move="word", token="")
+        """The word as a press of the card it answers. Raises StoreUnavailable while nobody can have seen that card."""
+        seen = next((copy.ref for copy in held.copies if copy.ref is not None and copy.name != FORM), None)
+        if seen is None:
+            raise StoreUnavailable(f"the card of request {held.request.id} is still being posted")
+        return Press(delivery=message.delivery, by=message.by, ref=seen, subject=held.request.id, move="word", token="")
 
 
 def _may_use(held: Held, meaning: Meaning) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ from bot.domain.wire import replace
 
 T = TypeVar("T")
 PATIENCE = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds between tries while Redis is away; the last one repeats
+
+AT_ONCE = 0.5  # seconds; a platform wants its answer within 3, and the second try may take 2
 
 
 async def patiently(write: Callable[[], Awaitable[T]]) -> T:
@@ -35,6 +38,20 @@ async def patiently(write: Callable[[], Awaitable[T]]) -> T:
         except StoreUnavailable:
             await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
             tries += 1
+
+
+async def once_more(write: Callable[[], Awaitable[T]]) -> T:
+    """Repeat an idempotent write once when the line broke at once: whoever won must hear that they won.
+
+    Not after a time-out: somebody waits for an answer within seconds.
+    """
+    began = time.monotonic()
+    try:
+        return await write()
+    except StoreUnavailable:
+        if time.monotonic() - began > AT_ONCE:
+            raise
+        return await write()
 
 
 class Journal:

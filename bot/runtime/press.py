@@ -25,7 +25,7 @@ class Press(Record):
     def reason(self) -> str:
         """What the person wrote beside their answer; an Edit form names it apart from the arguments."""
         written = next((self.fields[name] for name in (REASON, RESULT, EDIT_REASON) if self.fields.get(name)), "")
-        return str(written).strip()[:REASON_MOST]
+        return sound(str(written)).strip()[:REASON_MOST]
 
 
 def press_of(event: Click | Form) -> Press:
@@ -33,8 +33,13 @@ def press_of(event: Click | Form) -> Press:
         delivery=event.delivery,
         by=event.by,
         ref=event.ref,
-        subject=event.subject,
-        move=event.move,
-        token=event.token,
+        subject=sound(event.subject),
+        move=sound(event.move),
+        token=sound(event.token),
         fields=event.fields if isinstance(event, Form) else {},
     )
+
+
+def sound(text: str) -> str:
+    """*text* as something that can be written down: a half character, which no person types, becomes a `?`."""
+    return text.encode("utf-8", "replace").decode()

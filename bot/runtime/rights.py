@@ -5,6 +5,8 @@ A failed look-up raises Unavailable and therefore refuses. Not what an answer do
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import NotEligible, Unsatisfiable
 from bot.domain.people import may_answer, resolve
@@ -27,7 +29,7 @@ class Rights:
     async def groups(self, request: Request) -> tuple[frozenset[PersonId], ...]:
         """Per group, everybody who may fill its seats now."""
         barred = frozenset(request.excluded) if request.ask.separate_duties else frozenset()
-        standins = frozenset(request.standins)
+        standins = await self._active(request.standins)
         found = [await self._members(need.of, request) for need in request.ask.groups]
         return tuple((members | standins) - barred for members in found)
 
@@ -81,6 +83,11 @@ class Rights:
 
     async def person(self, id: PersonId) -> Person | None:
         return await self._directory.person(id)
+
+    async def _active(self, people: Iterable[PersonId]) -> frozenset[PersonId]:
+        """Whom the ladder reached, as far as they may still answer anything."""
+        found = [await self._directory.person(who) for who in people]
+        return frozenset(person.id for person in found if person is not None and may_answer(person))
 
     async def _members(self, audience: Audience, request: Request) -> frozenset[PersonId]:
         return await resolve(audience, directory=self._directory, requester=request.requester, approvers=frozenset())

@@ -62,23 +62,28 @@ class Runner:
         if (host is None or host.mail < mail) and self._fence_of(run) is not None:
             self._spawn(self.wake(run), f"wake {run}")
 
-    def deliver(self, run: RunId, decided: Decided, mail: int) -> None:
+    def deliver(self, run: RunId, decided: Decided, mail: int, signed: Request | None = None) -> None:
         """The shortest way: a decision made in this process for a run in this process's memory."""
         host = self.hosts.get(run)
         if host is not None and not host.is_leaving:
             host.mail += mail == host.mail + 1
+            if signed is not None:
+                host.signed[signed.id] = signed
             host.learn(decided)
             self._parts.meter.count("resumes", how="hot")
 
     def rouse_soon(self, run: RunId) -> None:
         self._spawn(self.wake(run), f"adopt {run}")
 
-    async def alarm(self, run: RunId, path: str) -> None:
-        """The clock says that a sleeping branch may go on."""
+    async def alarm(self, run: RunId, path: str) -> bool:
+        """The clock says that a sleeping branch may go on. False when its run has ended."""
         if run not in self.hosts:
             await self.wake(run)
         if host := self.hosts.get(run):
             host.ring_alarm(path)
+            return True
+        loaded = await self._store.load(run)
+        return loaded is not None and loaded.status in LIVE
 
     async def wake(self, run: RunId) -> bool:
         """See to a run that has something to do. True if there really was something new."""
@@ -143,6 +148,7 @@ class Runner:
                 agent = self._parts.roster.get(host.run.agent)
                 ctx = Context(host, self._gate, self._mind, self._store.now)
                 answer = await agent(host.run.task, ctx)
+                await self._close_all(host, Move.CANCEL, Cause.STOPPED, "the run has ended")  # no answer is awaited
                 await self._end(host, RunStatus.DONE, answer, Tone.GOOD)
             except asyncio.CancelledError:
                 if not (host.is_stopping or host.is_leaving or self._is_closing):
@@ -209,6 +215,9 @@ class Runner:
                 held = await patiently(partial(self._store.held, id))
             except NoSuchRequest:
                 return
+            except Broken as error:  # nobody can answer it: no click on it is believed, no call starts
+                log.error("request_forged", request=id, error=str(error))
+                return
             fence = self._fence_of(run)
             if not held.request.is_open or fence is None:
                 return
@@ -240,26 +249,37 @@ class Runner:
 
     async def drop(self, shard: int) -> None:
         """The shard is somebody else's now (or about to be): forget its runs, write nothing."""
-        for host in [h for h in self.hosts.values() if h.journal.fence.shard == shard]:
+        hosts = [host for host in self.hosts.values() if host.journal.fence.shard == shard]
+        for host in hosts:
+            host.dismiss()  # all at once: none may begin a call while another one ends
+        for host in hosts:
             async with self._lock(host.id):
                 await self._let_go(host)
+
+    def is_busy(self, shard: int) -> bool:
+        """Is a call under way there, which would be in doubt if the shard were given away now?"""
+        return any(host.calls for host in self.hosts.values() if host.journal.fence.shard == shard)
 
     async def close(self) -> None:
         """SIGTERM: take nothing new, let running tools end and be recorded, then let go of everything."""
         self._is_closing = True
-        busy = {work for host in self.hosts.values() for work in host.hands}
-        if busy:
-            await asyncio.wait(busy, timeout=self._parts.pace.shutdown_grace.total_seconds())
-            await asyncio.sleep(0.05)  # their results are being written
+        try:
+            async with asyncio.timeout(self._parts.pace.shutdown_grace.total_seconds()):
+                await asyncio.gather(*(self._let_end(host) for host in list(self.hosts.values())))
+        except TimeoutError:
+            log.warning("tools_cut_short", runs=[host.id for host in self.hosts.values() if host.calls])
         for host in list(self.hosts.values()):
             await self._let_go(host)
         for task in self._spawned:
             task.cancel()  # questions to the model, runs about to be loaded: the store still knows of them
 
+    async def _let_end(self, host: Host) -> None:
+        await host.calm()
+        await self._let_go(host)
+
     async def _let_go(self, host: Host) -> None:
-        host.is_leaving = True
+        host.dismiss()
         if host.life is not None and not host.life.done():
-            host.life.cancel()
             await asyncio.wait({host.life})
         self.hosts.pop(host.id, None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 
 import structlog
 
@@ -20,12 +21,16 @@ log = structlog.get_logger()
 
 
 class Shards:
-    """The shards of this process. `lost` is called after the fact, before the next look."""
+    """The shards of this process. `lost` is called after the fact, before the next look.
+
+    A shard on which `is_busy` is not given away: what is under way there would be in doubt.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._store, self._owner = parts, parts.store, parts.owner
         self._fences: dict[int, Fence] = {}
         self.changed = asyncio.Event()
+        self.is_busy: Callable[[int], bool] = lambda _shard: False
 
     @property
     def fences(self) -> Mapping[int, Fence]:
@@ -44,23 +49,29 @@ class Shards:
             await asyncio.sleep(self._parts.pace.lease.total_seconds() / 3)
 
     async def look(self, lost: Callable[[int], Awaitable[None]]) -> None:
-        time = self._parts.pace.lease
-        processes = await self._store.beat(self._owner, time)
+        processes = await self._store.beat(self._owner, self._parts.pace.lease)
         share = -(-self._store.shards // max(1, processes))
         before = set(self._fences)
+        try:
+            await self._balance(share, lost)
+        finally:
+            if set(self._fences) != before:
+                self.changed.set()
+
+    async def _balance(self, share: int, lost: Callable[[int], Awaitable[None]]) -> None:
+        time = self._parts.pace.lease
         for shard, fence in list(self._fences.items()):
             if not await self._store.renew(fence, time):
                 await self._lose(shard, lost)
-        while len(self._fences) > share:
-            await self._give(max(self._fences), lost)
+        for shard in sorted(self._fences, reverse=True):
+            if len(self._fences) > share and not self.is_busy(shard):  # a busy one is given at a later look
+                await self._give(shard, lost)
         for shard in range(self._store.shards):
             if len(self._fences) >= share:
                 break
             if shard not in self._fences and (taken := await self._store.acquire(shard, self._owner, time)):
                 self._fences[shard] = taken
                 log.info("shard_taken", shard=shard, epoch=taken.epoch)
-        if set(self._fences) != before:
-            self.changed.set()
 
     async def close(self) -> None:
         """Hand over: the next look of any other process takes these at once."""
@@ -70,6 +81,10 @@ class Shards:
                 await self._store.release(fence)
             except StoreUnavailable as error:
                 log.warning("lease_not_released", shard=shard, error=str(error))
+        try:
+            await self._store.beat(self._owner, timedelta(0))  # goodbye: the share of the others is larger now
+        except StoreUnavailable as error:
+            log.warning("goodbye_not_said", error=str(error))
 
     async def _give(self, shard: int, lost: Callable[[int], Awaitable[None]]) -> None:
         fence = self._fences[shard]

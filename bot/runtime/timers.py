@@ -58,7 +58,8 @@ class Timers:
         subject, _, detail = rest.partition("|")
         try:
             if kind == "sleep":
-                await self._runner.alarm(RunId(subject), detail)
+                if not await self._runner.alarm(RunId(subject), detail):
+                    await self._store.untime(fence.shard, timer.name)
             else:
                 await self._climb(RequestId(subject), int(detail), fence)
         except (StoreUnavailable, LeaseLost):

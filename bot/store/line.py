@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import hiredis
@@ -20,7 +20,9 @@ import redis.asyncio as redis
 from redis import exceptions as gone
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 
+PATIENCE = 2.0  # seconds of silence while somebody waits; a click must be acknowledged within 3 (docs.slack.dev)
 Word = str | bytes | int | float
+_packed = cast(Callable[[tuple[Word, ...]], bytes], hiredis.pack_command)  # its stub knows one-word commands only
 ERRORS = {
     "LOADING": gone.BusyLoadingError,
     "NOAUTH": gone.AuthenticationError,
@@ -33,8 +35,7 @@ ERRORS = {
 class Line(asyncio.Protocol):
     """One connection, from its first command to its break; after that, only errors."""
 
-    def __init__(self, patience: float) -> None:
-        self._patience = patience  # seconds of silence while somebody waits
+    def __init__(self) -> None:
         self._reader = hiredis.Reader(protocolError=gone.ConnectionError, replyError=_refusal)
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._loop = asyncio.get_running_loop()
@@ -50,12 +51,12 @@ class Line(asyncio.Protocol):
         """Send *commands* back to back; their answers, in order. A caller who gives up harms nobody."""
         if self._transport is None or not self.is_open:
             raise gone.ConnectionError("the connection is closed")
-        self._transport.write(b"".join(hiredis.pack_command(tuple(words)) for words in commands))
+        self._transport.write(b"".join(_packed(tuple(words)) for words in commands))
         answers = [self._loop.create_future() for _ in commands]
         self._waiting.extend(answers)
         if self._watch is None:
             self._heard = self._loop.time()
-            self._watch = self._loop.call_later(self._patience, self._look)
+            self._watch = self._loop.call_later(PATIENCE, self._look)
         return answers
 
     def close(self) -> None:
@@ -89,11 +90,11 @@ class Line(asyncio.Protocol):
         self._watch = None
         if not self._waiting:
             return
-        left = self._heard + self._patience - self._loop.time()
+        left = self._heard + PATIENCE - self._loop.time()
         if left > 0:
             self._watch = self._loop.call_later(left, self._look)
             return
-        self._break(gone.TimeoutError(f"no answer within {self._patience:g} s"))
+        self._break(gone.TimeoutError(f"no answer within {PATIENCE:g} s"))
         self.close()
 
     def _break(self, error: gone.RedisError) -> None:
@@ -103,28 +104,66 @@ class Line(asyncio.Protocol):
                 waiter.set_exception(error)
 
 
-async def dial(client: redis.Redis, patience: float) -> Line:
-    """A line to where *client*'s URL says, as whom it says."""
-    made = client.connection_pool.make_connection()
-    async with asyncio.timeout(patience):
-        line = await _connected(made, patience)
-        try:
-            for answer in line.say(*_greeting(made)):
-                await answer
-        except BaseException:
-            line.close()
-            raise
+class Shared(redis.Redis):
+    """redis-py's commands over one shared line, opened when first needed and again after a break.
+
+    Its pool serves subscriptions alone: a line has no room for them.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._line: Line | None = None
+        self._opening = asyncio.Lock()
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        line = self._line if self._line is not None and self._line.is_open else await self._opened()
+        (answer,) = line.say((*args[0].split(), *args[1:]))
+        return self._read(args[0], await answer, options)
+
+    async def together(self, *commands: Sequence[Word]) -> list[Any]:
+        """Run *commands* as one: nobody else's come in between."""
+        line = self._line if self._line is not None and self._line.is_open else await self._opened()
+        *_, answers = await asyncio.gather(*line.say(("MULTI",), *commands, ("EXEC",)))
+        return [self._read(str(words[0]), answer, {}) for words, answer in zip(commands, answers, strict=True)]
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        if self._line is not None:
+            self._line.close()
+        await super().aclose(close_connection_pool)
+
+    def _read(self, name: str, answer: Any, options: dict[str, Any]) -> Any:
+        callback = self.response_callbacks.get(name)
+        options.pop("keys", None)  # redis-py's note to its own cache
+        return answer if callback is None else callback(answer, **options)
+
+    async def _opened(self) -> Line:
+        """One caller dials; the others wait for it, none of them longer than the patience of a line."""
+        async with asyncio.timeout(PATIENCE), self._opening:
+            if self._line is None or not self._line.is_open:
+                make: Callable[[], object] = self.connection_pool.make_connection  # redis-py leaves it untyped
+                self._line = await _dial(cast(AbstractConnection, make()))
+            return self._line
+
+
+async def _dial(made: AbstractConnection) -> Line:
+    """A line to where *made* would lead, as whom it would speak."""
+    line = await _connected(made)
+    try:
+        await asyncio.gather(*line.say(*_greeting(made)))
+    except BaseException:
+        line.close()
+        raise
     return line
 
 
-async def _connected(made: AbstractConnection, patience: float) -> Line:
+async def _connected(made: AbstractConnection) -> Line:
     loop = asyncio.get_running_loop()
     match made:
         case UnixDomainSocketConnection():
-            return (await loop.create_unix_connection(lambda: Line(patience), made.path))[1]
+            return (await loop.create_unix_connection(Line, made.path))[1]
         case Connection():
             context = made.ssl_context.get() if isinstance(made, SSLConnection) else None
-            return (await loop.create_connection(lambda: Line(patience), made.host, made.port, ssl=context))[1]
+            return (await loop.create_connection(Line, made.host, made.port, ssl=context))[1]
     raise gone.ConnectionError(f"a {type(made).__name__} is not known here")
 
 

@@ -22,9 +22,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from bot.domain.errors import BadSettings, StoreUnavailable
+from bot.store.line import PATIENCE, Shared, Word
 
 T = TypeVar("T")
-ANSWER_WITHIN = 2.0  # seconds; a click must be acknowledged within 3 (docs.slack.dev)
 _HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
 
 
@@ -51,7 +51,7 @@ def _script(name: str, keys: str, prelude: str, body: str) -> Script:
 
 
 class Link:
-    """The connection pool and the functions. `shift` moves the server's clock, in tests only."""
+    """The shared connection and the functions. `shift` moves the server's clock, in tests only."""
 
     refusal = gone.ResponseError  # a command the server will not run for us
 
@@ -85,6 +85,10 @@ class Link:
             raise StoreUnavailable(f"Redis did not answer: {error}") from error
         except gone.ResponseError as error:
             raise _translated("a read", error) from error
+
+    async def together(self, *commands: Sequence[Word]) -> list[Any]:
+        """Read several things as they are at one moment, with errors translated."""
+        return cast(list[Any], await self.ask(self.client.together(*commands)))
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(time.monotonic() + self._ahead, UTC)
@@ -120,20 +124,21 @@ async def _heeding(command: Awaitable[T]) -> T:
     return result
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str) -> Shared:
     """A client with retries off and deadlines on. Raises BadSettings for a URL that cannot be one."""
     try:
-        return redis.Redis.from_url(
+        client = Shared.from_url(
             url,
+            protocol=2,
             retry=Retry(NoBackoff(), 0),
             retry_on_error=[],
-            socket_timeout=ANSWER_WITHIN,
-            socket_connect_timeout=ANSWER_WITHIN,
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
             health_check_interval=0,
-            max_connections=64,
         )
     except ValueError as error:
         raise BadSettings([f"REDIS_URL cannot be used: {error}"]) from error
+    return cast(Shared, client)  # redis-py says its own class, and makes the one it was asked for
 
 
 async def reach(client: redis.Redis, shown: str) -> None:

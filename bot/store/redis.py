@@ -167,11 +167,11 @@ class RedisStore(Bell):
 
     async def load(self, run: RunId) -> Loaded | None:
         ring = self._ring(shard_of_id(run))
-        pipe = self._link.client.pipeline(transaction=True)
-        pipe.hgetall(ring("run", run))
-        pipe.lrange(ring("journal", run), 0, -1)
-        pipe.lrange(ring("inbox", run), 0, -1)
-        fields, journal, inbox = await self._link.ask(pipe.execute())
+        fields, journal, inbox = await self._link.together(
+            ("HGETALL", ring("run", run)),
+            ("LRANGE", ring("journal", run), 0, -1),
+            ("LRANGE", ring("inbox", run), 0, -1),
+        )
         if b"doc" not in fields:
             return None
         return Loaded(
@@ -190,11 +190,11 @@ class RedisStore(Bell):
 
     async def tail(self, run: RunId, length: int, letters: int) -> Tail:
         ring = self._ring(shard_of_id(run))
-        pipe = self._link.client.pipeline(transaction=True)
-        pipe.hmget(ring("run", run), "status", "mail")
-        pipe.lrange(ring("journal", run), length, -1)
-        pipe.lrange(ring("inbox", run), letters, -1)
-        (status, mail), journal, inbox = await self._link.ask(pipe.execute())
+        (status, mail), journal, inbox = await self._link.together(
+            ("HMGET", ring("run", run), "status", "mail"),
+            ("LRANGE", ring("journal", run), length, -1),
+            ("LRANGE", ring("inbox", run), letters, -1),
+        )
         return Tail(
             entries=read_entries(journal),
             letters=read_letters(inbox),
@@ -369,23 +369,22 @@ class RedisStore(Bell):
         """The audit lines of one run, by the places its record keeps."""
         ring = self._ring(shard_of_id(run))
         spans = await self._link.ask(self._link.client.hget(ring("run", run), "trail"))
-        pipe = self._link.client.pipeline(transaction=False)
-        for span in (spans or b"").decode().split(",") if spans else ():
-            first, _, last = span.partition("-")
-            pipe.lrange(ring("audit"), int(first) - 1, int(last or first) - 1)
-        return tuple(line.decode() for part in await self._link.ask(pipe.execute()) for line in part)
+        ends = [span.partition("-")[::2] for span in spans.decode().split(",")] if spans else []
+        found = await self._link.together(
+            *(("LRANGE", ring("audit"), int(first) - 1, int(last or first) - 1) for first, last in ends)
+        )
+        return tuple(line.decode() for part in found for line in part)
 
     async def audit_lines(self, shard: int, first: int, last: int) -> tuple[str, ...]:
         found = await self._link.ask(self._link.client.lrange(self._ring(shard)("audit"), first, last))
         return tuple(line.decode() for line in found)
 
     async def totals(self, shard: int) -> Totals:
-        ring, pipe = self._ring(shard), self._link.client.pipeline(transaction=False)
-        pipe.zcard(ring("open"))
-        pipe.zrange(ring("open"), 0, 0, withscores=True)
-        pipe.zcard(ring("outbox"))
-        pending, oldest, outbox = await self._link.ask(pipe.execute())
-        return Totals(pending=pending, oldest=moment(oldest[0][1]) if oldest else None, outbox=outbox)
+        ring = self._ring(shard)
+        pending, oldest, outbox = await self._link.together(
+            ("ZCARD", ring("open")), ("ZRANGE", ring("open"), 0, 0, "WITHSCORES"), ("ZCARD", ring("outbox"))
+        )
+        return Totals(pending=pending, oldest=moment(float(oldest[1])) if oldest else None, outbox=outbox)
 
     # ------------------------------------------------------------ helpers
 
@@ -394,7 +393,10 @@ class RedisStore(Bell):
         return await self._link.call(name, lambda key: ring(key, ids.get(key, "")), args)
 
     def _ring(self, shard: int) -> Keyring:
-        return self._rings.setdefault(shard, Keyring(self._namespace, shard))
+        ring = self._rings.get(shard)
+        if ring is None:
+            ring = self._rings[shard] = Keyring(self._namespace, shard)
+        return ring
 
     def _sealed(self, request: Request, copies: Iterable[Copy] = ()) -> dict[str, Any]:
         body = pack(request)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from agents.toolbox import MOST_RESULT, SECRET, FunctionTool, InDoubt, Toolbox, ToolProblem, tool
 from agents.tools.shop import Money
 from bot.domain import ports
-from bot.domain.calls import Cause, Digest, Outcome, Risk, make_call
+from bot.domain.calls import Cause, Digest, Outcome, Risk, canonical, make_call
 from bot.domain.errors import InvalidArguments, NotAllowed, UnknownTool
 from bot.domain.ports import Leave
 from bot.domain.wire import Json, read_foreign, replace

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.calls import Outcome, Risk, ToolSpec
+from bot.domain.calls import Outcome, Past, Risk, ToolSpec
 from bot.domain.condition import compile_condition
 from bot.domain.policy import RISKY_WORDS, Oversight, Policy, Rule, total
 from bot.domain.verdict import Allow, Ask, Deny, Need, Verdict

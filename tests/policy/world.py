@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bot.domain.calls import Risk, ToolCall, ToolSpec, make_call
+from bot.domain.calls import Past, Risk, ToolCall, ToolSpec, make_call
 from bot.domain.chat import Person, PersonId, Place
 from bot.domain.policy import Facts, Policy
 from bot.domain.verdict import Verdict
