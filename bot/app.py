@@ -93,7 +93,7 @@ async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterat
             policy=rules.policy,
             toolbox=rules.toolbox,
             model=await _model(settings, stack),
-            roster=_roster(rules.toolbox),
+            roster=_roster(settings, rules.toolbox),
             directory=rules.people,
             meter=metrics,
             key=sealing_key(settings),
@@ -127,6 +127,8 @@ async def opened_store(settings: Settings, *, join: bool = False) -> AsyncIterat
         is_private = url is None
         if url is None:
             server = await stack.enter_async_context(EmbeddedServer(settings.var / "redis"))
+            guard = await stack.enter_async_context(asyncio.TaskGroup())
+            stack.callback(guard.create_task(server.watch(), name="embedded server").cancel)
             url = server.url
         link = Link(url)
         stack.push_async_callback(link.close)
@@ -234,9 +236,12 @@ async def _model(settings: Settings, stack: AsyncExitStack) -> Model:
     return await stack.enter_async_context(ChatCompletions(base_url=base, api_key=key, name=settings.model))
 
 
-def _roster(toolbox: Toolbox) -> Roster:
+def _roster(settings: Settings, toolbox: Toolbox) -> Roster:
     names = tuple(spec.name for spec in toolbox.specs())
-    return Roster((assistant(names),), default="assistant")
+    try:
+        return Roster((assistant(names),), default=settings.agent or "assistant")
+    except ValueError as error:
+        raise BadSettings([f"COUNTERSIGN_AGENT: {error}"]) from error
 
 
 def _mail_route(settings: Settings) -> MailRoute:
@@ -249,9 +254,14 @@ def _mail_route(settings: Settings) -> MailRoute:
         port=settings.smtp_port,
         username=settings.smtp_user or "",
         password=password,
-        tls="starttls" if password else "none",
+        tls=_tls(settings.smtp_port, is_plain=not password),
     )
     return MailRoute(sender=sender, folder=settings.var / "mail", smtp=smtp)
+
+
+def _tls(port: int, *, is_plain: bool) -> str:
+    """Port 465 speaks TLS from the first byte; a server that wants a password is spoken to under STARTTLS."""
+    return "tls" if port == 465 else "none" if is_plain else "starttls"
 
 
 def _shown(url: str) -> str:

@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiohttp import ClientConnectionError, ClientSession, web
+from aiohttp import ClientConnectionError, ClientError, ClientSession, web
 
 from bot.domain.wire import dumps
 
@@ -41,8 +41,12 @@ async def play_demo(say: Say, *, is_deadly: bool) -> int:
                 await _refund(stage, is_deadly=is_deadly)
                 if is_deadly:
                     await _shipment(stage)
+                await stage.listen_on()
                 await stage.stop()
                 return await _reckon(stage, is_deadly=is_deadly)
+            except (ClientError, TimeoutError) as error:
+                say(f"THIS IS WRONG: the bot stopped answering ({type(error).__name__}).")
+                return 1
             finally:
                 await stage.kill()
 
@@ -181,6 +185,16 @@ class Stage:
     async def ends(self, runs: int) -> None:
         """Wait until this many runs say that they are done."""
         await _until(lambda: self._done(runs))
+
+    async def listen_on(self) -> None:
+        """Wait for the answer to what was asked last; it may come a moment after the run's end."""
+        await _until(lambda: self._answered())
+
+    async def _answered(self) -> bool | None:
+        cards = [message["card"] or {} for message in await self._show()]
+        ended = [card["run"] for card in cards if card.get("title") == "Done"]
+        said = {card["run"] for card in cards if card.get("body") and not card.get("title")}
+        return True if said.issuperset(ended) else None
 
     async def _pressed(self, deed: dict[str, Any]) -> dict[str, Any] | None:
         answer = await self._post("api/clicks", deed)

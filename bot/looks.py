@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from bot.domain.calls import make_call
 from bot.domain.chat import PersonId, Place
 from bot.domain.errors import BadPolicy, BadRecord, NoSuchRequest, Refused
 from bot.domain.invariants import check
+from bot.domain.people import may_answer
 from bot.domain.policy import Facts
 from bot.domain.request import RunId
 from bot.domain.store import Sealed, Store
 from bot.domain.wire import read_foreign
 from bot.policycheck import check_text, explain_text
-from bot.policyfile import read_policy
 
 
 class NoSuchPerson(Refused):
@@ -27,6 +28,13 @@ class NoSuchPerson(Refused):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name or 'nobody'!r} is not in people.yml; name a person with --as")
+
+
+class NoSuchRun(Refused):
+    """A command named a run that is not there."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"there is no run {run!r}; `runs` lists the latest")
 
 
 # -------------------------------------------------------- runs and requests
@@ -84,7 +92,8 @@ async def explained_policy(tool: str, args: str, person: str) -> list[str]:
     call = make_call(id="-", tool=tool, version=found.spec.version, args=found.check(read_foreign(args)))
     place = Place(platform="playground", tenant="local", channel="general")
     facts = Facts(requester=who, place=place, agent="assistant")
-    return explain_text(read_policy(settings.policy), call, found.spec, facts).splitlines()
+    told = explain_text(rules.policy, call, found.spec, facts).splitlines()
+    return told if may_answer(who) else [f"{person} may not give tasks at all; for somebody who may:", *told]
 
 
 # ------------------------------------------------------------------- audit
@@ -95,18 +104,26 @@ async def verified_audit(file: Path | None, *, is_quiet: bool) -> tuple[str, boo
     settings = load_settings()
     logs = _exported(file) if file else {}
     heads: dict[int, Sealed] = {}
+    has_runs = file is not None  # an export of nothing proves nothing
     if file is None:
         async with opened_store(settings, join=True) as store:
-            for shard in range(store.shards):
-                logs[shard] = list(await store.audit_lines(shard, 0, -1))
+            for shard in range(store.shards):  # the head first: a bot that runs goes on writing behind it
                 heads[shard] = await store.sealed(shard)
+                seq = heads[shard].seq
+                logs[shard] = [*await store.audit_lines(shard, 0, seq - 1)] if seq else []
+            has_runs = any([await store.recent_runs(shard, 1) for shard in range(store.shards)])
     key = sealing_key(settings)
     problems: list[Violation] = []
     for shard, lines in sorted(logs.items()):
         problems += _problems(shard, lines, heads.get(shard), key, is_quiet=is_quiet)
     records = sum(len(lines) for lines in logs.values())
+    if not records and has_runs:
+        return "BAD: the log is empty", False
     if not problems:
-        return f"good: {records} records on {len(logs)} shard(s); chain, checkpoints and I1 to I15 hold", True
+        unsealed = sum(head.seq - head.covered for head in heads.values())
+        newest = f"; the newest {unsealed} are not sealed by a checkpoint yet" if unsealed > 1 else ""
+        told = f"good: {records} records on {len(logs)} shard(s); chain, checkpoints and I1 to I15 hold{newest}"
+        return told, True
     told = [f"{p.invariant} shard {p.shard} record {p.seq}: {p.told}" for p in problems[:20]]
     more = f"\n(+{len(problems) - 20} more)" if len(problems) > 20 else ""
     return "BAD: " + "\n".join(told) + more, False
@@ -138,11 +155,18 @@ async def shown_audit(run: str, most: int) -> list[str]:
 
 async def _audit(store: Store, run: str, most: int) -> list[Any]:
     if run:
-        shard = int(run.split("-", 2)[1])
+        shard = await _shard_of(store, run)
         return [parse_line(shard, line) for line in await store.trail(RunId(run))]
     return [
         parse_line(shard, line) for shard in range(store.shards) for line in await store.audit_lines(shard, -most, -1)
     ]
+
+
+async def _shard_of(store: Store, run: str) -> int:
+    found = re.fullmatch(r"r-(\d+)-\w+", run)
+    if found is None or int(found[1]) >= store.shards or await store.load(RunId(run)) is None:
+        raise NoSuchRun(run)
+    return int(found[1])
 
 
 async def exported_audit() -> list[dict[str, Any]]:
@@ -157,10 +181,17 @@ async def exported_audit() -> list[dict[str, Any]]:
 
 def _exported(file: Path) -> dict[int, list[str]]:
     logs: dict[int, list[str]] = {}
-    for number, text in enumerate(file.read_text().splitlines(), 1):
+    for number, text in enumerate(_read(file).splitlines(), 1):
         try:
             record = json.loads(text)
             logs.setdefault(int(record["shard"]), []).append(str(record["line"]))
         except (ValueError, KeyError, TypeError) as error:
             raise BadRecord(f"{file} line {number} is not an exported audit record") from error
     return logs
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRecord(f"{file} cannot be read as an exported audit: {error}") from error

@@ -36,7 +36,19 @@ SHORTEST_SECRET = 6  # characters; masking a shorter one would blank out ordinar
 READY_WITHIN = 2.0  # seconds for the readiness check
 
 # They log whole bodies, tokens among them, or a line for every request.
-NOISY = ("slack_bolt", "slack_sdk", "aiohttp", "openai", "httpx", "urllib3", "msrest", "botframework", "asyncio")
+NOISY = (
+    "slack_bolt",
+    "slack_sdk",
+    "aiohttp",
+    "openai",
+    "httpx",
+    "httpx2",
+    "httpcore2",
+    "urllib3",
+    "msrest",
+    "botframework",
+    "asyncio",
+)
 
 _SECRET_KEY = re.compile(
     r"secret|passw(or)?d|authorization|(api|private)[_-]?key|credential|cookie|token$", re.IGNORECASE

@@ -120,7 +120,9 @@ class Held(Record):
     @property
     def rows(self) -> tuple[str, ...]:
         """The outbox rows of every copy that is a message; an editor's form is none."""
-        return tuple(f"card|{self.request.id}|{copy.name}" for copy in self.copies if copy.name != FORM)
+        return tuple(
+            f"card|{self.request.id}|{copy.name}|{self.request.run}" for copy in self.copies if copy.name != FORM
+        )
 
 
 class Turn(Record):
@@ -153,7 +155,7 @@ class Started(Record):
 class Row(Record):
     """One thing to show. `stamp` changes whenever it is marked again."""
 
-    name: str  # card|<request>|<copy> · note|<key> · run|<run>
+    name: str  # card|<request>|<copy>|<run> · note|<key> · run|<run>
     stamp: int
 
 

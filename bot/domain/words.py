@@ -29,8 +29,13 @@ class Meaning(enum.StrEnum):
 
 
 def read(text: str) -> Meaning:
-    """What the whole message says. An exact word is the whole message, whatever its case and closing marks."""
+    """What the whole message says. An exact word is the whole message, whatever its case and closing marks.
+
+    A question is never an answer: "approve?" asks for somebody else's.
+    """
     plain = normal(text)
+    if "?" in unicodedata.normalize("NFKC", text):
+        return Meaning.CONTEXT
     for words, meaning in ((APPROVE, Meaning.APPROVE), (REJECT, Meaning.REJECT), (STOP, Meaning.STOP)):
         if plain in words:
             return meaning
@@ -45,6 +50,6 @@ def normal(text: str) -> str:
 
 def _is_like_yes(plain: str) -> bool:
     words = re.findall(r"[\w']+", plain)
-    if len(words) > 8 or _AGAINST & set(words) or "?" in plain:
+    if len(words) > 8 or _AGAINST & set(words):
         return False
     return bool(_LIKE_YES & set(words)) or any(phrase in plain for phrase in _LIKE_YES_PHRASES)

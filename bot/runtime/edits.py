@@ -166,6 +166,7 @@ class Edits:
         assert gone.decision is not None, "a closed request has its decision"
         main = next((copy for copy in held.copies if copy.name == "main"), held.copies[0])
         seen = Copy(name=FORM, place=press.ref.place, ref=press.ref)
+        copies = (Copy(name="main", place=main.place, to=main.to), seen)
         audit = (
             events.request_decided(gone),
             events.request_opened(new),
@@ -173,12 +174,11 @@ class Edits:
         )
         effects = Effects(
             audit=audit,
-            dirty=(*held.rows, f"card|{new.id}|main"),
+            dirty=(*held.rows, *Held(request=new, copies=copies).rows),
             timers=first_timer(new),
             untime=waiting_timer(old),
         )
         entry = Decided(request=old.id, decision=gone.decision, replaced_by=new.id)
-        copies = (Copy(name="main", place=main.place, to=main.to), seen)
         turn = Turn(
             after=gone,
             opens=new,

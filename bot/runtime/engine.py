@@ -64,6 +64,7 @@ class Engine:
                 for loop in loops:
                     loop.cancel()
                 self.outbox.stop()
+                await self.sealer.look()
                 await self.shards.close()
 
     async def not_ready(self) -> list[str]:

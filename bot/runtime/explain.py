@@ -32,10 +32,17 @@ class Explainer:
             request = (await self._store.held(letter.request)).request
             if not request.is_open or request.explanation:
                 return
-            said = await self._parts.model.think(_lines(host, request), ())
-            await self._show(letter, said.text or "The agent gave no explanation.")
+            await self._show(letter, await self._said(host, request))
         except CountersignError as error:
             log.warning("explain_failed", request=letter.request, error=str(error))
+
+    async def _said(self, host: Host, request: Request) -> str:
+        try:
+            said = await self._parts.model.think(_lines(host, request), ())
+        except CountersignError as error:
+            log.warning("explain_failed", request=request.id, error=str(error))
+            return "(The agent could not be asked; please decide without it, or press Explain again later.)"
+        return said.text or "(The agent gave no explanation.)"
 
     async def _show(self, letter: Explain, text: str) -> None:
         while True:

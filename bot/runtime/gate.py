@@ -17,6 +17,8 @@ from datetime import datetime
 from functools import partial
 from typing import assert_never
 
+import structlog
+
 from bot.domain import events
 from bot.domain.calls import Cause, Outcome, Past, Risk, ToolCall, ToolResult, make_call
 from bot.domain.chat import Place
@@ -39,7 +41,7 @@ from bot.domain.ports import Leave, Meter, Tool, Toolbox, WantedCall
 from bot.domain.render import is_approvable
 from bot.domain.request import Copy, Kind, Request, RequestId, Status, spend
 from bot.domain.run import Begun, Decided, Finished, Opened
-from bot.domain.store import Batch, Effects, Store
+from bot.domain.store import Batch, Effects, Held, Store
 from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import read_foreign, replace
 from bot.runtime.context import side_by_side
@@ -48,6 +50,7 @@ from bot.runtime.journal import patiently
 from bot.runtime.lanes import Lane, lanes
 from bot.runtime.rights import Rights
 
+log = structlog.get_logger()
 STOP_GRACE = 1.0  # seconds a running tool gets to end by itself after Stop (the run must end within 2)
 
 
@@ -92,11 +95,12 @@ class Gate:
             entries=(Opened(path=request.path, mark=mark, request=request.id),),
             effects=Effects(
                 audit=(*audit, events.request_opened(request)),
-                dirty=tuple(f"card|{request.id}|{copy.name}" for copy in copies),
+                dirty=Held(request=request, copies=copies).rows,
                 timers=first_timer(request),
             ),
             line="Waiting for an answer",
         )
+        log.info("request_opened", request=request.id, run=host.id, tool=request.call.tool, rule=request.ask.rule)
         await host.journal.open(host.dressed(batch, is_last_awake=host.awake == 1), request, copies)
 
     def request(self, host: Host, path: str, call: ToolCall, ask: Ask, why: str) -> Request:
@@ -303,6 +307,7 @@ class Passage:
     async def _run(self, tool: Tool, call: ToolCall, key: str, request: RequestId | None) -> ToolResult:
         """The tool itself, as a task of its own: a Stop lets it end, and records what really happened."""
         leave = Leave(digest=call.digest, key=key, run=self._host.id, request=request, requester=self._host.run.task.by)
+        log.info("tool_started", tool=call.tool, run=self._host.id, request=request, path=self._path)
         work = self._host.employ(tool.run(call, leave), f"{tool.spec.name} for {self._host.id}")
         try:
             result = await asyncio.shield(work)
@@ -313,6 +318,7 @@ class Passage:
             result = await _last_words(work)
             await self._finish(call, result, *self._last_audit(call, request, result))
             raise
+        log.info("tool_finished", tool=call.tool, run=self._host.id, request=request, outcome=result.outcome)
         self._gate.count("tool_runs", outcome=result.outcome)
         return result
 
@@ -348,6 +354,7 @@ class Passage:
             case Status.APPROVED if begun.request == asked.id:  # the second start is in doubt, too
                 return await self._doubt(tool, call, asked)
             case Status.APPROVED:
+                await self._superseded(begun, f"It was interrupted, and {' and '.join(decision.by)} had it run again.")
                 return await self._run_signed(tool, call, asked)
             case Status.ANSWERED:
                 text = f"It happened, says {' and '.join(decision.by)}. {decision.reason}".strip()
@@ -356,6 +363,15 @@ class Passage:
         text = f"It was started once; whether it took effect is not known. {told(decided)}"
         result = ToolResult(outcome=Outcome.UNKNOWN, cause=decision.cause, text=text)
         return await self._finish(call, result, resumed, closes=await self._begun_by(begun))
+
+    async def _superseded(self, begun: Begun, text: str) -> None:
+        """The card that was signed first no longer says that the call is running."""
+        first = await self._begun_by(begun)
+        if first is not None and first.outcome is None:
+            told = ToolResult(outcome=Outcome.UNKNOWN, text=text)
+            closes = replace(first, outcome=told, version=first.version + 1)
+            effects = Effects(dirty=await self._gate.rows(first.id))
+            await self._host.write(Batch(op="", count=0, effects=effects, closes=closes))
 
     async def _begun_by(self, begun: Begun) -> Request | None:
         """The request whose signature started the call: its card, too, shows what became of it."""

@@ -129,7 +129,7 @@ class Intake:
             raise AlreadySettled(request.id, request.status, settled_text(request))
         copy = Copy(name=f"again-{secrets.token_hex(3)}", place=message.place)
         after = replace(request, version=request.version + 1)
-        effects = Effects(dirty=(f"card|{request.id}|{copy.name}",))
+        effects = Effects(dirty=Held(request=request, copies=(copy,)).rows)
         turn = Turn(after=after, copies=(copy,), effects=effects, delivery=message.delivery, answer=told.text)
         turned = await self._store.turn(turn)
         if turned.is_applied or turned.repeat is not None:

@@ -30,6 +30,7 @@ log = structlog.get_logger()
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)  # seconds, when a platform does not say itself
 FLUSH_WITHIN = 1.0  # seconds
 LINGER = 0.005  # seconds: marks that come together are looked at together, and whoever just woke up goes first
+REMEMBERED = 1_000  # rows whose last update is kept in mind
 UPDATE_EVERY = 0.5  # seconds between updates of one message; people cannot read faster
 
 
@@ -76,6 +77,7 @@ class Outbox:
                 continue
 
     async def _look(self, fence: Fence, tasks: asyncio.TaskGroup) -> None:
+        self._forget()
         for row in await self._store.rows(fence.shard):
             if row in self._spoilt:
                 continue
@@ -109,6 +111,12 @@ class Outbox:
         asked = error.retry_after if isinstance(error, ChatUnavailable) else None
         log.warning("outbox_retry", line=line, tries=tries, error=str(error))
         await asyncio.sleep(asked if asked is not None else BACK_OFF[min(tries, len(BACK_OFF)) - 1])
+
+    def _forget(self) -> None:
+        """Paces that are over; 100,000 runs must not leave a trace each."""
+        if len(self._shown) > REMEMBERED:
+            limit = time.monotonic() - UPDATE_EVERY
+            self._shown = {name: at for name, at in self._shown.items() if at > limit}
 
     async def flush(self) -> None:
         """On the way out: give what is being shown a moment to be confirmed. The rest stays in the store."""
@@ -198,7 +206,7 @@ class Outbox:
         return Wanted(row=row, copy=copy, card=await self._drawing.status(run, loaded.line), key=f"{id}/status")
 
     async def _request(self, row: Row, rest: str) -> Wanted | None:
-        request, _, name = rest.partition("|")
+        request, name, _ = rest.split("|")
         try:
             held: Held = await self._store.held(RequestId(request))
         except NoSuchRequest:
@@ -220,8 +228,12 @@ def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:
 
 
 def _conversation(row: Row) -> str:
-    """Rows of one run keep their order; runs do not wait for each other."""
+    """Rows of one run keep their order: no answer before the card it speaks of. Runs do not wait for each other,
+
+    nor for a direct message that cannot be opened.
+    """
     kind, _, rest = row.name.partition("|")
     if kind == "card":
-        return f"{kind}|{rest.partition('|')[0]}"
+        request, copy, run = rest.split("|")
+        return f"{request}|{copy}" if copy.startswith("dm-") else run
     return rest.partition("/")[0]

@@ -11,8 +11,9 @@ from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import NotEligible, Unsatisfiable
 from bot.domain.people import may_answer, resolve
 from bot.domain.ports import Directory
-from bot.domain.request import Move, Request, can_fill
+from bot.domain.request import Request, can_fill, seats
 from bot.domain.verdict import Audience
+from bot.domain.wire import replace
 
 
 class Rights:
@@ -37,10 +38,10 @@ class Rights:
         """The person behind *account* and the groups they may speak for. Raises NotEligible with the reason."""
         person = await self.known(request.id, account)
         groups = await self.groups(request)
-        seats = tuple(i for i, members in enumerate(groups) if person.id in members)
-        if not seats:
+        chairs = tuple(i for i, members in enumerate(groups) if person.id in members)
+        if not chairs:
             raise NotEligible(request.id, person.id, self._why_not(request, person))
-        return person, seats
+        return person, chairs
 
     async def known(self, request: str, account: Account) -> Person:
         """The active person behind *account*. Raises NotEligible for strangers, guests, bots and the departed."""
@@ -62,14 +63,22 @@ class Rights:
 
     async def still_hold(self, request: Request) -> str | None:
         """Why an approval no longer stands, or None. Asked again right before the call starts."""
-        requester = await self._directory.person(request.requester)
-        if requester is None or not may_answer(requester):
+        if not await self.requester_may(request):
             return f"{request.requester}, who asked for it, may no longer give tasks"
-        groups = await self.groups(request)
-        for vote in request.votes:
-            if vote.move is Move.APPROVE and not any(vote.person in groups[seat] for seat in vote.seats):
-                return f"{vote.person}, who approved it, may no longer do so"
+        if not seats(await self.refreshed(request)).is_full:
+            return "somebody who approved it may no longer do so, and too few others did"
         return None
+
+    async def refreshed(self, request: Request) -> Request:
+        """*request* with every vote's seats as they are today: whoever lost a right fills none (T16)."""
+        groups = await self.groups(request)
+        votes = (replace(v, seats=tuple(i for i in v.seats if v.person in groups[i])) for v in request.votes)
+        return replace(request, votes=tuple(votes))
+
+    async def requester_may(self, request: Request) -> bool:
+        """May the person who gave the task still give tasks?"""
+        requester = await self._directory.person(request.requester)
+        return requester is not None and may_answer(requester)
 
     async def reached(self, request: Request, audience: Audience) -> frozenset[PersonId]:
         """The people a ladder step turns to."""

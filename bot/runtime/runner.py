@@ -21,7 +21,7 @@ from bot.domain.calls import Cause
 from bot.domain.chat import Card, Tone
 from bot.domain.errors import Broken, CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable
 from bot.domain.ladder import waiting_timer
-from bot.domain.request import Move, Request, RequestId, RunId, close
+from bot.domain.request import Kind, Move, Request, RequestId, RunId, close
 from bot.domain.run import Decided, RunStatus
 from bot.domain.store import Batch, Effects, Explain, Fence, Held, Letter, Note, Said, Turn
 from bot.domain.wire import replace
@@ -219,7 +219,8 @@ class Runner:
                 log.error("request_forged", request=id, error=str(error))
                 return
             fence = self._fence_of(run)
-            if not held.request.is_open or fence is None:
+            is_kept = move is Move.SUPERSEDE and held.request.kind is Kind.RECOVERY  # words do not settle a doubt
+            if not held.request.is_open or fence is None or is_kept:
                 return
             turn, decided = _closing(
                 held, fence, close(held.request, move, at=self._store.now(), cause=cause, told=told)

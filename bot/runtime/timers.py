@@ -83,7 +83,7 @@ class Timers:
             turn = await self._step(held, step, index, fence)
             turned = await self._store.turn(turn)
             if turned.is_applied:
-                log.info("rung_fired", request=id, index=index, do=step.do)
+                log.info("rung_fired", request=id, run=held.request.run, index=index, do=step.do)
                 for entry in turn.entries:
                     if isinstance(entry, Decided):
                         self._runner.deliver(held.request.run, entry, turned.mail)

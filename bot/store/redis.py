@@ -84,7 +84,7 @@ class RedisStore(Bell):
                 await self._link.ask(self._link.client.hset(self._ring(shard)("lease"), "owner", ""))
         mark = hmac.digest(self._key, b"countersign", "sha256").hex()[:16]
         meta, client = f"{{{self._namespace}}}:meta", self._link.client
-        for field, value, what in (("key", mark, "COUNTERSIGN_KEY"), ("shards", str(self._shards), "SHARDS")):
+        for field, value, what in (("key", mark, "COUNTERSIGN_KEY"), ("shards", str(self._shards), "COUNTERSIGN_SHARDS")):
             await self._link.ask(client.hsetnx(meta, field, value))
             stored = (await self._link.ask(client.hget(meta, field))).decode()
             if stored != value:
