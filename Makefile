@@ -23,7 +23,7 @@ play: .venv/installed
 check: browser lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-test: .venv/tested
+test: browser .venv/tested
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/tested

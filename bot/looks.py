@@ -122,8 +122,7 @@ async def verified_audit(file: Path | None, *, is_quiet: bool) -> tuple[str, boo
     if not problems:
         unsealed = sum(head.seq - head.covered for head in heads.values())
         newest = f"; the newest {unsealed} are not sealed by a checkpoint yet" if unsealed > 1 else ""
-        told = f"good: {records} records on {len(logs)} shard(s); chain, checkpoints and I1 to I15 hold{newest}"
-        return told, True
+        return f"good: {records} records on {len(logs)} shard(s); chain, checkpoints and I1 to I15 hold{newest}", True
     told = [f"{p.invariant} shard {p.shard} record {p.seq}: {p.told}" for p in problems[:20]]
     more = f"\n(+{len(problems) - 20} more)" if len(problems) > 20 else ""
     return "BAD: " + "\n".join(told) + more, False

@@ -81,6 +81,7 @@ class House:
         directory: Directory | None = None,
     ) -> None:
         self._url, self._namespace, self._folder, self._shards = redis_url, namespace, folder, shards
+        self.url, self.namespace = redis_url, namespace
         self._policy, self._tools, self._agents, self._pace, self._model = policy, tools, agents, pace, model
         self._directory = directory
         self.chat = chat or FakeChat()

@@ -4,7 +4,7 @@
     ├── Refused        tell the person; nothing changed and nothing will
     │   ├── NoSuchRequest · AlreadySettled · TooLate · NotEligible · NotShown · AlreadyVoted
     │   ├── InvalidArguments · UnknownTool · NotAllowed · Unsatisfiable · NotRequestable
-    │   ├── Undeliverable · Rejected JSON (BadJson) · BadSettings · BadPolicy
+    │   ├── Unheard · Undeliverable · BadJson · BadSettings · BadPolicy
     ├── Unavailable    nothing is known to have changed; try again later
     │   ├── StoreUnavailable · ChatUnavailable · ModelUnavailable · LeaseLost
     └── Broken         our bug or somebody's tampering; stop this run and say so
@@ -143,6 +143,16 @@ class NotRequestable(Refused):
     """This person may not give the bot tasks here."""
 
     people_read = "Sorry, I may not take tasks from you here."
+
+
+class Unheard(Refused):
+    """Somebody replied before this could be written: the reply comes first."""
+
+    people_read = "Somebody replied meanwhile."
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id} has replies it has not taken in")
+        self.run_id = run_id
 
 
 class Undeliverable(Refused):

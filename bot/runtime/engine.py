@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from bot.domain.errors import StoreUnavailable
+from bot.domain.request import RunId
 from bot.runtime.desk import Desk
 from bot.runtime.gate import Gate
 from bot.runtime.outbox import Outbox
@@ -21,6 +22,7 @@ from bot.runtime.rights import Rights
 from bot.runtime.runner import Runner
 from bot.runtime.sealer import Sealer
 from bot.runtime.shards import Shards
+from bot.runtime.steady import steadily
 from bot.runtime.timers import Timers
 
 log = structlog.get_logger()
@@ -51,7 +53,7 @@ class Engine:
             loops = [
                 tasks.create_task(self.shards.run(self.runner.drop), name="leases"),
                 tasks.create_task(self._listen(tasks), name="doorbell"),
-                tasks.create_task(self._sweep(), name="sweep"),
+                tasks.create_task(steadily(self._sweep, self.parts.pace.sweep_every, "sweep"), name="sweep"),
                 tasks.create_task(self.outbox.run(tasks), name="outbox"),
                 tasks.create_task(self.timers.run(), name="timers"),
                 tasks.create_task(self.sealer.run(), name="checkpoints"),
@@ -116,23 +118,16 @@ class Engine:
 
     async def _sweep(self) -> None:
         """The slow look behind the doorbell: lost rings, runs to evict, gauges."""
-        while True:
-            await asyncio.sleep(self.parts.pace.sweep_every.total_seconds())
-            try:
-                await self._find_lost()
-                await self.runner.evict()
-                await self._gauge()
-            except StoreUnavailable as error:
-                log.warning("sweep_waits", error=str(error))
+        self._find_lost([await self.parts.store.mailbox(shard) for shard in sorted(self.shards.fences)], is_mail=True)
+        self._find_lost([await self.parts.store.executing(shard) for shard in sorted(self.shards.fences)])
+        await self.runner.evict()
+        await self._gauge()
 
-    async def _find_lost(self) -> None:
-        for shard in sorted(self.shards.fences):
-            for run in await self.parts.store.mailbox(shard):
-                if await self.runner.wake(run):
-                    self.parts.meter.count("lost_rings")
-            for run in await self.parts.store.executing(shard):
-                if run not in self.runner.hosts:
-                    await self.runner.wake(run)
+    def _find_lost(self, found: list[tuple[RunId, ...]], *, is_mail: bool = False) -> None:
+        """Runs with mail, and runs that execute nowhere: each is seen to by itself, none waits for another."""
+        for run in (run for shard in found for run in shard):
+            if is_mail or run not in self.runner.hosts:
+                self.runner.rouse_soon(run, is_lost=is_mail)
 
     async def _gauge(self) -> None:
         totals = [await self.parts.store.totals(shard) for shard in sorted(self.shards.fences)]

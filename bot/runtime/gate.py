@@ -25,12 +25,14 @@ from bot.domain.chat import Place
 from bot.domain.errors import (
     AlreadySettled,
     BadJson,
+    Broken,
     Diverged,
     InvalidArguments,
     NoSuchRequest,
     NotAllowed,
     Refused,
     TooLate,
+    Unheard,
     UnknownTool,
     Unsatisfiable,
 )
@@ -51,6 +53,7 @@ from bot.runtime.lanes import Lane, lanes
 from bot.runtime.rights import Rights
 
 log = structlog.get_logger()
+REPLIED = "Not run: somebody replied meanwhile; read it first."
 STOP_GRACE = 1.0  # seconds a running tool gets to end by itself after Stop (the run must end within 2)
 
 
@@ -85,8 +88,11 @@ class Gate:
         facts = Facts(requester=requester, place=host.run.task.place, agent=host.run.agent, history=host.others(path))
         return self._policy.decide(call, tool.spec, facts)
 
-    async def open(self, host: Host, request: Request, mark: str, *audit: bytes) -> None:
-        """Put *request* to people: record, ladder, cards to post and audit, in one step."""
+    async def open(self, host: Host, request: Request, mark: str, *audit: bytes, known: int | None = None) -> None:
+        """Put *request* to people: record, ladder, cards to post and audit, in one step.
+
+        Raises Unsatisfiable; and Unheard when more letters than *known* have come.
+        """
         await self._rights.must_be_satisfiable(request)
         copies = (Copy(name="main", place=_stand(request)),)
         batch = Batch(
@@ -99,9 +105,11 @@ class Gate:
                 timers=first_timer(request),
             ),
             line="Waiting for an answer",
+            known=known,
         )
+        host.asks.add(request.id)  # from here on a reply withdraws it
         log.info("request_opened", request=request.id, run=host.id, tool=request.call.tool, rule=request.ask.rule)
-        await host.journal.open(host.dressed(batch, is_last_awake=host.awake == 1), request, copies)
+        await host.journal.open(batch, request, copies)
 
     def request(self, host: Host, path: str, call: ToolCall, ask: Ask, why: str) -> Request:
         now = self._store.now()
@@ -129,7 +137,10 @@ class Gate:
 
     async def rows(self, request: RequestId) -> tuple[str, ...]:
         """Every message that shows *request*, to be shown again."""
-        return (await patiently(partial(self._store.held, request))).rows
+        try:
+            return (await patiently(partial(self._store.held, request))).rows
+        except (NoSuchRequest, Broken):  # forgotten after its time, or forged: no card is left to be true
+            return ()
 
     async def still_holds(self, request: Request) -> str | None:
         return await self._rights.still_hold(request)
@@ -226,16 +237,19 @@ class Passage:
         assert_never(verdict)
 
     async def _ask(self, tool: Tool, call: ToolCall, ask: Ask) -> ToolResult:
+        known = len(self._host.letters)
         if self._host.unheard():
-            return await self._refuse(Cause.SUPERSEDED, "Not run: somebody replied meanwhile; read it first.", call)
+            return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
         request = self._gate.request(self._host, self._path, call, ask, self._why)
         if not is_approvable(request):
             told = "Not run: the arguments are too large to be shown to people in full, so nobody may approve them."
             return await self._refuse(Cause.UNDELIVERABLE, told, call)
         try:
-            await self._gate.open(self._host, request, self._mark)
+            await self._gate.open(self._host, request, self._mark, known=known)
         except Unsatisfiable as error:
             return await self._refuse(Cause.UNSATISFIABLE, f"Not run: {error.people_read}", call)
+        except Unheard:
+            return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
         return await self._await(tool, call, request.id)
 
     # -------------------------------------------------------- the decision
@@ -270,11 +284,11 @@ class Passage:
         key = self._key(call)
         began = start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent)
         if tool.spec.risk is Risk.READ:  # may be read again: one write for its beginning and its end
-            result = await self._run(tool, call, key, None)
+            result = await self._run(tool, call, key)
             return await self._finish(call, result, allowed, began, start.finished(result.outcome))
         with self._host.at_work():
             await self._host.write(self._begin(key, None, allowed, began))
-            result = await self._run(tool, call, key, None)
+            result = await self._run(tool, call, key)
             return await self._finish(call, result, start.finished(result.outcome))
 
     async def _run_signed(self, tool: Tool, call: ToolCall, signed: Request) -> ToolResult:
@@ -292,20 +306,21 @@ class Passage:
         with self._host.at_work():
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
-                await self._journal.spend(self._host.dressed(self._begin(key, signed.id, resumed, began)), spent)
+                await self._journal.spend(self._begin(key, signed.id, resumed, began), spent)
             except TooLate:
                 return await self._lapse(signed, Cause.DEADLINE, "its approval was not used in time", resumed)
             except AlreadySettled as error:
                 return await self._lapse(signed, Cause.STOPPED, str(error), resumed)
-            result = await self._run(tool, call, key, signed.id)
+            result = await self._run(tool, call, key, spent)
             return await self._finish(call, result, start.finished(result.outcome), closes=spent)
 
     async def _lapse(self, signed: Request, cause: Cause, why: str, resumed: bytes) -> ToolResult:
         result = ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}.")
         return await self._finish(signed.call, result, resumed, closes=signed)
 
-    async def _run(self, tool: Tool, call: ToolCall, key: str, request: RequestId | None) -> ToolResult:
+    async def _run(self, tool: Tool, call: ToolCall, key: str, closes: Request | None = None) -> ToolResult:
         """The tool itself, as a task of its own: a Stop lets it end, and records what really happened."""
+        request = closes.id if closes is not None else None
         leave = Leave(digest=call.digest, key=key, run=self._host.id, request=request, requester=self._host.run.task.by)
         log.info("tool_started", tool=call.tool, run=self._host.id, request=request, path=self._path)
         work = self._host.employ(tool.run(call, leave), f"{tool.spec.name} for {self._host.id}")
@@ -316,7 +331,7 @@ class Passage:
                 work.cancel()
                 raise
             result = await _last_words(work)
-            await self._finish(call, result, *self._last_audit(call, request, result))
+            await self._finish(call, result, *self._last_audit(call, request, result), closes=closes)
             raise
         log.info("tool_finished", tool=call.tool, run=self._host.id, request=request, outcome=result.outcome)
         self._gate.count("tool_runs", outcome=result.outcome)
@@ -338,11 +353,16 @@ class Passage:
             began = start.started(key=begun.key, epoch=epoch, is_idempotent=True)
             with self._host.at_work():
                 await self._host.write(self._begin(begun.key, begun.request, began))
-                result = await self._run(tool, call, begun.key, begun.request)
+                result = await self._run(tool, call, begun.key, signed)
                 return await self._finish(call, result, start.finished(result.outcome), closes=signed)
         request = self._gate.request(self._host, self._path, call, self._gate.recovery_ask(signed), self._why)
         request = replace(request, kind=Kind.RECOVERY)
-        await self._gate.open(self._host, request, self._mark, start.finished(Outcome.UNKNOWN))
+        try:
+            await self._gate.open(self._host, request, self._mark, start.finished(Outcome.UNKNOWN))
+        except Unsatisfiable as error:
+            text = f"It was started once; whether it took effect is not known, and {error.why}."
+            result = ToolResult(outcome=Outcome.UNKNOWN, cause=Cause.UNSATISFIABLE, text=text)
+            return await self._finish(call, result, start.finished(Outcome.UNKNOWN), closes=signed)
         return await self._await(tool, call, request.id)
 
     async def _recovered(self, tool: Tool, call: ToolCall, asked: Request, decided: Decided) -> ToolResult:
@@ -375,7 +395,10 @@ class Passage:
 
     async def _begun_by(self, begun: Begun) -> Request | None:
         """The request whose signature started the call: its card, too, shows what became of it."""
-        return await self._gate.held(begun.request) if begun.request is not None else None
+        try:
+            return await self._gate.held(begun.request) if begun.request is not None else None
+        except (NoSuchRequest, Broken):
+            return None
 
     # -------------------------------------------------------------- writes
 
@@ -393,15 +416,18 @@ class Passage:
     async def _finish(
         self, call: ToolCall | None, result: ToolResult, *audit: bytes, closes: Request | None = None
     ) -> ToolResult:
+        if not self._is_over:
+            await self._host.surely(self._record(result, audit, closes))
+        return self._remember(call, result, ())
+
+    async def _record(self, result: ToolResult, audit: tuple[bytes, ...], closes: Request | None) -> None:
         dirty: tuple[str, ...] = ()
         if closes is not None:
             closes = replace(closes, outcome=result, version=closes.version + 1)
             dirty = await self._gate.rows(closes.id)
-        if not self._is_over:
-            entry = Finished(path=self._path, result=result)
-            effects = Effects(audit=audit, dirty=dirty)
-            await self._host.write(Batch(op="", count=0, entries=(entry,), effects=effects, closes=closes))
-        return self._remember(call, result, ())
+        entry = Finished(path=self._path, result=result)
+        effects = Effects(audit=audit, dirty=dirty)
+        await self._host.write(Batch(op="", count=0, entries=(entry,), effects=effects, closes=closes))
 
     def _remember(self, call: ToolCall | None, result: ToolResult, asked: Sequence[Opened]) -> ToolResult:
         """Keep what a policy and a repeated call may ask about; the same on every replay."""

@@ -65,10 +65,11 @@ class Host:
         self._tasks = tasks
         self.run: Run = loaded.run
         self.id = RunId(loaded.run.id)
-        self.journal = Journal(store, fence, loaded)
+        self.journal = Journal(store, fence, loaded, self)
         self.status = loaded.status
         self.line = loaded.line
         self.mail = loaded.mail
+        self.seen = 0  # the mail that the last write knew of
         self.letters: list[Letter] = list(loaded.letters)
         self.told = loaded.told  # how many letters the agent has taken in
         self.past: dict[str, Past] = {}  # calls of this run by path, as a policy may ask about them
@@ -129,6 +130,19 @@ class Host:
         self.hands.add(task)
         task.add_done_callback(self.hands.discard)
         return task
+
+    async def surely(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work* to its end even if a Stop comes meanwhile: what a tool did must be written down."""
+        task = self._tasks.create_task(_caught(work), name=f"record of {self.id}")
+        try:
+            error = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not self.is_stopping:
+                task.cancel()
+            await asyncio.wait({task})
+            raise
+        if error is not None:
+            raise error
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -193,23 +207,37 @@ class Host:
 
     async def write(self, batch: Batch) -> None:
         """Append to the journal, with the mail taken into account and the status message kept true."""
-        await self.journal.write(self.dressed(batch))
-        self._wrote(batch)
+        await self.journal.write(batch)
 
-    def dressed(self, batch: Batch, *, is_last_awake: bool = False) -> Batch:
-        """Add what every write carries: the run's status when it changes, and the mail that was seen."""
+    def dressed(self, batch: Batch, *, is_last_step: bool) -> Batch:
+        """What every write carries: the run's status when it changes, and the mail that was seen."""
+        is_last_awake = is_last_step and self.awake == 1 and not self.calls
         status = batch.status or (RunStatus.WAITING if is_last_awake else RunStatus.ACTIVE)
-        changed = status if status is not self.status else None
-        self.status = status
-        dirty = batch.effects.dirty
-        if batch.line is not None and batch.line != self.line:
-            self.line = batch.line
-            dirty = (*dirty, f"run|{self.id}")
-        return replace(batch, status=changed, seen=self.mail, effects=replace(batch.effects, dirty=dirty))
+        line = batch.line if batch.line != self.line else None
+        dirty = (*batch.effects.dirty, f"run|{self.id}") if line is not None else batch.effects.dirty
+        return replace(
+            batch,
+            status=status if status is not self.status else None,
+            line=line,
+            seen=self.mail,
+            effects=replace(batch.effects, dirty=dirty),
+        )
 
-    def _wrote(self, batch: Batch) -> None:
-        if batch.run is not None:
-            self.run = batch.run
+    def settled(self, made: Batch) -> None:
+        """The write has landed: only now does the store say what it said."""
+        self.status = made.status or self.status
+        self.line = made.line or self.line
+        self.run = made.run or self.run
+        self.seen = made.seen or 0
+
+
+async def _caught(work: Coroutine[Any, Any, None]) -> Exception | None:
+    """Hand an error over instead of raising it: it belongs to whoever waits, not to the task's owner."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001  # raised again by the one who waits
+        return error
+    return None
 
 
 async def _told(work: Coroutine[Any, Any, ToolResult]) -> ToolResult:

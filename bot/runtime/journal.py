@@ -12,9 +12,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import Protocol, TypeVar
 
-from bot.domain.errors import Diverged, StoreUnavailable
+from bot.domain.errors import Diverged, LeaseLost, Refused, StoreUnavailable
 from bot.domain.request import Copy, Request, RequestId, RunId
 from bot.domain.run import Begun, Decided, Entry, Finished, Opened, Step, Told
 from bot.domain.store import Batch, Fence, Loaded, Store
@@ -54,12 +56,23 @@ async def once_more(write: Callable[[], Awaitable[T]]) -> T:
         return await write()
 
 
+Send = Callable[[Batch], Awaitable[int]]
+
+
+class Dresser(Protocol):
+    """What the host adds to each write, in its turn, and takes in once it has landed."""
+
+    def dressed(self, batch: Batch, *, is_last_step: bool) -> Batch: ...
+    def settled(self, made: Batch) -> None: ...
+
+
 class Journal:
     """What a run has done so far. `length` counts every entry in the store, the decisions of others included."""
 
-    def __init__(self, store: Store, fence: Fence, loaded: Loaded) -> None:
+    def __init__(self, store: Store, fence: Fence, loaded: Loaded, dresser: Dresser) -> None:
         self._store, self._fence, self._run = store, fence, RunId(loaded.run.id)
-        self._count, self._turn = loaded.count, asyncio.Lock()
+        self._count, self._turn, self._dresser = loaded.count, asyncio.Lock(), dresser
+        self._unsure: tuple[Batch, Send] | None = None  # a write that was cut short: it may have landed
         self.length = loaded.length
         self.steps: dict[str, Step] = {}
         self.opened: dict[str, list[Opened]] = {}
@@ -120,19 +133,39 @@ class Journal:
         await self._write(batch, lambda made: self._store.append(self._fence, self._run, made))
 
     async def open(self, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> None:
-        await self._write(batch, lambda made: self._store.open(self._fence, made, request, copies))
+        """Open *request*, after which this branch sleeps."""
+        send = partial(self._store.open, self._fence, request=request, copies=copies)
+        await self._write(batch, send, is_last_step=True)
 
     async def spend(self, batch: Batch, after: Request) -> None:
         """Use an approval up and write that its call begins, in one step."""
         await self._write(batch, lambda made: self._store.spend(self._fence, made, after))
 
-    async def _write(self, batch: Batch, send: Callable[[Batch], Awaitable[int]]) -> None:
+    async def _write(self, batch: Batch, send: Send, *, is_last_step: bool = False) -> None:
+        """One write at a time: what a batch says of the run is worked out when its turn has come."""
         async with self._turn:
-            made = replace(batch, op=secrets.token_hex(6), count=self._count)
+            await self._make_sure()
+            made = self._dresser.dressed(batch, is_last_step=is_last_step)
+            await self._send(replace(made, op=secrets.token_hex(6), count=self._count), send)
+
+    async def _make_sure(self) -> None:
+        """A write that was cancelled under way is sent again: the store counts it once."""
+        if self._unsure is not None:
+            with suppress(Refused):  # refused now, so it was not done then
+                await self._send(*self._unsure)
+
+    async def _send(self, made: Batch, send: Send) -> None:
+        self._unsure = (made, send)
+        try:
             await patiently(lambda: send(made))
-            self._count += len(made.entries)
-            for entry in made.entries:
-                self.learn(entry)
+        except (Refused, LeaseLost):
+            self._unsure = None
+            raise
+        self._unsure = None
+        self._count += len(made.entries)
+        for entry in made.entries:
+            self.learn(entry)
+        self._dresser.settled(made)
 
 
 def _prefixes(path: str) -> list[str]:

@@ -11,20 +11,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import structlog
 
 from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, MessageRef, Place
-from bot.domain.errors import ChatUnavailable, LeaseLost, NoSuchRequest, StoreUnavailable, Undeliverable
+from bot.domain.errors import ChatUnavailable, LeaseLost, NoSuchRequest, Unavailable, Undeliverable
 from bot.domain.request import Copy, Move, Request, RequestId, RunId
 from bot.domain.run import RunStatus
-from bot.domain.store import Effects, Fence, Held, Row
+from bot.domain.store import FORM, Effects, Fence, Held, Row
 from bot.domain.wire import Record, replace
 from bot.runtime.drawing import Drawing
 from bot.runtime.parts import Parts
 from bot.runtime.runner import Runner
+from bot.runtime.steady import unharmed
 
 log = structlog.get_logger()
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)  # seconds, when a platform does not say itself
@@ -53,7 +55,7 @@ class Outbox:
         self._nudged = asyncio.Event()
         self._lines: dict[str, asyncio.Task[None]] = {}  # one worker per conversation
         self._waiting: dict[str, dict[str, Row]] = {}  # rows to show, by conversation
-        self._spoilt: set[Row] = set()  # rows that failed for good, until they are marked again
+        self._read: dict[Fence, int] = {}  # the newest stamp taken in, by shard and epoch
         self._tries: dict[str, int] = {}
         self._shown: dict[str, float] = {}  # when a row's message was last updated
 
@@ -65,48 +67,47 @@ class Outbox:
         while True:
             await asyncio.sleep(LINGER)
             self._nudged.clear()
-            try:
-                for fence in list(self._fences().values()):
-                    await self._look(fence, tasks)
-            except StoreUnavailable as error:
-                log.warning("outbox_waits", error=str(error))
-            try:
+            for fence in list(self._fences().values()):
+                await unharmed(self._look(fence, tasks), "outbox")
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._parts.pace.sweep_every.total_seconds()):
                     await self._nudged.wait()
-            except TimeoutError:
-                continue
 
     async def _look(self, fence: Fence, tasks: asyncio.TaskGroup) -> None:
+        """Take in the rows that were marked since the last look; what is being shown is known already."""
         self._forget()
-        for row in await self._store.rows(fence.shard):
-            if row in self._spoilt:
-                continue
-            line = _conversation(row)
-            self._waiting.setdefault(line, {})[row.name] = row
-            worker = self._lines.get(line)
-            if worker is None or worker.done():
-                self._lines[line] = tasks.create_task(self._work(line, fence), name=f"outbox {line}")
+        while rows := await self._store.rows(fence.shard, after=self._read.get(fence, 0)):
+            for row in rows:
+                self._take(row, fence, tasks)
+            self._read[fence] = rows[-1].stamp
+
+    def _take(self, row: Row, fence: Fence, tasks: asyncio.TaskGroup) -> None:
+        line = _conversation(row)
+        self._waiting.setdefault(line, {})[row.name] = row
+        worker = self._lines.get(line)
+        if worker is None or worker.done():
+            self._lines[line] = tasks.create_task(self._work(line, fence), name=f"outbox {line}")
 
     async def _work(self, line: str, fence: Fence) -> None:
-        """Show one conversation's rows, one after the other."""
+        """Show one conversation's rows, one after the other: the first stays first until it is shown."""
         rows = self._waiting.get(line, {})
         while rows:
-            row = rows.pop(next(iter(rows)))
+            row = next(iter(rows.values()))
             try:
                 await self._show(row, fence)
-                self._tries.pop(line, None)
-            except (ChatUnavailable, StoreUnavailable) as error:
-                await self._back_off(line, error)
-                rows.setdefault(row.name, row)
             except LeaseLost:
                 break
+            except Unavailable as error:
+                await self._back_off(line, error)
+                continue
             except Exception as error:  # a card that cannot be drawn must not hold up the others
-                self._spoilt.add(row)
                 log.error("row_failed", row=row.name, error=f"{type(error).__name__}: {error}", exc_info=error)
-        self._waiting.pop(line, None)
-        self._lines.pop(line, None)
+            if rows.get(row.name) == row:  # not marked again meanwhile
+                del rows[row.name]
+        for kept in (self._waiting, self._lines, self._tries):
+            kept.pop(line, None)
 
-    async def _back_off(self, line: str, error: ChatUnavailable | StoreUnavailable) -> None:
+    async def _back_off(self, line: str, error: Unavailable) -> None:
         tries = self._tries[line] = self._tries.get(line, 0) + 1
         asked = error.retry_after if isinstance(error, ChatUnavailable) else None
         log.warning("outbox_retry", line=line, tries=tries, error=str(error))
@@ -176,12 +177,11 @@ class Outbox:
         log.warning("undeliverable", row=wanted.row.name, why=error.why)
         request = wanted.request
         audit = (events.card_lost(request.id, wanted.copy.name, error.why),) if request else ()
+        if request is not None and request.is_open:
+            held = await self._store.held(request.id)
+            if all(copy.ref is None for copy in held.copies if copy.name != FORM):
+                await self._runner.withdraw(request.run, request.id, Move.CANCEL, Cause.UNDELIVERABLE, str(error))
         await self._store.posted(fence, wanted.row, None, Effects(audit=audit))
-        if request is None or not request.is_open:
-            return
-        held = await self._store.held(request.id)
-        if all(copy.ref is None for copy in held.copies):
-            await self._runner.withdraw(request.run, request.id, Move.CANCEL, Cause.UNDELIVERABLE, str(error))
 
     # -------------------------------------------------------------- resolve
 
@@ -228,12 +228,12 @@ def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:
 
 
 def _conversation(row: Row) -> str:
-    """Rows of one run keep their order: no answer before the card it speaks of. Runs do not wait for each other,
+    """Cards and notes of one run keep their order: no answer before the card it speaks of.
 
-    nor for a direct message that cannot be opened.
+    Its status message, and a direct message that perhaps cannot be opened, hold up nothing.
     """
     kind, _, rest = row.name.partition("|")
     if kind == "card":
         request, copy, run = rest.split("|")
         return f"{request}|{copy}" if copy.startswith("dm-") else run
-    return rest.partition("/")[0]
+    return rest.partition("/")[0] if kind == "note" else row.name

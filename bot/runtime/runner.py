@@ -8,8 +8,9 @@ Owns the life of each coroutine. Not where it waits (host), nor how a shard beca
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,11 +20,11 @@ import structlog
 from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, Tone
-from bot.domain.errors import Broken, CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable
+from bot.domain.errors import Broken, CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable, Unheard
 from bot.domain.ladder import waiting_timer
 from bot.domain.request import Kind, Move, Request, RequestId, RunId, close
-from bot.domain.run import Decided, RunStatus
-from bot.domain.store import Batch, Effects, Explain, Fence, Held, Letter, Note, Said, Turn
+from bot.domain.run import Decided, Heard, Run, RunStatus
+from bot.domain.store import Batch, Effects, Explain, Fence, Held, Letter, Note, Said, Tail, Turn
 from bot.domain.wire import replace
 from bot.runtime.context import Context, Mind
 from bot.runtime.explain import Explainer
@@ -33,6 +34,7 @@ from bot.runtime.journal import patiently
 from bot.runtime.parts import Parts
 
 log = structlog.get_logger()
+LET_GO_WITHIN = 2.0  # seconds a cancelled agent gets; afterwards its writes are refused or never made
 LIVE = (RunStatus.ACTIVE, RunStatus.WAITING, RunStatus.STOPPING)
 
 
@@ -46,6 +48,7 @@ class Runner:
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
         self._is_closing = False
+        self._rousing: set[RunId] = set()
         self._spawned: set[asyncio.Task[Any]] = set()
         self._broken: set[RunId] = set()  # runs whose record cannot be read: said once, then left alone
         self.hosts: dict[RunId, Host] = {}
@@ -72,8 +75,18 @@ class Runner:
             host.learn(decided)
             self._parts.meter.count("resumes", how="hot")
 
-    def rouse_soon(self, run: RunId) -> None:
-        self._spawn(self.wake(run), f"adopt {run}")
+    def rouse_soon(self, run: RunId, *, is_lost: bool = False) -> None:
+        """See to *run* beside everything else. *is_lost*: its mail was found by looking, not by the bell."""
+        if run not in self._rousing:
+            self._rousing.add(run)
+            self._spawn(self._rouse_found(run, is_lost=is_lost), f"adopt {run}")
+
+    async def _rouse_found(self, run: RunId, *, is_lost: bool) -> None:
+        try:
+            if await self.wake(run) and is_lost:
+                self._parts.meter.count("lost_rings")
+        finally:
+            self._rousing.discard(run)
 
     async def alarm(self, run: RunId, path: str) -> bool:
         """The clock says that a sleeping branch may go on. False when its run has ended."""
@@ -94,7 +107,7 @@ class Runner:
                     return False
                 host = self.hosts.get(run)
                 return await (self._rouse(run, fence) if host is None else self._catch_up(host))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, LeaseLost) as error:
             log.warning("wake_failed", run=run, error=str(error))
             return False
         except Broken as error:
@@ -164,7 +177,7 @@ class Runner:
                     self.hosts.pop(host.id, None)
 
     async def _fail(self, host: Host, error: Exception, people_read: str) -> None:
-        tail = await patiently(lambda: self._store.tail(host.id, host.journal.length, len(host.letters)))
+        tail = await self._tail(host)
         if tail.status is RunStatus.STOPPING:
             self._spawn(self.wake(host.id), f"stop {host.id}")
             return
@@ -183,8 +196,34 @@ class Runner:
         effects = Effects(
             audit=(events.run_ended(host.id, status),), notes=(note,), dirty=(f"note|{note.key}", f"run|{host.id}")
         )
-        await host.write(Batch(op="", count=0, effects=effects, status=status, line=_last_line(status, host), run=run))
+        batch = Batch(op="", count=0, effects=effects, status=status, line=_last_line(status, host), run=run)
+        await self._write_end(host, batch)
         log.info("run_ended", run=host.id, status=status)
+        if status is not RunStatus.STOPPED and (late := host.unheard()):
+            await self._follow(host.run, late)
+
+    async def _write_end(self, host: Host, batch: Batch) -> None:
+        """Write the end knowing every reply: one that comes later finds no run any more, and is told so."""
+        while True:
+            try:
+                await host.write(replace(batch, known=len(host.letters)))
+                return
+            except Unheard:
+                host.catch_up(
+                    await patiently(partial(self._store.tail, host.id, host.journal.length, len(host.letters)))
+                )
+
+    async def _tail(self, host: Host) -> Tail:
+        return await patiently(partial(self._store.tail, host.id, host.journal.length, len(host.letters)))
+
+    async def _follow(self, ended: Run, late: Sequence[Heard]) -> None:
+        """Replies that came while the agent said its last word become the thread's next task."""
+        text = "\n".join(heard.text for heard in late)
+        task = replace(ended.task, text=text, by=late[0].by)
+        run = Run(id=next_id(ended.id), task=task, agent=ended.agent, began=self._store.now())
+        effects = Effects(audit=(events.run_started(run),), dirty=(f"run|{run.id}",))
+        start = partial(self._store.start, run, delivery=f"{ended.id}/late", replaces=None, effects=effects)
+        await patiently(start)
 
     # --------------------------------------------------------------- stop
 
@@ -194,7 +233,7 @@ class Runner:
         try:
             if host.life is not None:
                 host.life.cancel()
-                await asyncio.wait({host.life})
+                await asyncio.wait({host.life}, timeout=LET_GO_WITHIN)
             await self._close_all(host, Move.CANCEL, Cause.STOPPED, "the run was stopped")
             loaded = await self._store.load(host.id)
             told = loaded.line if loaded and loaded.line else "Stopped."
@@ -208,18 +247,21 @@ class Runner:
         for request in sorted(host.asks):
             await self.withdraw(host.id, request, move, cause, told)
 
-    async def withdraw(self, run: RunId, id: RequestId, move: Move, cause: Cause, told: str) -> None:
+    async def withdraw(self, run: RunId, request: RequestId, move: Move, cause: Cause, told: str) -> None:
         """Close one request, unless somebody decides it first. Looks again if a vote came in between."""
         while True:
             try:
-                held = await patiently(partial(self._store.held, id))
+                held = await patiently(partial(self._store.held, request))
             except NoSuchRequest:
                 return
             except Broken as error:  # nobody can answer it: no click on it is believed, no call starts
-                log.error("request_forged", request=id, error=str(error))
+                log.error("request_forged", request=request, error=str(error))
                 return
             fence = self._fence_of(run)
             is_kept = move is Move.SUPERSEDE and held.request.kind is Kind.RECOVERY  # words do not settle a doubt
+            if held.request.replaced_by is not None:
+                request = held.request.replaced_by  # changed meanwhile: what took its place is meant, too
+                continue
             if not held.request.is_open or fence is None or is_kept:
                 return
             turn, decided = _closing(
@@ -243,8 +285,11 @@ class Runner:
         async with self._lock(host.id):
             if not host.is_asleep or host.is_stopping or host.life is None:
                 return
-            if host.status is not RunStatus.WAITING:
-                await host.write(Batch(op="", count=0, status=RunStatus.WAITING))
+            try:
+                if host.status is not RunStatus.WAITING or host.seen < host.mail:
+                    await host.write(Batch(op="", count=0, status=RunStatus.WAITING))
+            except LeaseLost as error:
+                log.info("run_handed_over", run=host.id, reason=str(error))
             if host.is_asleep:
                 await self._let_go(host)
 
@@ -281,7 +326,9 @@ class Runner:
     async def _let_go(self, host: Host) -> None:
         host.dismiss()
         if host.life is not None and not host.life.done():
-            await asyncio.wait({host.life})
+            _, stubborn = await asyncio.wait({host.life}, timeout=LET_GO_WITHIN)
+            if stubborn:
+                log.error("agent_swallows_cancellation", run=host.id, agent=host.run.agent)
         self.hosts.pop(host.id, None)
 
     def _lock(self, run: RunId) -> asyncio.Lock:
@@ -301,6 +348,11 @@ async def _guarded(coroutine: Coroutine[Any, Any, bool | None], name: str) -> No
         await coroutine
     except Exception as error:  # said aloud, and the sweep tries the run again
         log.error("task_failed", task=name, error=f"{type(error).__name__}: {error}", exc_info=error)
+
+
+def next_id(run: RunId) -> RunId:
+    """A new run on the same shard: its thread is there."""
+    return RunId(f"r-{run.split('-', 2)[1]}-{secrets.token_hex(8)}")
 
 
 def _last_line(status: RunStatus, host: Host) -> str:

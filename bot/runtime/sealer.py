@@ -6,7 +6,6 @@ checkpoint is what a holder of the database cannot forge.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -16,6 +15,7 @@ from bot.domain.errors import LeaseLost, StoreUnavailable
 from bot.domain.store import Fence
 from bot.domain.wire import loads
 from bot.runtime.parts import Parts
+from bot.runtime.steady import steadily
 
 log = structlog.get_logger()
 AT_ONCE = 10_000  # records one checkpoint covers at most
@@ -26,9 +26,7 @@ class Sealer:
         self._parts, self._store, self._fences = parts, parts.store, fences
 
     async def run(self) -> None:
-        while True:
-            await asyncio.sleep(self._parts.pace.checkpoint_every.total_seconds())
-            await self.look()
+        await steadily(self.look, self._parts.pace.checkpoint_every, "checkpoints")
 
     async def look(self) -> None:
         """Cover what is new on every shard of ours."""

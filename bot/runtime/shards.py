@@ -16,6 +16,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.request import RunId
 from bot.domain.store import Fence
 from bot.runtime.parts import Parts
+from bot.runtime.steady import steadily
 
 log = structlog.get_logger()
 
@@ -41,12 +42,7 @@ class Shards:
 
     async def run(self, lost: Callable[[int], Awaitable[None]]) -> None:
         """Keep what is ours, take what is free, leave what is more than our share."""
-        while True:
-            try:
-                await self.look(lost)
-            except StoreUnavailable as error:
-                log.warning("leases_wait", error=str(error))
-            await asyncio.sleep(self._parts.pace.lease.total_seconds() / 3)
+        await steadily(lambda: self.look(lost), self._parts.pace.lease / 3, "leases")
 
     async def look(self, lost: Callable[[int], Awaitable[None]]) -> None:
         processes = await self._store.beat(self._owner, self._parts.pace.lease)

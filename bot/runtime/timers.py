@@ -6,7 +6,6 @@ change of the request, so it happens once. Silence never approves: the last step
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -25,6 +24,7 @@ from bot.domain.wire import replace
 from bot.runtime.parts import Parts
 from bot.runtime.rights import Rights
 from bot.runtime.runner import Runner
+from bot.runtime.steady import steadily
 
 log = structlog.get_logger()
 AT_ONCE = 200  # timers claimed in one look
@@ -37,10 +37,11 @@ class Timers:
         self._runner, self._fences = runner, fences
 
     async def run(self) -> None:
-        while True:
-            for fence in list(self._fences().values()):
-                await self.look(fence)
-            await asyncio.sleep(self._parts.pace.timers_every.total_seconds())
+        await steadily(self._look_all, self._parts.pace.timers_every, "timers")
+
+    async def _look_all(self) -> None:
+        for fence in list(self._fences().values()):
+            await self.look(fence)
 
     async def look(self, fence: Fence) -> int:
         """Deal with what is due on one shard; return how many timers that was."""

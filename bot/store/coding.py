@@ -33,6 +33,7 @@ def batch_args(run: RunId, batch: Batch) -> dict[str, Any]:
         "line": batch.line,
         "doc": as_text(batch.run) if batch.run else None,
         "told": batch.letters,
+        "known": batch.known,
         "keep": KEEP_TTL,
     }
 

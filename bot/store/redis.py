@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.errors import AlreadySettled, BadSeal, BadSettings, LeaseLost, NoSuchRequest, TooLate
+from bot.domain.errors import AlreadySettled, BadSeal, BadSettings, LeaseLost, NoSuchRequest, TooLate, Unheard
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import (
@@ -52,6 +52,7 @@ from bot.store.health import weaknesses
 from bot.store.keys import RECENT, Keyring, shard_of_id
 from bot.store.link import Link
 
+ROWS = 1_000  # outbox rows read at once
 SEAL_BYTES = 20  # 120 bits in base64
 
 
@@ -84,7 +85,10 @@ class RedisStore(Bell):
                 await self._link.ask(self._link.client.hset(self._ring(shard)("lease"), "owner", ""))
         mark = hmac.digest(self._key, b"countersign", "sha256").hex()[:16]
         meta, client = f"{{{self._namespace}}}:meta", self._link.client
-        for field, value, what in (("key", mark, "COUNTERSIGN_KEY"), ("shards", str(self._shards), "COUNTERSIGN_SHARDS")):
+        for field, value, what in (
+            ("key", mark, "COUNTERSIGN_KEY"),
+            ("shards", str(self._shards), "COUNTERSIGN_SHARDS"),
+        ):
             await self._link.ask(client.hsetnx(meta, field, value))
             stored = (await self._link.ask(client.hget(meta, field))).decode()
             if stored != value:
@@ -123,7 +127,7 @@ class RedisStore(Bell):
             return None
         run = RunId(found.decode())
         status = await self._link.ask(self._link.client.hget(ring("run", run), "status"))
-        return run if status in (b"active", b"waiting", b"stopping") else None
+        return run if status in (b"active", b"waiting") else None
 
     async def start(self, run: Run, *, delivery: str, replaces: RunId | None, effects: Effects) -> Started:
         """Begin *run* in its thread. A redelivery, or a race with another start, gives the run that stands."""
@@ -213,14 +217,18 @@ class RedisStore(Bell):
         code, length = await self._call("append", fence.shard, args, **ids)
         if code == b"stale":
             raise LeaseLost(fence.shard)
+        if code == b"unheard":
+            raise Unheard(run)
         return int(length)
 
     async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
         run = request.run
         args = fence_args(fence) | batch_args(run, batch) | {"request": self._sealed(request, copies)}
-        code, length = await self._call("open", fence.shard, args, run=run, journal=run, request=request.id)
+        code, length = await self._call("open", fence.shard, args, run=run, journal=run, inbox=run, request=request.id)
         if code == b"stale":
             raise LeaseLost(fence.shard)
+        if code == b"unheard":
+            raise Unheard(run)
         if code == b"ended":
             raise AlreadySettled(request.id, "cancelled", "This run was stopped.")
         return int(length)
@@ -333,8 +341,11 @@ class RedisStore(Bell):
         pairs = zip(found[::2], found[1::2], strict=True)
         return tuple(Timer(name=name.decode(), due=moment(float(due))) for name, due in pairs)
 
-    async def rows(self, shard: int) -> tuple[Row, ...]:
-        found = await self._link.ask(self._link.client.zrange(self._ring(shard)("outbox"), 0, 999, withscores=True))
+    async def rows(self, shard: int, *, after: int = 0) -> tuple[Row, ...]:
+        outbox = self._ring(shard)("outbox")
+        found = await self._link.ask(
+            self._link.client.zrangebyscore(outbox, f"({after}", "+inf", start=0, num=ROWS, withscores=True)
+        )
         return tuple(Row(name=name.decode(), stamp=int(stamp)) for name, stamp in found)
 
     async def note(self, shard: int, key: str) -> Note | None:

@@ -35,7 +35,7 @@ local function audit(bodies, run)
     redis.call('RPUSH', K.audit, rest .. ' ' .. link .. ' ' .. body)
   end
   redis.call('HSET', K.chain, 'seq', ms(seq), 'link', link)
-  if run then
+  if run and redis.call('EXISTS', run) == 1 then
     local trail = redis.call('HGET', run, 'trail')
     local part = ms(first) .. (seq > first and '-' .. ms(seq) or '')
     redis.call('HSET', run, 'trail', trail and trail .. ',' .. part or part)
@@ -99,6 +99,9 @@ local function put_request(key, id, r)
   end
 end
 
+-- A reply that nobody has taken in yet comes before a new question and before the end.
+local function is_unheard() return a.known and redis.call('LLEN', K.inbox) > a.known end
+
 --- acquire(lease)
 local l = redis.call('HMGET', K.lease, 'owner', 'epoch', 'until')
 local epoch = tonumber(l[2] or 0)
@@ -135,7 +138,8 @@ return { 'ok', a.run, now }
 
 --- tell(seen, run, inbox, chain, audit, outbox, notes, timers, mail, bell)
 if redis.call('EXISTS', K.seen) == 1 then return { 'again', now } end
-if not is_live(redis.call('HGET', K.run, 'status')) then return { 'ended', now } end
+local status = redis.call('HGET', K.run, 'status')
+if status == 'stopping' or not is_live(status) then return { 'ended', now } end
 redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
 redis.call('RPUSH', K.inbox, a.letter)
 effects(a.effects, K.run)
@@ -162,7 +166,9 @@ if tonumber(r[1]) ~= a.count or not is_live(r[2]) then return { 'stale', 0, now 
 if r[2] == 'stopping' and a.status ~= 'stopped' then
   if a.status and not is_live(a.status) then return { 'stale', 0, now } end -- a stop came first: end it as stopped
   a.status = nil
+  a.line = nil -- it says who stopped it
 end
+if is_unheard() then return { 'unheard', 0, now } end
 local length = write_journal()
 if a.request and redis.call('HGET', K.request, 'v') == ms(a.request.v - 1) then
   put_request(K.request, a.request.id, a.request)
@@ -176,12 +182,13 @@ if a.status and not is_live(a.status) then
 end
 return { 'ok', length, now }
 
---- open(lease, run, journal, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
+--- open(lease, run, journal, inbox, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
 if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
 if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
+if is_unheard() then return { 'unheard', 0, now } end
 local length = write_journal()
 put_request(K.request, a.request.id, a.request)
 effects(a.effects, K.run)

@@ -106,7 +106,7 @@ class Owner:
         delivery = f"click-{next(self.house.numbers)}"
         # Counted by a process whose idea of the time may be wrong: the store's own clock is the judge.
         at = min(self.house.clock.at, request.deadline - MS) if request.deadline else self.house.clock.at
-        after = vote(request, given.vote(by, move, at=at, delivery=delivery))
+        after = vote(request, given.vote(by, move, at=at, delivery=delivery, digest=request.call.digest))
         audit = [events.vote_counted(after, after.votes[-1])]
         if after.decision is not None:
             audit.append(events.request_decided(after))

@@ -1,0 +1,248 @@
+"""What the flow tests play with: a scripted model, tools that count, people who leave, and a way to wait for the end.
+
+Not the house itself (tests/house.py). Nothing here sleeps: every wait is for a condition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Protocol
+
+from agents.toolbox import tool
+from bot.domain.calls import Risk, ToolSpec
+from bot.domain.chat import Account, Person, PersonId
+from bot.domain.ports import Leave, Line, Said, Tool, WantedCall
+from bot.domain.request import Request, RequestId, RunId
+from bot.domain.run import RunStatus
+from bot.domain.wire import Json, replace
+from bot.peoplefile import PeopleDirectory, read_people
+from tests.fakes.chat import Posted
+from tests.house import QUICK, ROOT, House
+
+STEADY = dataclasses.replace(QUICK, lease=timedelta(hours=9))  # a lease that is given up stays free
+DONE, STOPPED, FAILED = RunStatus.DONE, RunStatus.STOPPED, RunStatus.FAILED
+EXPLAINED = "Because the customer waits."
+Turn = Said | Callable[[Sequence[Line]], Said]
+
+
+class Build(Protocol):
+    """Makes a house of this test's own store and folder."""
+
+    def __call__(self, **parts: object) -> House: ...
+
+
+class Played:
+    """A model that plays its turns, one for each answer it already gave, and then reports what came of the calls.
+
+    The turn depends on the conversation alone: a restarted process plays on where the other one stopped.
+    """
+
+    name = "played"
+
+    def __init__(self, *turns: Turn) -> None:
+        self.turns = turns
+        self.asked: list[tuple[Line, ...]] = []
+        self._changed = asyncio.Event()
+
+    async def think(
+        self,
+        lines: Sequence[Line],
+        tools: Sequence[ToolSpec],  # noqa: ARG002  # the port's signature
+        *,
+        on_text: Callable[[str], None] | None = None,  # noqa: ARG002
+    ) -> Said:
+        self.asked.append(tuple(lines))
+        self._changed.set()
+        if "Explain:" in lines[-1].text:
+            return Said(text=EXPLAINED)
+        given = sum(line.role == "assistant" for line in lines)
+        if given >= len(self.turns):
+            return Said(text=f"Results: {' / '.join(results(lines))}")
+        turn = self.turns[given]
+        return turn if isinstance(turn, Said) else turn(lines)
+
+    @property
+    def read(self) -> str:
+        """Everything the model was told in its last conversation."""
+        return "\n".join(line.text for line in self.asked[-1])
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def results(lines: Sequence[Line]) -> list[str]:
+    return [line.text for line in lines if line.role == "tool"]
+
+
+def call(tool_name: str, **args: Json) -> WantedCall:
+    text = json.dumps(args)
+    return WantedCall(id=f"{tool_name}:{text}"[:60], tool=tool_name, args=text)
+
+
+def calls(*wanted: WantedCall, text: str = "") -> Said:
+    return Said(text=text, calls=wanted)
+
+
+class Hands:
+    """Tools that write down each start. `wire` cannot be undone, `tidy` may be repeated, `peek` only looks."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+        self.keys: list[str] = []
+        self.began, self.may_end = asyncio.Event(), asyncio.Event()
+        self.may_end.set()
+        self.house: House  # the one that was interrupted
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        @tool(risk=Risk.IRREVERSIBLE, touches=("money",))
+        async def wire(amount: int, leave: Leave, to: str = "bank") -> str:
+            """Send money."""
+            return await self._do(f"wire {amount} {to}", leave)
+
+        @tool(risk=Risk.WRITE, idempotent=True)
+        async def tidy(what: str, leave: Leave) -> str:
+            """Put something in order."""
+            return await self._do(f"tidy {what}", leave)
+
+        @tool(risk=Risk.READ)
+        async def peek(what: str, leave: Leave) -> str:
+            """Look at something."""
+            return await self._do(f"peek {what}", leave)
+
+        return wire, tidy, peek
+
+    async def _do(self, what: str, leave: Leave) -> str:
+        self.did.append(what)
+        self.keys.append(leave.key)
+        self.began.set()
+        await self.may_end.wait()
+        return f"ok {what}"
+
+
+class Staff:
+    """A directory whose people may change, or fail to be found, while requests wait."""
+
+    def __init__(self) -> None:
+        self._now = read_people(ROOT / "people.yml")
+
+    def change(self, who: str, **facts: object) -> None:
+        """Give *who* other facts: `is_active=False`, `groups=frozenset()` …"""
+        people = tuple(replace(p, **facts) if p.id == who else p for p in self._now.people)
+        self._now = PeopleDirectory(people)
+
+    async def who(self, account: Account) -> Person | None:
+        return await self._now.who(account)
+
+    async def person(self, id: PersonId) -> Person | None:
+        return await self._now.person(id)
+
+    async def members(self, group: str) -> frozenset[PersonId]:
+        return await self._now.members(group)
+
+    async def groups(self) -> frozenset[str]:
+        return await self._now.groups()
+
+
+def policy(ask: str = "groups: [approvers]", ladder: str = "{after: 4h, expire: true}", more: str = "") -> str:
+    """A policy that lets reading through and asks for everything else as *ask* says; *more* are keys of that rule."""
+    return f"""
+rules:
+  - id: reading
+    when: tool.risk == "read"
+    allow: true
+  - id: sign
+    ask: {{{ask}}}
+    ladder: [{ladder}]
+{more}
+"""
+
+
+# ------------------------------------------------------------------- looks
+
+
+async def request_of(house: House, post: Posted) -> Request:
+    return (await house.store.held(RequestId(subject_of(post)))).request
+
+
+def subject_of(post: Posted) -> str:
+    """The request a card is, or was, about."""
+    return next(button.subject for card in post.cards for button in card.buttons if button.subject.startswith("q-"))
+
+
+def moves(post: Posted) -> list[str]:
+    return [button.move for button in post.card.buttons]
+
+
+async def run_of(house: House, thread: str) -> RunId:
+    found = await house.store.live_run(f"playground/local/general/{thread}")
+    assert found is not None, f"no run lives in {thread}"
+    return found
+
+
+def status(house: House) -> Posted:
+    """The living status message of the newest run."""
+    return next(post for post in reversed(house.chat.posts) if post.key.endswith("/status"))
+
+
+async def events(house: House, name: str) -> list[dict[str, object]]:
+    """The bodies of every audit record of this event."""
+    return [entry.fields for entry in await house.audit() if entry.event == name]
+
+
+@asynccontextmanager
+async def ownerless(house: House) -> AsyncIterator[None]:
+    """For a while no process owns the shard: clicks are counted, and nothing can start. Needs the pace `STEADY`."""
+    await house.engine.shards.close()
+    yield
+    await house.engine.shards.look(house.engine.runner.drop)
+    for run in (*await house.store.executing(0), *await house.store.mailbox(0)):
+        house.engine.runner.rouse_soon(run)
+
+
+async def asked(house: House) -> None:
+    """Wait until a request is open, whether or not its card could be posted."""
+    async with asyncio.timeout(10):
+        while not (await house.store.totals(0)).pending:
+            pass
+
+
+async def reached(house: House) -> None:
+    """Wait until a reply has reached the one run in memory, whose agent has not read it yet."""
+    async with asyncio.timeout(10):
+        while not any(host.unheard() for host in house.engine.runner.hosts.values()):
+            await house.store.totals(0)
+
+
+async def settled(house: House) -> bool:
+    """Wait until nothing is at work, waits for people or waits to be shown; then every promise must hold."""
+    await quiet(house)
+    return await house.is_sound(is_quiet=True)
+
+
+async def quiet(house: House) -> None:
+    """Wait until every run has ended and every card shows it."""
+    async with asyncio.timeout(10):
+        while not await _is_quiet(house):
+            pass
+
+
+async def _is_quiet(house: House) -> bool:
+    loaded = [await house.store.load(run) for run in await house.store.recent_runs(0, 50)]
+    has_ended = all(one is not None and one.status in (DONE, STOPPED, FAILED) for one in loaded)
+    return has_ended and (await house.store.totals(0)).outbox == 0
+
+
+async def shown(house: House) -> None:
+    """Wait until every card and note is posted, whatever may still wait for people."""
+    async with asyncio.timeout(10):
+        while (await house.store.totals(0)).outbox:
+            pass

@@ -1,0 +1,1 @@
+"""Properties: what holds for any input, tried on many."""
