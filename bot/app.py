@@ -10,9 +10,10 @@ import importlib
 import os
 import secrets
 import socket
+import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -101,9 +102,11 @@ async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterat
             pace=Pace(lease=settings.lease, evict_after=settings.evict_after),
         )
         engine = Engine(parts)
-        await stack.enter_async_context(mouth.serve(front))
+        with _usable(f"{settings.var}, the folder for what is kept,"):
+            await stack.enter_async_context(mouth.serve(front))
         health = HealthServer(metrics, engine.not_ready, host=settings.host, port=settings.health_port)
-        await stack.enter_async_context(health)
+        with _usable(f"COUNTERSIGN_HEALTH_PORT {settings.health_port} on {settings.host}"):
+            await stack.enter_async_context(health)
         lag = await stack.enter_async_context(asyncio.TaskGroup())
         watch = lag.create_task(measure_lag(metrics), name="loop lag")
         stack.callback(watch.cancel)
@@ -142,7 +145,8 @@ async def read_rules(settings: Settings) -> Rules:
     """The policy and people files, held against the tools there are. Raises BadPolicy with every problem."""
     people = read_people(settings.people)
     policy = read_policy(settings.policy)
-    toolbox = Toolbox(tools(settings))
+    with _usable(f"{settings.var} or {settings.work}, where the tools keep things,"):
+        toolbox = Toolbox(tools(settings))
     agents = {"assistant": [spec.name for spec in toolbox.specs()]}
     problems = await check(policy, toolbox.specs(), people, agents=agents)
     if problems:
@@ -173,6 +177,15 @@ def _named(name: str) -> tuple[Tool, ...]:
     if not all(hasattr(one, "spec") and hasattr(one, "run") for one in many):
         raise BadSettings([f"COUNTERSIGN_TOOLS: {name} is not a tool; put @tool above the function"])
     return tuple(many)
+
+
+@contextmanager
+def _usable(what: str) -> Iterator[None]:
+    """A file, folder or port that cannot be had is a setting to correct, told in one sentence."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise BadSettings([f"{what} cannot be used: {error}"]) from error
 
 
 class Front:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.store.embedded import EmbeddedServer
+from bot.store.embedded import EmbeddedServer, running_url
+from bot.store.link import Link
 from tests.house import ROOT
 
 PATIENCE = 30.0  # seconds
@@ -22,7 +23,7 @@ PORTS = {"PORT": "0", "COUNTERSIGN_HEALTH_PORT": "0"}
 
 @asynccontextmanager
 async def serving(var: Path, *words: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    env = {"PATH": os.environ["PATH"], "COUNTERSIGN_VAR": str(var), **PORTS, **settings}
+    env = {"PATH": os.environ["PATH"], "COUNTERSIGN_VAR": str(var)} | PORTS | settings
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "serve", *words),
         cwd=ROOT,
@@ -66,6 +67,8 @@ async def listening(process: asyncio.subprocess.Process) -> str:
         ({"PORT": "notaport"}, r"PORT"),
         ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}, r"SLACK_BOT_TOKEN"),
         ({"OPENAI_API_KEY": "your-api-key-here"}, r"OPENAI_API_KEY"),
+        ({"COUNTERSIGN_AGENT": "nosuch"}, r"COUNTERSIGN_AGENT: the default agent nosuch is not on the roster"),
+        ({"COUNTERSIGN_VAR": "/dev/null"}, r"/dev/null"),
         ({"COUNTERSIGN_TOOLS": "nowhere:tool"}, r"COUNTERSIGN_TOOLS: nowhere:tool cannot be loaded"),
     ],
 )
@@ -77,6 +80,47 @@ async def test_a_start_that_cannot_work_says_so_in_one_sentence_and_exits(
 
     assert re.search(told, text), text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("name", ["shop.db", "playground.db"])
+async def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"this is not a database" * 100)
+
+    text = await refusal(tmp_path)
+
+    assert "cannot be used: file is not a database" in text
+    assert "Traceback" not in text
+
+
+async def test_a_health_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    taken = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+    async with taken:
+        port = str(taken.sockets[0].getsockname()[1])
+
+        text = await refusal(tmp_path, COUNTERSIGN_HEALTH_PORT=port)
+
+    assert f"COUNTERSIGN_HEALTH_PORT {port} on 127.0.0.1 cannot be used" in text
+
+
+async def test_a_bot_whose_embedded_server_dies_says_so_and_ends(tmp_path: Path) -> None:
+    """It would be deaf and dumb for ever: whoever runs it must start it again."""
+    async with serving(tmp_path) as process, asyncio.timeout(PATIENCE):
+        await listening(process)
+        await _kill_server(tmp_path)
+
+        _, told = await process.communicate()
+
+    assert process.returncode == 2
+    assert "the embedded server ended" in told.decode()
+    assert "Traceback" not in told.decode()
+
+
+async def _kill_server(var: Path) -> None:
+    """SIGKILL to the server behind the socket, as the kernel's OOM killer would."""
+    link = Link(running_url(var / "redis") or "")
+    pid = (await link.ask(link.client.info("server")))["process_id"]
+    os.kill(pid, signal.SIGKILL)
+    await link.close()
 
 
 async def test_a_broken_policy_file_is_refused_with_line_and_column(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.request import RunId
 from bot.runtime.desk import Desk
 from bot.runtime.gate import Gate
+from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.outbox import Outbox
 from bot.runtime.parts import Parts
 from bot.runtime.rights import Rights
@@ -36,8 +37,8 @@ class Engine:
         self.parts = parts
         self.rights = Rights(parts.directory)
         self.shards = Shards(parts)
-        gate = Gate(parts.store, parts.policy, parts.toolbox, self.rights, parts.meter)
-        self.runner = Runner(parts, gate, self.shards.fence_of)
+        behind = Gatehouse(parts.store, parts.policy, parts.toolbox, self.rights, parts.meter)
+        self.runner = Runner(parts, Gate(behind), self.shards.fence_of)
         self.shards.is_busy = self.runner.is_busy
         self.outbox = Outbox(parts, self.runner, lambda: self.shards.fences)
         self.timers = Timers(parts, self.rights, self.runner, lambda: self.shards.fences)

@@ -24,6 +24,7 @@ from bot.peoplefile import PeopleDirectory, read_people
 from tests.fakes.chat import Posted
 from tests.house import QUICK, ROOT, House
 
+HASTY = dataclasses.replace(QUICK, evict_after=timedelta(0), shutdown_grace=timedelta(0))  # memory given back at once
 STEADY = dataclasses.replace(QUICK, lease=timedelta(hours=9))  # a lease that is given up stays free
 DONE, STOPPED, FAILED = RunStatus.DONE, RunStatus.STOPPED, RunStatus.FAILED
 EXPLAINED = "Because the customer waits."
@@ -246,3 +247,10 @@ async def shown(house: House) -> None:
     async with asyncio.timeout(10):
         while (await house.store.totals(0)).outbox:
             pass
+
+
+async def gone(house: House) -> None:
+    """Wait until no run is in this process's memory."""
+    async with asyncio.timeout(10):
+        while house.engine.runner.hosts:
+            await house.store.totals(0)

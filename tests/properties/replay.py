@@ -27,6 +27,7 @@ from bot.peoplefile import read_people
 from bot.policyfile import parse_policy
 from bot.runtime.context import Context, Mind
 from bot.runtime.gate import Gate
+from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host
 from bot.runtime.rights import Rights
 from bot.store.redis import RedisStore
@@ -207,7 +208,7 @@ class Bench:
         directory = read_people(ROOT / "people.yml")
         meter = Metrics()
         self._mind = Mind(model, toolbox, meter)
-        self._gate = Gate(store, POLICY, toolbox, Rights(directory), meter)
+        self._gate = Gate(Gatehouse(store, POLICY, toolbox, Rights(directory), meter))
         self._lives = self.deaths = 0
 
     async def run(self) -> tuple[list[Any], Loaded]:
