@@ -107,9 +107,13 @@ class Copy(Record):
     """One place where a request or a status is shown. `ref` is None until the platform has confirmed it."""
 
     name: str
-    place: Place | None = None  # None: a direct message, found when it is posted
+    place: Place | None = None  # None: a direct message, found when it is posted; or posted, and `ref` says where
     to: PersonId | None = None
     ref: MessageRef | None = None
+
+    @property
+    def where(self) -> Place | None:
+        return self.ref.place if self.ref is not None else self.place
 
 
 class Request(Record):

@@ -68,7 +68,7 @@ class Desk:
         if not self._seal.holds(press.token, request.id, request.call.digest, press.move):
             raise NotShown(request.id, "its token is not ours")
         if press.ref not in [copy.ref for copy in held.copies]:
-            if any(copy.ref is None for copy in held.copies):
+            if any(copy.ref is None and copy.place == press.ref.place for copy in held.copies):
                 raise StoreUnavailable(f"the card of request {request.id} is still being posted")
             raise NotShown(request.id, "it stands in a message we did not post for it")
         return held

@@ -165,8 +165,8 @@ class Edits:
         gone = replace(gone, replaced_by=new.id)
         assert gone.decision is not None, "a closed request has its decision"
         main = next((copy for copy in held.copies if copy.name == "main"), held.copies[0])
-        seen = Copy(name=FORM, place=press.ref.place, ref=press.ref)
-        copies = (Copy(name="main", place=main.place, to=main.to), seen)
+        seen = Copy(name=FORM, ref=press.ref)
+        copies = (Copy(name="main", place=main.where, to=main.to), seen)
         audit = (
             events.request_decided(gone),
             events.request_opened(new),

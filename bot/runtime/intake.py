@@ -60,6 +60,8 @@ class Intake:
         text = message.text.strip()
         if not words.normal(text) or words.normal(text) == "help":
             return Answer(is_taken=False, text=HELP)
+        if words.read(text) is not Meaning.CONTEXT:  # a word that answers, where nothing is asked
+            return Answer(is_taken=False, text="Nothing is running or waiting in this thread.")
         if len(text) > TASK_MOST:
             return Answer(is_taken=False, text=f"That is too long: at most {TASK_MOST:,} characters, please.")
         agent = self._parts.roster.get("")

@@ -142,7 +142,7 @@ class Outbox:
         except Undeliverable as error:
             await self._lost(wanted, fence, error)
             return
-        copy = None if row.name.startswith("note|") else replace(wanted.copy, ref=ref)
+        copy = None if row.name.startswith("note|") else replace(wanted.copy, ref=ref, place=None)
         await self._store.posted(fence, row, copy, Effects(audit=_shown(wanted, ref)))
 
     async def _pause(self, row: Row) -> None:
@@ -164,8 +164,8 @@ class Outbox:
         return wanted.copy.ref
 
     async def _place(self, copy: Copy) -> Place:
-        if copy.place is not None:
-            return copy.place
+        if copy.where is not None:
+            return copy.where
         person = await self._parts.directory.person(copy.to) if copy.to else None
         for account in person.accounts if person else ():
             if account.platform in self._parts.chats:

@@ -201,3 +201,11 @@ async def _refused(house: House, forged: Click, cause: str) -> None:
     assert after[-1]["cause"] == cause
     assert not await events(house, "vote_counted")
     assert await house.is_sound()
+
+
+async def test_a_word_that_answers_where_nothing_is_asked_starts_nothing(house: House) -> None:
+    """CD-08: "@countersign stop" in a free thread is told so; it is not a task."""
+    await house.mention("ana", "stop")
+
+    assert house.chat.whispers == [("ana", "Nothing is running or waiting in this thread.")]
+    assert not await house.audit()
