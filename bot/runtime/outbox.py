@@ -12,6 +12,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -24,6 +26,7 @@ from bot.domain.run import RunStatus
 from bot.domain.store import FORM, Effects, Fence, Held, Row
 from bot.domain.wire import Record, replace
 from bot.runtime.drawing import Drawing
+from bot.runtime.journal import patiently
 from bot.runtime.parts import Parts
 from bot.runtime.runner import Runner
 from bot.runtime.steady import unharmed
@@ -33,6 +36,7 @@ BACK_OFF = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)  # seconds, when a platform does not
 FLUSH_WITHIN = 1.0  # seconds
 LINGER = 0.005  # seconds: marks that come together are looked at together, and whoever just woke up goes first
 REMEMBERED = 1_000  # rows whose last update is kept in mind
+SKEW = timedelta(seconds=2)  # how far two processes may disagree about the store's clock
 UPDATE_EVERY = 0.5  # seconds between updates of one message; people cannot read faster
 
 
@@ -44,6 +48,7 @@ class Wanted(Record):
     card: Card
     key: str
     request: Request | None = None
+    made: datetime | None = None  # since when it may have been shown; None for what never changes
 
 
 class Outbox:
@@ -56,6 +61,7 @@ class Outbox:
         self._lines: dict[str, asyncio.Task[None]] = {}  # one worker per conversation
         self._waiting: dict[str, dict[str, Row]] = {}  # rows to show, by conversation
         self._read: dict[Fence, int] = {}  # the newest stamp taken in, by shard and epoch
+        self._since: dict[Fence, datetime] = {}  # when we first looked, by shard and epoch
         self._tries: dict[str, int] = {}
         self._shown: dict[str, float] = {}  # when a row's message was last updated
 
@@ -76,6 +82,7 @@ class Outbox:
     async def _look(self, fence: Fence, tasks: asyncio.TaskGroup) -> None:
         """Take in the rows that were marked since the last look; what is being shown is known already."""
         self._forget()
+        self._since.setdefault(fence, self._store.now())
         while rows := await self._store.rows(fence.shard, after=self._read.get(fence, 0)):
             for row in rows:
                 self._take(row, fence, tasks)
@@ -91,12 +98,14 @@ class Outbox:
     async def _work(self, line: str, fence: Fence) -> None:
         """Show one conversation's rows, one after the other: the first stays first until it is shown."""
         rows = self._waiting.get(line, {})
-        while rows:
+        while rows and (ours := self._fences().get(fence.shard)):
             row = next(iter(rows.values()))
             try:
-                await self._show(row, fence)
+                await self._show(row, ours)
             except LeaseLost:
-                break
+                if self._fences().get(fence.shard) in (None, ours):
+                    break
+                continue  # lost and ours again: these rows were taken in for the new epoch
             except Unavailable as error:
                 await self._back_off(line, error)
                 continue
@@ -138,12 +147,16 @@ class Outbox:
             await self._store.posted(fence, row, None, Effects())
             return
         try:
-            ref = await self._put(wanted)
+            ref = await self._put(wanted, fence)
         except Undeliverable as error:
             await self._lost(wanted, fence, error)
             return
         copy = None if row.name.startswith("note|") else replace(wanted.copy, ref=ref, place=None)
-        await self._store.posted(fence, row, copy, Effects(audit=_shown(wanted, ref)))
+        try:
+            await self._store.posted(fence, row, copy, Effects(audit=_shown(wanted, ref)))
+        except LeaseLost:  # our picture may have come after the new owner's, and be older than theirs
+            await patiently(partial(self._store.show_again, fence.shard, (row.name,)))
+            raise
 
     async def _pause(self, row: Row) -> None:
         """Updates of one message keep a pace; the first post goes at once."""
@@ -153,15 +166,25 @@ class Outbox:
         if row.name.startswith("run|"):
             self._shown[row.name] = time.monotonic()
 
-    async def _put(self, wanted: Wanted) -> MessageRef:
+    async def _put(self, wanted: Wanted, fence: Fence) -> MessageRef:
         place = await self._place(wanted.copy)
         chat = self._parts.chats.get(place.platform)
         if chat is None:
             raise Undeliverable(place.key, f"{place.platform} is not connected here")
         if wanted.copy.ref is None:
-            return await chat.post(wanted.card, place, key=wanted.key)
+            ref = await chat.post(wanted.card, place, key=wanted.key)
+            if self._may_stand(wanted, fence):
+                await chat.update(ref, wanted.card)
+            return ref
         await chat.update(wanted.copy.ref, wanted.card)
         return wanted.copy.ref
+
+    def _may_stand(self, wanted: Wanted, fence: Fence) -> bool:
+        """Was it perhaps posted before, by another process or with a reply that was lost? Then as it was then."""
+        if wanted.made is None:
+            return False
+        is_ours = fence in self._since and wanted.made > self._since[fence] + SKEW
+        return not is_ours or _conversation(wanted.row) in self._tries
 
     async def _place(self, copy: Copy) -> Place:
         if copy.where is not None:
@@ -203,7 +226,9 @@ class Outbox:
             return None
         run = loaded.run if loaded.run.status is not RunStatus.ACTIVE else replace(loaded.run, status=loaded.status)
         copy = loaded.copy or Copy(name="status", place=run.task.place)
-        return Wanted(row=row, copy=copy, card=await self._drawing.status(run, loaded.line), key=f"{id}/status")
+        return Wanted(
+            row=row, copy=copy, card=await self._drawing.status(run, loaded.line), key=f"{id}/status", made=run.began
+        )
 
     async def _request(self, row: Row, rest: str) -> Wanted | None:
         request, name, _ = rest.split("|")
@@ -215,7 +240,7 @@ class Outbox:
         if copy is None or (copy.ref is None and not held.request.is_open and name != "main"):
             return None
         card = await self._drawing.request(held.request, to=copy.to)
-        return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request)
+        return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request, made=held.request.opened)
 
 
 def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:

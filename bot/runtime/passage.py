@@ -7,7 +7,7 @@ begun, but not finished -> in doubt -> run again with the same key, or ask peopl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import assert_never
 
 import structlog
@@ -41,6 +41,8 @@ from bot.runtime.lanes import Lane
 
 log = structlog.get_logger()
 REPLIED = "Not run: somebody replied meanwhile; read it first."
+NEVER_BEGAN = ToolResult(outcome=Outcome.NOT_RUN, cause=Cause.STOPPED, text="Not run: stopped before it began.")
+IN_DOUBT = ToolResult(outcome=Outcome.UNKNOWN, cause=Cause.STOPPED, text="Stopped before it was started again.")
 STOP_GRACE = 1.0  # seconds a running tool gets to end by itself after Stop (the run must end within 2)
 
 
@@ -174,7 +176,7 @@ class Passage:
             result = await self._run(tool, call, key)
             return await self._finish(call, result, allowed, began, start.finished(result.outcome))
         with self._host.at_work():
-            await self._host.write(self._begin(key, None, allowed, began))
+            await self._start(self._host.write(self._begin(key, None, allowed, began)), call, start)
             result = await self._run(tool, call, key)
             return await self._finish(call, result, start.finished(result.outcome))
 
@@ -193,7 +195,9 @@ class Passage:
         with self._host.at_work():
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
-                await self._journal.spend(self._begin(key, signed.id, resumed, began), spent)
+                await self._start(
+                    self._journal.spend(self._begin(key, signed.id, resumed, began), spent), call, start, spent
+                )
             except TooLate:
                 return await self._lapse(signed, Cause.DEADLINE, "its approval was not used in time", resumed)
             except AlreadySettled as error:
@@ -204,6 +208,21 @@ class Passage:
     async def _lapse(self, signed: Request, cause: Cause, why: str, resumed: bytes) -> ToolResult:
         result = ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}.")
         return await self._finish(signed.call, result, resumed, closes=signed)
+
+    async def _start(
+        self, write: Awaitable[None], call: ToolCall, start: events.Start, closes: Request | None = None
+    ) -> None:
+        """Write down that *call* begins. A Stop in that moment keeps it from beginning, and the record says so."""
+        before = self._journal.begun.get(self._path)
+        try:
+            await write
+        except asyncio.CancelledError:
+            if self._host.is_stopping:
+                await self._host.write(Batch(op="", count=0))  # from here on it is known whether *write* was done
+                if self._journal.begun.get(self._path) is not before:
+                    result = NEVER_BEGAN if before is None else IN_DOUBT
+                    await self._finish(call, result, start.finished(result.outcome), closes=closes)
+            raise
 
     async def _run(self, tool: Tool, call: ToolCall, key: str, closes: Request | None = None) -> ToolResult:
         """The tool itself, as a task of its own: a Stop lets it end, and records what really happened."""
@@ -239,7 +258,7 @@ class Passage:
             epoch = self._journal.fence.epoch
             began = start.started(key=begun.key, epoch=epoch, is_idempotent=True)
             with self._host.at_work():
-                await self._host.write(self._begin(begun.key, begun.request, began))
+                await self._start(self._host.write(self._begin(begun.key, begun.request, began)), call, start, signed)
                 result = await self._run(tool, call, begun.key, signed)
                 return await self._finish(call, result, start.finished(result.outcome), closes=signed)
         request = self._gate.request(self._host, self._path, call, self._gate.recovery_ask(signed), self._why)

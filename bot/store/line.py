@@ -1,6 +1,6 @@
 """One connection for everybody: commands go out as they come, answers come back in the same order.
 
-    say -> written at once, behind whatever is under way -> answered in order -> broken? everybody is told
+    say -> written within this turn of the loop, behind whatever is under way -> answered in order -> broken? everybody is told
 
 Coroutines share a connection instead of queueing for one out of a pool. Whatever waits while the server
 makes a write durable is then done, and made durable, together.
@@ -38,6 +38,7 @@ class Line(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader(protocolError=gone.ConnectionError, replyError=_refusal)
         self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._outgoing: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self._watch: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
@@ -51,13 +52,21 @@ class Line(asyncio.Protocol):
         """Send *commands* back to back; their answers, in order. A caller who gives up harms nobody."""
         if self._transport is None or not self.is_open:
             raise gone.ConnectionError("the connection is closed")
-        self._transport.write(b"".join(_packed(tuple(words)) for words in commands))
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing += [_packed(tuple(words)) for words in commands]
         answers = [self._loop.create_future() for _ in commands]
         self._waiting.extend(answers)
         if self._watch is None:
             self._heard = self._loop.time()
             self._watch = self._loop.call_later(PATIENCE, self._look)
         return answers
+
+    def _flush(self) -> None:
+        """Everything that was said in one turn of the loop is one write: a system call costs more than a command."""
+        if self._transport is not None:
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
 
     def close(self) -> None:
         if self._watch is not None:

@@ -321,6 +321,9 @@ class RedisStore(Bell):
         args = {"first": first, "last": last, "mac": mac, "bodies": [body.decode()]}
         await self._call("checkpoint", fence.shard, fence_args(fence) | args)
 
+    async def show_again(self, shard: int, rows: tuple[str, ...]) -> None:
+        await self._call("again", shard, {"rows": rows})
+
     async def untime(self, shard: int, name: str) -> None:
         await self._link.ask(self._link.client.zrem(self._ring(shard)("timers"), name))
 

@@ -263,6 +263,10 @@ end
 effects(a.effects)
 return { 'ok', now }
 
+--- again(chain, outbox, bell)
+mark(a.rows)
+return { 'ok', now }
+
 --- beat(processes)
 redis.call('ZADD', K.processes, now + a.ttl, a.owner)
 redis.call('ZREMRANGEBYSCORE', K.processes, '-inf', now)

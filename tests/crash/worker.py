@@ -1,0 +1,273 @@
+"""One bot process for the crash tests: the real engine on a real server; chat, tool and model are the test's.
+
+    python -m tests.crash.worker <plan as JSON>
+
+Takes people's events from the platform's socket until SIGTERM; dies at `plan.moment` if it has one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from agents.react import ReAct
+from agents.roster import Roster
+from bot.domain.calls import ToolSpec
+from bot.domain.chat import Account, Answer, Card, MessageRef, Place
+from bot.domain.errors import Unavailable, UnknownTool
+from bot.domain.ports import FrontDoor, Line, Said, Tool, WantedCall
+from bot.domain.wire import Record
+from bot.peoplefile import read_people
+from bot.policyfile import parse_policy
+from bot.runtime.engine import Engine
+from bot.runtime.parts import Pace, Parts
+from bot.store.link import Link
+from tests.crash.doom import Doom, DoomedStore
+from tests.crash.ledger import Ledger, LedgerTool
+from tests.crash.lines import LONGEST, Ahead, Done, Give, Heard, Hello, Post, Update, hear, say
+from tests.crash.lines import Line as Spoken
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = b"k" * 32
+COMMAND = re.compile(r"\b(charge|top_up|nudge) (\d+)(?: x(\d+))?")
+POLICY = """
+defaults:
+  ask: {groups: [approvers], separate_duties: true, reason: never}
+  ladder: [{after: 5m, remind: here}, {after: 4h, expire: true}]
+  exec_window: 15m
+rules:
+  - id: two-signatures
+    when: tool.name == "charge" && args.amount >= 100
+    ask: {groups: [{of: approvers, need: 2}], separate_duties: true, reason: never}
+    because: high_stakes
+  - id: free
+    when: tool.name == "nudge"
+    allow: true
+    because: read_only
+"""
+
+
+class Plan(Record):
+    """What one process is told at its start."""
+
+    redis: str
+    namespace: str
+    socket: str
+    ledger: str
+    owner: str
+    moment: str = ""  # where it dies
+    ahead: float = 0.0  # seconds the store's clock runs ahead
+    shards: int = 1
+    lease: float = 30.0  # seconds
+
+
+async def work(plan: Plan) -> None:
+    stopped, ahead = asyncio.Event(), [plan.ahead]
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    link = Link(plan.redis, shift=lambda: timedelta(seconds=ahead[0]))
+    doom = Doom(plan.moment)
+    store = DoomedStore(link, namespace=plan.namespace, shards=plan.shards, key=KEY)
+    store.doom = doom
+    await store.prepare()
+    async with _connected(plan, doom) as chat, asyncio.TaskGroup() as tasks:
+        engine = Engine(_parts(plan, store, chat, doom))
+        listening = tasks.create_task(chat.listen(tasks, ahead, stopped.set), name="platform")
+        async with engine.running() as desk:
+            chat.open(desk, plan.owner)
+            await stopped.wait()
+            chat.front = None
+        listening.cancel()
+    await link.close()
+
+
+def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
+    ledger = Ledger(Path(plan.ledger))
+    tools = (
+        LedgerTool("charge", ledger, doom.reach),
+        LedgerTool("top_up", ledger, doom.reach, is_idempotent=True),
+        LedgerTool("nudge", ledger, doom.reach),
+    )
+    agent = ReAct(name="assistant", prompt="Do it.", tools=tuple(tool.spec.name for tool in tools))
+    return Parts(
+        store=store,
+        chats={chat.platform: chat},
+        policy=parse_policy(POLICY.encode()),
+        toolbox=Box(tools),
+        model=Echo(doom),
+        roster=Roster((agent,), default=agent.name),
+        directory=read_people(ROOT / "people.yml"),
+        meter=Silence(),
+        key=KEY,
+        owner=plan.owner,
+        pace=Pace(
+            lease=timedelta(seconds=plan.lease),
+            sweep_every=timedelta(milliseconds=100),
+            timers_every=timedelta(milliseconds=20),
+        ),
+    )
+
+
+class Echo:
+    """A model that does what it reads: "charge 7" is one call, "charge 7 x3" three calls of one turn."""
+
+    name = "echo"
+
+    def __init__(self, doom: Doom) -> None:
+        self._doom = doom
+
+    async def think(
+        self,
+        lines: Sequence[Line],
+        tools: Sequence[ToolSpec],  # noqa: ARG002  # the port's signature
+        *,
+        on_text: Callable[[str], None] | None = None,  # noqa: ARG002  # the port's signature
+    ) -> Said:
+        self._doom.reach("before model")
+        said = _answer(lines)
+        self._doom.reach("after model")
+        return said
+
+
+def _answer(lines: Sequence[Line]) -> Said:
+    asked = max(i for i, line in enumerate(lines) if line.role == "user" and COMMAND.search(line.text))
+    results = [line.text for line in lines[asked:] if line.role == "tool"]
+    if results:
+        return Said(text=f"{len(results)} results, the last: {results[-1]}")
+    found = COMMAND.search(lines[asked].text)
+    assert found is not None, "the line was chosen because it holds a command"
+    first, count = int(found[2]), int(found[3] or 1)
+    calls = (WantedCall(id=f"c{asked}.{i}", tool=found[1], args=f'{{"amount": {first + i}}}') for i in range(count))
+    return Said(calls=tuple(calls))
+
+
+class Box:
+    """`ports.Toolbox`."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.spec.name: tool for tool in tools}
+
+    def get(self, name: str) -> Tool:
+        if name not in self._tools:
+            raise UnknownTool(name)
+        return self._tools[name]
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool.spec for tool in self._tools.values())
+
+
+class Silence:
+    """`ports.Meter`."""
+
+    def count(self, name: str, **labels: str) -> None: ...
+    def observe(self, name: str, value: float, **labels: str) -> None: ...
+    def gauge(self, name: str, value: float) -> None: ...
+
+
+# ------------------------------------------------------------------- chat
+
+
+def _user(give: Give) -> str:
+    press = give.click or give.form
+    return press.by.user if press else ""
+
+
+@asynccontextmanager
+async def _connected(plan: Plan, doom: Doom) -> AsyncIterator[WireChat]:
+    reader, writer = await asyncio.open_unix_connection(plan.socket, limit=LONGEST)
+    try:
+        yield WireChat(reader, writer, doom)
+    finally:
+        writer.close()
+
+
+class WireChat:
+    """`ports.Chat` at the end of a socket."""
+
+    platform = "playground"
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doom: Doom) -> None:
+        self._reader, self._writer, self._doom = reader, writer, doom
+        self._waiting: dict[int, asyncio.Future[MessageRef]] = {}
+        self._count = 0
+        self.front: FrontDoor | None = None
+
+    def open(self, front: FrontDoor, owner: str) -> None:
+        self.front = front
+        say(self._writer, Hello(owner=owner))
+
+    async def listen(self, tasks: asyncio.TaskGroup, ahead: list[float], lost: Callable[[], None]) -> None:
+        while (line := await hear(self._reader)) is not None:
+            match line:
+                case Done(n=n, ref=ref):
+                    self._waiting.pop(n).set_result(ref)
+                case Give():
+                    tasks.create_task(self._take(line), name=f"event {line.n}")
+                case Ahead(seconds=seconds):
+                    ahead[0] = seconds
+                case _:
+                    raise AssertionError(f"not for a bot: {line}")
+        lost()
+
+    async def _take(self, give: Give) -> None:
+        """An event: in at the front door, and its answer back; only then does the platform stop delivering it."""
+        what = "message" if give.message else f"press by {_user(give)}"
+        self._doom.reach(f"before {what}")
+        try:
+            answer = await self._through(give)
+        except Unavailable as error:
+            say(self._writer, Heard(n=give.n, unavailable=error.people_read))
+            return
+        self._doom.reach(f"after {what}")
+        say(self._writer, Heard(n=give.n, answer=answer))
+
+    async def _through(self, give: Give) -> Answer | None:
+        if self.front is None:
+            raise Unavailable("closing")
+        if give.message:
+            return await self.front.message(give.message)
+        if give.form:
+            return await self.front.form(give.form)
+        assert give.click is not None, "a Give holds one event"
+        return await self.front.click(give.click)
+
+    async def post(self, card: Card, place: Place, *, key: str) -> MessageRef:
+        kind = "answer" if key.endswith("/end") else "status" if key.endswith("/status") else "card"
+        kind = "reminder" if "/rung" in key else kind
+        return await self._doom.around(f"post {kind}", self._ask(Post(n=self._next(), key=key, place=place, card=card)))
+
+    async def update(self, ref: MessageRef, card: Card) -> None:
+        kind = "card" if card.footer.startswith("q-") else "status"
+        await self._doom.around(f"update {kind}", self._ask(Update(n=self._next(), ref=ref, card=card)))
+
+    async def whisper(self, text: str, place: Place, to: Account) -> None: ...
+
+    async def direct(self, to: Account) -> Place:
+        return Place(platform=self.platform, tenant="local", channel=f"dm-{to.user}", is_direct=True)
+
+    @asynccontextmanager
+    async def serve(self, front: FrontDoor) -> AsyncIterator[None]:
+        self.front = front
+        yield
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    async def _ask(self, line: Post | Update) -> MessageRef:
+        done: asyncio.Future[MessageRef] = asyncio.get_running_loop().create_future()
+        self._waiting[line.n] = done
+        spoken: Spoken = line
+        say(self._writer, spoken)
+        return await done
+
+
+if __name__ == "__main__":
+    asyncio.run(work(msgspec.json.decode(sys.argv[1], type=Plan)))
