@@ -3,16 +3,16 @@
 | step | file |
 |---|---|
 | 1 a chat event arrives, is authentic, is new | `adapters/*/` |
-| 2 it becomes a task and a run on a shard | `runtime/runner.py`, `store/scripts.lua` |
+| 2 it becomes a task and a run on a shard | `runtime/intake.py`, `store/scripts.lua` |
 | 3 the agent thinks; each step is journalled | `agents/react.py`, `runtime/journal.py` |
-| 4 it calls a tool; the gate asks the policy | `runtime/gate.py`, `domain/policy.py` |
-| 5 a request is opened: record, ladder, outbox row, audit, in one atomic step | `domain/request.py`, `scripts.lua` |
+| 4 it calls a tool; the gate asks the policy | `runtime/passage.py`, `domain/policy.py` |
+| 5 a request is opened: record, ladder, outbox row, audit, in one step | `domain/request.py`, `store/scripts.lua` |
 | 6 its card is posted, and its message reference stored | `domain/render.py`, `runtime/outbox.py`, `adapters/*/` |
-| 7 the coroutine sleeps; idle long enough, it leaves memory altogether | `runtime/host.py` |
-| 8 a click comes in; who is it, may they; the vote is written, then acked | `runtime/desk.py`, `ballot.py` |
-| 9 the first decision stands; later clickers are told | `store/scripts.lua` |
-| 10 the coroutine wakes: here, or by replay where the shard is owned now | `runtime/runner.py`, `journal.py` |
-| 11 the approval is spent and the stored bytes run, once | `runtime/gate.py`, `agents/toolbox.py` |
+| 7 the coroutine sleeps; idle long enough, it leaves memory altogether | `runtime/host.py`, `runtime/runner.py` |
+| 8 a click: was it offered, may they; the vote is written, then acked | `runtime/desk.py`, `runtime/ballot.py` |
+| 9 the first decision stands; later clickers are told | `domain/request.py`, `store/scripts.lua` |
+| 10 the coroutine wakes: here, or by replay where the shard is owned | `runtime/runner.py`, `runtime/journal.py` |
+| 11 the approval is spent and the stored bytes run, once | `runtime/passage.py`, `agents/toolbox.py` |
 | 12 every copy of the card shows the end; the audit links it all | `runtime/outbox.py`, `domain/audit.py` |
 """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import bot
 from bot.config import Settings
 from bot.peoplefile import read_people
 from bot.policycheck import check
@@ -100,3 +101,12 @@ def test_every_setting_of_the_table_exists_and_none_is_left_out() -> None:
     known = {field.alias for field in Settings.model_fields.values() if field.alias}
 
     assert told == {name for name in known if not name.startswith(("SLACK_", "TEAMS_"))}
+
+
+def test_the_flow_is_told_the_same_in_the_package_and_in_the_docs_and_its_files_exist() -> None:
+    told = [line for line in (ROOT / "docs" / "architecture.md").read_text().splitlines() if re.match(r"\| \d+ ", line)]
+
+    assert len(told) == 12
+    assert [line for line in str(bot.__doc__).splitlines() if re.match(r"\| \d+ ", line)] == told
+    for name in re.findall(r"`([a-z_/]+\.(?:py|lua))`", "\n".join(told)):
+        assert (ROOT / "bot" / name).exists() or (ROOT / name).exists(), name
