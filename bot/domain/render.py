@@ -179,6 +179,8 @@ def _title(view: _View) -> str:
             return f"Expired – not executed: {tool}"
         case Status.CANCELLED:
             return f"Cancelled: {tool}"
+        case Status.SUPERSEDED if view.request.replaced_by is None:
+            return f"Withdrawn: {tool}"
         case Status.SUPERSEDED:
             return f"Superseded – replaced by a newer request: {tool}"
 
@@ -207,7 +209,7 @@ def _is_unrun(view: _View) -> bool:
 
 def _facts(view: _View) -> Iterator[Fact]:
     request, ask = view.request, view.request.ask
-    yield Fact(label="Tool", value=_line(f"{request.call.tool} {request.call.version}"))
+    yield Fact(label="Tool", value=_line(f"{request.call.tool}, version {request.call.version}"))
     yield Fact(label="Asked by", value=f"{view.name(request.requester)}, through {_line(request.agent)}")
     yield Fact(label="Risk", value=RISKS[view.spec.risk if view.spec else Risk.IRREVERSIBLE])
     is_named = not ask.rule or ask.rule in ask.why
@@ -302,7 +304,8 @@ def _status(view: _View) -> str:
         return f"Cannot be approved: {view.objection}" if view.objection else _progress(view)
     people = " and ".join(view.name(person) for person in decision.by) if decision else ""
     when = f" at {_time(decision.at)}" if decision else ""
-    reason = f" Reason: “{_line(without(decision.reason, view.args.secrets))}”." if decision and decision.reason else ""
+    said = decision.reason if decision and decision.reason not in CAUSES.values() else ""
+    reason = f" Reason: “{_line(without(said, view.args.secrets))}”." if said else ""
     cause = f": {CAUSES[decision.cause]}" if decision and decision.cause else ""
     unrun = "Nothing was run again." if request.kind is Kind.RECOVERY else "Nothing was run."
     match request.status:
@@ -314,9 +317,10 @@ def _status(view: _View) -> str:
             return f"Rejected by {people}{when}.{reason} {unrun}"
         case Status.EXPIRED:
             return f"Nobody signed in time{when}. {unrun}"
+        case Status.SUPERSEDED if request.replaced_by is None:
+            return f"Withdrawn after a reply{when}.{reason} {unrun}"
         case Status.SUPERSEDED:
-            newer = f" ({request.replaced_by})" if request.replaced_by else ""
-            return f"A newer request took its place{newer}. {unrun}"
+            return f"A newer request took its place ({request.replaced_by}). {unrun}"
         case _:
             return f"Cancelled{when}{cause}.{reason} {unrun}"
 

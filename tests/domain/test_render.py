@@ -78,7 +78,7 @@ def test_a_hostile_reason_changes_nothing_but_its_own_labelled_block() -> None:
     assert forged.title == honest.title == "Approval needed: delete_db"
     assert forged.facts == honest.facts
     assert forged.buttons == honest.buttons
-    assert fact(forged, "Tool") == "delete_db 1"
+    assert fact(forged, "Tool") == "delete_db, version 1"
     assert block(forged, "Arguments") == block(honest, "Arguments")
 
 

@@ -66,7 +66,7 @@ async def test_a_correction_supersedes_what_waits_and_the_agent_asks_anew(house:
 
     second = await house.card(but=[first])
     assert (await request_of(house, second)).call.values["order_id"] == 17
-    assert first.card.title == "Superseded – replaced by a newer request: refund"
+    assert first.card.title == "Withdrawn: refund"
     assert not moves(first)
     late = await house.press("approve", by="bo", card=first)
     assert (late.is_taken, late.text) == (False, "This request is already superseded.")

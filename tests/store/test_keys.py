@@ -112,6 +112,7 @@ async def whole_story(house: StoreHouse, thread: str) -> None:
     await store.due(owner.fence, most=1, hidden=HIDDEN)
     await store.turn(edited(owner, await owner.asks()))
     await store.spend(owner.fence, *owner.starting(await owner.approved()))
+    await store.show_again(owner.shard, ("run|x",))
     await store.log(owner.shard, (b'{"e":"x"}',))
     await store.checkpoint(owner.fence, (1, 2), "mac", b'{"e":"checkpoint"}')
     await store.stop(owner.run.id, delivery="d2", told="by Ana", effects=NOTHING)
