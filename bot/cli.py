@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -30,6 +31,7 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
 
 REFUSED = 2
+HARD_EXIT_AFTER = 12.0  # seconds; the grace of running tools and of the outbox is over by then
 
 
 def main() -> None:
@@ -80,6 +82,13 @@ async def _serve(chat: str, *, welcome: bool) -> None:
             typer.echo(_welcome(bot.url, is_rehearsal=settings.is_rehearsal) if welcome else f"listening on {bot.url}")
         sys.stdout.flush()
         await _first_of(stop.wait(), bot.ended())
+        asyncio.get_running_loop().call_later(HARD_EXIT_AFTER, _give_up)
+
+
+def _give_up() -> None:
+    """An agent that swallows its cancellation cannot be waited for: what it holds is in the store."""
+    typer.echo("something would not end; leaving without it", err=True)
+    os._exit(1)
 
 
 async def _first_of(*ends: Awaitable[object]) -> None:

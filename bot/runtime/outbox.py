@@ -240,7 +240,8 @@ class Outbox:
         if copy is None or (copy.ref is None and not held.request.is_open and name != "main"):
             return None
         card = await self._drawing.request(held.request, to=copy.to)
-        return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request, made=held.request.opened)
+        made = held.request.opened if held.request.version > 1 else None  # unchanged: what may stand is the same
+        return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request, made=made)
 
 
 def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:

@@ -20,6 +20,7 @@ from bot.domain.errors import (
     Broken,
     Diverged,
     InvalidArguments,
+    LeaseLost,
     NoSuchRequest,
     NotAllowed,
     Refused,
@@ -228,6 +229,8 @@ class Passage:
         """The tool itself, as a task of its own: a Stop lets it end, and records what really happened."""
         request = closes.id if closes is not None else None
         leave = Leave(digest=call.digest, key=key, run=self._host.id, request=request, requester=self._host.run.task.by)
+        if not self._gate.is_sure(self._journal.fence):
+            raise LeaseLost(self._journal.fence.shard)  # begun, but not started: in doubt, for the new owner to ask
         log.info("tool_started", tool=call.tool, run=self._host.id, request=request, path=self._path)
         work = self._host.employ(tool.run(call, leave), f"{tool.spec.name} for {self._host.id}")
         try:

@@ -7,6 +7,7 @@ that believes too long in its lease is refused by the scripts.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
@@ -30,6 +31,7 @@ class Shards:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._store, self._owner = parts, parts.store, parts.owner
         self._fences: dict[int, Fence] = {}
+        self._sure_until: dict[Fence, float] = {}  # on our own monotonic clock, counted from before we asked
         self.changed = asyncio.Event()
         self.is_busy: Callable[[int], bool] = lambda _shard: False
 
@@ -39,6 +41,13 @@ class Shards:
 
     def fence_of(self, run: RunId) -> Fence | None:
         return self._fences.get(int(run.split("-", 2)[1]))
+
+    def is_sure(self, fence: Fence) -> bool:
+        """Can nobody else have taken over yet? Asked right before a tool starts: after a pause longer than the
+
+        lease, what was begun here belongs to somebody else, who has already asked people what became of it.
+        """
+        return time.monotonic() < self._sure_until.get(fence, 0.0)
 
     async def run(self, lost: Callable[[int], Awaitable[None]]) -> None:
         """Keep what is ours, take what is free, leave what is more than our share."""
@@ -55,9 +64,12 @@ class Shards:
                 self.changed.set()
 
     async def _balance(self, share: int, lost: Callable[[int], Awaitable[None]]) -> None:
-        time = self._parts.pace.lease
+        lease = self._parts.pace.lease
         for shard, fence in list(self._fences.items()):
-            if not await self._store.renew(fence, time):
+            asked = time.monotonic()
+            if await self._store.renew(fence, lease):
+                self._sure_until[fence] = asked + lease.total_seconds()
+            else:
                 await self._lose(shard, lost)
         for shard in sorted(self._fences, reverse=True):
             if len(self._fences) > share and not self.is_busy(shard):  # a busy one is given at a later look
@@ -65,8 +77,10 @@ class Shards:
         for shard in range(self._store.shards):
             if len(self._fences) >= share:
                 break
-            if shard not in self._fences and (taken := await self._store.acquire(shard, self._owner, time)):
+            asked = time.monotonic()
+            if shard not in self._fences and (taken := await self._store.acquire(shard, self._owner, lease)):
                 self._fences[shard] = taken
+                self._sure_until[taken] = asked + lease.total_seconds()
                 log.info("shard_taken", shard=shard, epoch=taken.epoch)
 
     async def close(self) -> None:
@@ -88,6 +102,6 @@ class Shards:
         await self._store.release(fence)
 
     async def _lose(self, shard: int, lost: Callable[[int], Awaitable[None]]) -> None:
-        del self._fences[shard]
+        self._sure_until.pop(self._fences.pop(shard), None)
         log.info("shard_left", shard=shard)
         await lost(shard)

@@ -1,6 +1,6 @@
 """One connection for everybody: commands go out as they come, answers come back in the same order.
 
-    say -> written within this turn of the loop, behind whatever is under way -> answered in order -> broken? everybody is told
+    say -> written in this turn of the loop, behind what is under way -> answered in order -> broken? all are told
 
 Coroutines share a connection instead of queueing for one out of a pool. Whatever waits while the server
 makes a write durable is then done, and made durable, together.

@@ -1,0 +1,142 @@
+"""`python -m tests.bench`: measure, print a table, write `var/bench.json`. What each row means: docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bot.domain.wire import dumps
+from tests.bench import peers, pending, resume
+from tests.bench.bot import logging_as_shipped
+
+PARTS = ("resume", "peers", "pending")
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What a row should reach; `most` is a ceiling, `least` a floor."""
+
+    most: float | None = None
+    least: float | None = None
+
+    def holds(self, value: float) -> bool:
+        return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
+
+    def __str__(self) -> str:
+        return f"≤ {self.most:,g}" if self.most is not None else f"≥ {self.least:,g}"
+
+
+BARS: Mapping[str, Bar] = {
+    "resume.same_process.ratio_to_redis": Bar(most=6),
+    "resume.other_process.ratio_to_redis": Bar(most=10),
+    "resume.cold_ratio_to_hot": Bar(most=3),
+    "resume.ahead_of_langgraph_redis": Bar(least=4),
+    "resume.ahead_of_dbos_sqlite": Bar(least=4),
+    "pending.redis_bytes_each": Bar(most=4096),
+    "pending.rss_growth_mb": Bar(most=100),
+    "restart.ready_s": Bar(most=3),
+}
+
+
+async def measure(args: argparse.Namespace, folder: Path) -> Numbers:
+    found: Numbers = {}
+    if "resume" in args.only or "peers" in args.only:
+        _tell(f"resume: {args.rounds} rounds of {args.clicks} clicks of each kind, and one to warm up")
+        found |= _resume(await resume.measure(folder / "resume", rounds=args.rounds, clicks=args.clicks))
+    if "peers" in args.only:
+        found |= await _peers(args, folder, found["resume.same_process.us"])
+    if "pending" in args.only:
+        _tell(f"pending: {args.pending:,} runs; some minutes to make them")
+        found |= _pending(await pending.measure(folder / "pending", pending=args.pending))
+    return found
+
+
+def _resume(seconds: Mapping[str, float]) -> Numbers:
+    write, read = seconds["write"], seconds["read"]
+    return {
+        "redis.evalsha_write.us": write * 1e6,
+        "redis.evalsha_noop.us": read * 1e6,
+        "resume.same_process.us": seconds["hot.tool"] * 1e6,
+        "resume.same_process.ratio_to_redis": seconds["hot.tool"] / write,
+        "resume.same_process.ratio_to_noop": seconds["hot.tool"] / read,
+        "resume.same_process.to_next_line_ratio": seconds["hot.line"] / write,
+        "resume.other_process.us": seconds["far.tool"] * 1e6,
+        "resume.other_process.ratio_to_redis": seconds["far.tool"] / write,
+        "resume.other_process.ratio_to_noop": seconds["far.tool"] / read,
+        "resume.other_process.to_next_line_ratio": seconds["far.line"] / write,
+        "resume.cold_ratio_to_hot": seconds["cold.tool"] / seconds["hot.tool"],
+        "step.overhead_us": seconds["step"] * 1e6,
+    }
+
+
+async def _peers(args: argparse.Namespace, folder: Path, ours_us: float) -> Numbers:
+    found: Numbers = {}
+    for name in peers.PEERS:
+        _tell(f"peer: {name}")
+        theirs = await peers.measure(name, folder, rounds=args.rounds, clicks=args.clicks)
+        if theirs is not None:
+            found[f"peer.{name}.us"] = theirs * 1e6
+            found[f"resume.ahead_of_{name}"] = theirs * 1e6 / ours_us
+    return found
+
+
+def _pending(numbers: Mapping[str, float]) -> Numbers:
+    weights = {f"pending.{name}": value for name, value in numbers.items() if name.startswith("weight.")}
+    return {
+        "pending.redis_bytes_each": numbers["bytes_each"],
+        "pending.rss_growth_mb": numbers["rss_growth_mb"],
+        "pending.made_per_s": numbers["made_per_s"],
+        **weights,
+        "restart.ready_s": numbers["ready"],
+        "restart.after_server_s": numbers["after_server_s"],
+        "decisions.per_s": numbers["resumed_per_s"],
+        "decisions.accepted_per_s": numbers["accepted_per_s"],
+    }
+
+
+def _table(found: Numbers) -> Table:
+    table = Table("row", "measured", "bar", "", title="Countersign, measured")
+    for name, value in found.items():
+        bar = BARS.get(name)
+        verdict = "" if bar is None else "reached" if bar.holds(value) else "missed"
+        table.add_row(name, f"{value:,.2f}" if value < 1000 else f"{value:,.0f}", str(bar or ""), verdict)
+    return table
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--pending", type=int, default=100_000, help="runs that wait for people")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clicks", type=int, default=30, help="clicks of each kind in a round")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--folder", type=Path, default=Path("var"), help="the disk that everything is stored on")
+    parser.add_argument("--out", type=Path, default=Path("var/bench.json"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = _arguments()
+    for folder in (args.folder, args.out.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=args.folder.absolute(), prefix="bench-") as folder, logging_as_shipped():
+        found = uvloop.run(measure(args, Path(folder)))
+    args.out.write_bytes(dumps({name: round(value, 3) for name, value in found.items()}) + b"\n")
+    Console().print(_table(found))
+    _tell(f"written to {args.out}")
+
+
+if __name__ == "__main__":
+    main()
