@@ -231,7 +231,6 @@ class Passage:
         leave = Leave(digest=call.digest, key=key, run=self._host.id, request=request, requester=self._host.run.task.by)
         if not self._gate.is_sure(self._journal.fence):
             raise LeaseLost(self._journal.fence.shard)  # begun, but not started: in doubt, for the new owner to ask
-        log.info("tool_started", tool=call.tool, run=self._host.id, request=request, path=self._path)
         work = self._host.employ(tool.run(call, leave), f"{tool.spec.name} for {self._host.id}")
         try:
             result = await asyncio.shield(work)
