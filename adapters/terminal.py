@@ -1,16 +1,18 @@
 """Terminal chat: the whole flow in one terminal.
 
-A line is a task; lines after it are replies in its thread, until `new`. Cards are printed with a number, and
+A line is a task; lines after it are replies in its thread, until it ends or `new`. Cards are printed with a number, and
 answered by it: `approve 1`, `reject 1 too much`, `edit 1 amount=90`. `as bo` switches to another person;
 what only somebody else may see waits until they sit down. `help` says the rest.
 
 Owns one screen's words. Cards are remembered for as long as the process lives, like the screen's own scrollback:
-after a restart a card is simply printed again. What was typed is handed in until it is taken.
+after a restart a card is simply printed again. What was typed is handed in until it is taken, and when the input
+ends before the answer is there (a pipe), the answer is waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,7 +22,7 @@ from typing import Protocol
 
 from msgspec import structs
 
-from adapters.terminal_text import HELP, draw, fields_of, inert, slug, usage
+from adapters.terminal_text import BANNER, ENDED, HELP, command, draw, fields_of, inert, slug, usage
 from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, Place
 from bot.domain.errors import CountersignError, Unavailable, Undeliverable
 from bot.domain.ports import FrontDoor, Views
@@ -31,6 +33,7 @@ TENANT = "local"
 CHANNEL = "terminal"
 FIRST_WAIT = 0.1  # seconds before a message is handed in again; doubled up to LONGEST_WAIT
 LONGEST_WAIT = 5.0
+LINGER = 10.0  # seconds that an answer may take after the input has ended
 
 
 class Reader(Protocol):
@@ -84,6 +87,10 @@ class Terminal:
         self._moves = {"press"}  # every button word that was ever shown
         self._typed: asyncio.Queue[Message] = asyncio.Queue()
         self._thread: str | None = None
+        self._is_quiet = (
+            asyncio.Event()
+        )  # nothing is under way: no task was given, it has ended, or it waits for people
+        self._is_quiet.set()
         self._session = secrets.token_hex(4)
         self._count = 0
         self._closed = asyncio.Event()
@@ -98,6 +105,7 @@ class Terminal:
 
     @asynccontextmanager
     async def serve(self, front: FrontDoor) -> AsyncIterator[None]:
+        self._screen.say(BANNER.format(name=inert(self._people[self._screen.user].name)))
         async with asyncio.TaskGroup() as group:
             deliver = group.create_task(self._deliver(front), name="hand typed lines in")
             listen = group.create_task(self._listen(front), name="read the terminal")
@@ -113,6 +121,7 @@ class Terminal:
             ref = MessageRef(place=place, id=self._next("card"))
             self._keys[key] = ref
             self._screen.say(self._draw(self._show(ref, card, owner)), to=owner)
+            self._notice(card, place)
         return self._keys[key]
 
     async def update(self, ref: MessageRef, card: Card) -> None:
@@ -123,6 +132,7 @@ class Terminal:
         has_grown = replace(was, body="") == replace(card, body="") and card.body.startswith(was.body)
         text = f"  {inert(card.body[len(was.body) :])}" if has_grown else self._draw(shown)
         self._screen.say(text, to=shown.seen_by)
+        self._notice(card, ref.place)
 
     async def whisper(self, text: str, place: Place, to: Account) -> None:
         if _is_ours(to) and to.user in self._people and place.platform == PLATFORM:
@@ -146,12 +156,20 @@ class Terminal:
 
     async def _listen(self, front: FrontDoor) -> None:
         while line := await self._reader.readline():
-            text = line.decode("utf-8", "replace").strip()
+            text = command(line.decode("utf-8", "replace").strip())
             if text == "quit":
                 break
             if text:
                 await self._do(front, text)
+        else:
+            await self._linger()
         self._closed.set()
+
+    async def _linger(self) -> None:
+        """The input has ended: let what was asked come to its end, or to a card that waits."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await self._is_quiet.wait()
 
     async def _deliver(self, front: FrontDoor) -> None:
         while True:
@@ -169,6 +187,22 @@ class Terminal:
             answer = Answer(is_taken=False, text=error.people_read)
         if answer and answer.text:
             await self.whisper(answer.text, message.place, message.by)
+        if answer and not answer.is_taken and message.is_mention:
+            self._end(message.place)  # it did not begin
+        return True
+
+    def _notice(self, card: Card, place: Place) -> None:
+        """What a card means for the thread: the agent's last word ends it, a question to people lets it rest."""
+        if card.author and not (card.title or card.buttons) and self._end(place):
+            self._screen.say(ENDED)
+        elif place.thread == self._thread and any(button.move != "stop" for button in card.buttons):
+            self._is_quiet.set()
+
+    def _end(self, place: Place) -> bool:
+        if self._thread is None or place.thread != self._thread:
+            return False
+        self._thread = None
+        self._is_quiet.set()
         return True
 
     async def _do(self, front: FrontDoor, text: str) -> None:
@@ -186,6 +220,7 @@ class Terminal:
                 self._screen.say(f"  Nobody here is called {inert(rest)!r}. Try: {', '.join(self._people)}")
             case "new":
                 self._thread = None
+                self._is_quiet.set()
                 self._say(rest)
             case "inbox":
                 await self._inbox()
@@ -219,12 +254,16 @@ class Terminal:
     async def _send(self, front: FrontDoor, ref: MessageRef, button: Button, rest: str) -> Answer:
         by, delivery = self._account(self._screen.user), self._next("act")
         click = Click(delivery=delivery, by=by, ref=ref, subject=button.subject, move=button.move, token=button.token)
+        if self._thread is not None:
+            self._is_quiet.clear()  # an answer sets something going
         try:
-            if not button.fields:
-                return await front.click(click)
-            return await front.form(Form(**structs.asdict(click), fields=fields_of(button, rest)))
+            form = Form(**structs.asdict(click), fields=fields_of(button, rest)) if button.fields else None
+            answer = await (front.form(form) if form else front.click(click))
         except CountersignError as error:
-            return Answer(is_taken=False, text=error.people_read)
+            answer = Answer(is_taken=False, text=error.people_read)
+        if not answer.is_taken:
+            self._is_quiet.set()
+        return answer
 
     def _tell(self, answer: Answer, button: Button) -> None:
         labels = {each.name: each.label for each in button.fields}
@@ -240,6 +279,7 @@ class Terminal:
             return
         line, is_task = self._next("line"), self._thread is None
         self._thread = self._thread or line
+        self._is_quiet.clear()
         place = Place(platform=PLATFORM, tenant=TENANT, channel=CHANNEL, thread=self._thread)
         by = self._account(self._screen.user)
         ref = MessageRef(place=place, id=line)

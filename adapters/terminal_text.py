@@ -12,9 +12,12 @@ from bot.domain.chat import Button, Card, FieldKind, Tone
 from bot.domain.inert import is_hidden
 
 MARKS = {Tone.QUIET: " ", Tone.WAITING: "?", Tone.DANGER: "!", Tone.GOOD: "+", Tone.BAD: "x"}
+BANNER = "Countersign. You are {name}. Type a task, or help."
+ENDED = "  (this task has ended: your next line is a new one)"
+COMMANDS = ("help", "who", "as", "new", "inbox", "show", "quit")
 HELP = """\
-  <words>                 a task; afterwards a reply in its thread
-  new [words]             leave the thread, or begin another task
+  <words>                 a task; while it works or waits, a reply in its thread
+  new [words]             leave the thread, and begin another task
   approve 1               press a button of card 1 by its name, or by its place: press 1.2
   reject 1 too expensive  a button with one field takes the rest of the line
   edit 1 amount=90        a button with several fields takes name=value, in quotes if there are spaces
@@ -63,6 +66,12 @@ def fields_of(button: Button, rest: str) -> dict[str, object]:
         first = next((field for field in button.fields if field.kind in _WORDY), button.fields[0])
         fields[first.name] = rest
     return fields
+
+
+def command(text: str) -> str:
+    """*text* with the slash in front of a command taken away: `/help` is `help`."""
+    word = text.partition(" ")[0].lower()
+    return text[1:] if word.startswith("/") and word[1:] in COMMANDS else text
 
 
 def slug(label: str) -> str:

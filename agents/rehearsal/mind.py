@@ -12,14 +12,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from agents.rehearsal.playbook import FLAGS, Correction, Fault, Plan, Playbook, Scene, Turn
+from agents.rehearsal.playbook import FLAGS, Correction, Ending, Fault, Plan, Playbook, Scene, Turn
 from bot.domain.errors import BadJson
 from bot.domain.wire import Json, Record, read_foreign
 
 MOST_CHARS = 20_000  # of a line that is matched
 SPEAKER = re.compile(r"\[[^\]\n]{1,80}\] ")
 HOLE = re.compile(
-    r"\{(?P<name>\w+)(?:\.(?P<field>\w+))?(?::(?P<kind>int|number))?(?:\|(?P<default>[^{}]*))?\}",
+    r"\{(?P<name>\w+)(?:\.(?P<field>\w+))?(?::(?P<kind>int|number|money))?(?:\|(?P<default>[^{}]*))?\}",
 )
 
 
@@ -130,10 +130,11 @@ def _planned(plan: Plan, values: Values, results: Sequence[str]) -> Iterator[tup
     if plan.raw is not None:
         yield plan.tool, plan.raw
         return
-    items = re.findall(r"\d+", values.get(plan.each, "")) if plan.each else [""]
+    found = re.finditer(plan.item, values.get(plan.each, ""), FLAGS) if plan.each else ()
+    items = [one.groupdict("") for one in found] if plan.each else [{}]
     for index, item in enumerate(items):
         fields = _fields(results[index]) if index < len(results) else {}
-        known = {**values, "each": item, **{f"result.{name}": text for name, text in fields.items()}}
+        known = {**values, **item, **{f"result.{name}": text for name, text in fields.items()}}
         try:
             yield plan.tool, _json(_fill(dict(plan.args), known))
         except _Missing:
@@ -224,6 +225,34 @@ def _report(book: Playbook, talk: Sequence[Spoken], since: int, last: int) -> st
 
 def _ending(book: Playbook, result: str) -> tuple[str, bool]:
     for ending in book.endings:
-        if re.search(ending.match, result, FLAGS):
-            return ending.say.replace("{result}", result), ending.is_done
+        known = _known(ending, result) if re.search(ending.match, result, FLAGS) else None
+        if known is not None:
+            return HOLE.sub(lambda hole: _worded(hole, known), ending.say), ending.is_done  # noqa: B023  # used at once
     return result, False
+
+
+def _known(ending: Ending, result: str) -> dict[str, str] | None:
+    """What an ending may tell about *result*; None if its fields are others."""
+    if ending.each:
+        found = _objects(result)
+        if not found or any(one.keys() != ending.fields for one in found):
+            return None
+        return {"all": ", ".join(_text(ending.each, {name: str(one[name]) for name in one}) for one in found)}
+    fields = _fields(result) if ending.fields else {}
+    return {"result": result, **fields} if fields.keys() == ending.fields else None
+
+
+def _objects(text: str) -> list[dict[str, Json]]:
+    try:
+        value = read_foreign(text)
+    except BadJson:
+        return []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _worded(hole: re.Match[str], known: Values) -> str:
+    text = known.get(hole["name"], hole[0])
+    try:
+        return f"{float(text):,.2f}" if hole["kind"] == "money" else text
+    except ValueError:
+        return text

@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from bot.domain.wire import Record
+from bot.domain.wire import Record, replace
 
 SHIPPED = Path(__file__).with_name("playbook.yml")
 FLAGS = re.IGNORECASE | re.DOTALL
+PART = re.compile(r"(?<!\(\?P)<(\w+)>")  # not the name of a group
 
 
 class FaultKind(StrEnum):
@@ -38,11 +39,15 @@ class Fault(Record, forbid_unknown_fields=True):
 
 
 class Plan(Record, forbid_unknown_fields=True):
-    """One call to make. `each` names a group: one call for every number in it. `raw` is sent as the arguments' text."""
+    """One call to make. `raw` is sent as the arguments' text.
+
+    `each` names a group: one call for every `item` found in it, whose named groups are holes too.
+    """
 
     tool: str
     args: Mapping[str, Any] = {}
     each: str = ""
+    item: str = r"(?P<each>\d+)"
     raw: str | None = None
 
 
@@ -77,10 +82,15 @@ class Scene(Record, forbid_unknown_fields=True, dict=True):
 
 
 class Ending(Record, forbid_unknown_fields=True):
-    """How a result is reported: the first whose `match` fits the result's text."""
+    """How a result is reported: the first whose `match` fits the result's text, and whose `fields` are its fields.
 
-    match: str
+    With `each`, the result is a list of such objects: each is told so, and {all} is the whole list.
+    """
+
     say: str
+    match: str = ""
+    fields: frozenset[str] = frozenset()
+    each: str = ""
     is_done: bool = False
 
 
@@ -90,20 +100,39 @@ class Playbook(Record, forbid_unknown_fields=True):
     nothing_to_correct: str
     endings: tuple[Ending, ...]
     scenes: tuple[Scene, ...]
+    parts: Mapping[str, str] = {}  # pieces of patterns; a part may use those above it
 
 
 def load(path: Path = SHIPPED) -> Playbook:
     """Read a playbook. Raises ValueError that names the file and the mistake."""
     try:
-        book = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Playbook)
+        book = _spelled_out(msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Playbook))
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise ValueError(f"{path.name}: {error}") from error
-    parts: tuple[Scene | Ending, ...] = (*book.scenes, *book.endings)
-    for part in parts:
+    plans = [plan for scene in book.scenes for turn in scene.turns for plan in turn.calls]
+    patterns = [scene.match for scene in book.scenes] + [ending.match for ending in book.endings]
+    patterns += [plan.item for plan in plans]
+    for pattern in patterns:
         try:
-            re.compile(part.match, FLAGS)
+            re.compile(pattern, FLAGS)
         except re.error as error:
-            raise ValueError(f"{path.name}: {part.match!r} is not a pattern: {error}") from error
+            raise ValueError(f"{path.name}: {pattern!r} is not a pattern: {error}") from error
     if not book.label.strip():
         raise ValueError(f"{path.name}: the label may not be empty")
     return book
+
+
+def _spelled_out(book: Playbook) -> Playbook:
+    """*book* with its parts put into its patterns."""
+    parts: dict[str, str] = {}
+
+    def spelled(pattern: str) -> str:
+        return PART.sub(lambda found: parts.get(found[1], found[0]), pattern)
+
+    def turn(one: Turn) -> Turn:
+        return replace(one, calls=tuple(replace(plan, item=spelled(plan.item)) for plan in one.calls))
+
+    for name, pattern in book.parts.items():
+        parts[name] = spelled(pattern)
+    scenes = [replace(one, match=spelled(one.match), turns=tuple(map(turn, one.turns))) for one in book.scenes]
+    return replace(book, scenes=tuple(scenes))

@@ -72,8 +72,18 @@ LINES: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
     ("Please refund $120 on order 1042 because it came broken", [("refund", BROKE)]),
     ("refund $50 on order 7", [("refund", {"order_id": 7, "amount": 50, "reason": CHAT})]),
     ("refund order 17 with $100.01", [("refund", {"order_id": 17, "amount": 100.01, "reason": CHAT})]),
-    ("refund 1001, 1002 50", [("refund", {"order_id": n, "amount": 50, "reason": CHAT}) for n in (1001, 1002)]),
+    ("refund 1001, 1002 $50", [("refund", {"order_id": n, "amount": 50, "reason": CHAT}) for n in (1001, 1002)]),
     ("refund 1001 and 1002", [("look_up_order", {"order_id": n}) for n in (1001, 1002)]),
+    ("refund 1001, 1002, 1003, 1004 and 1005",
+     [("look_up_order", {"order_id": n}) for n in (1001, 1002, 1003, 1004, 1005)]),
+    ("refund orders 17 and 71 50 usd each",
+     [("refund", {"order_id": n, "amount": 50, "reason": CHAT}) for n in (17, 71)]),
+    ("refund 20 for order 1001, 30 for 1002",
+     [("refund", {"order_id": n, "amount": amount, "reason": CHAT}) for n, amount in ((1001, 20), (1002, 30))]),
+    ("refund 20 for order 1001 and $30.50 for order 1002, both came late",
+     [("refund", {"order_id": n, "amount": m, "reason": "both came late"}) for n, m in ((1001, 20), (1002, 30.5))]),
+    ("refund 120 for order 1042, it arrived 3 days late",
+     [("refund", {"order_id": 1042, "amount": 120, "reason": "it arrived 3 days late"})]),
     ("refund order 1042", [("look_up_order", {"order_id": 1042})]),
     ("cancel order 17 because of a typo", [("cancel_order", {"order_id": 17, "reason": "a typo"})]),
     ("cancel orders 17 & 71", [("cancel_order", {"order_id": n, "reason": CHAT}) for n in (17, 71)]),
@@ -88,6 +98,9 @@ LINES: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
      [("send_email", {"to": "bo@example.com", "subject": "Lunch", "body": "see you"})]),
     ("write hello there to notes/a.txt", [("write_file", {"path": "notes/a.txt", "content": "hello there"})]),
     ("write to notes.txt: one\ntwo", [("write_file", {"path": "notes.txt", "content": "one\ntwo"})]),
+    ("write a file notes.txt saying hello", [("write_file", {"path": "notes.txt", "content": "hello"})]),
+    ("create a new file called a/b.md with the text: hi there",
+     [("write_file", {"path": "a/b.md", "content": "hi there"})]),
     ("read notes.txt", [("read_file", {"path": "notes.txt"})]),
     ("delete the file old/notes.txt", [("delete_file", {"path": "old/notes.txt"})]),
     ("list files", [("list_files", {"path": "."})]),
@@ -122,7 +135,51 @@ def test_everything_it_says_is_labelled(line: str) -> None:
 
 def test_a_line_it_does_not_know_is_answered_with_what_it_knows() -> None:
     """Not with silence, and not with a guess."""
-    assert "refund order 1042" in says(user("knit me a scarf")).text
+    told = says(user("knit me a scarf")).text
+
+    assert told.startswith("(rehearsal) I do not know this line")
+    assert "\n- refund 120 for order 1042, it arrived broken\n" in told
+
+
+EXAMPLES = [line[2:] for line in BOOK.unknown.splitlines() if line.startswith("- ")]
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_example_it_gives_is_one_it_plays(line: str) -> None:
+    """What the unknown line's answer promises, the playbook keeps."""
+    assert says(user(line)).calls
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "refund 20 for 1002",
+        "refund 1042 120",
+        "refund 1001, 1002 50",
+        "refund 1042 for 50",
+        "refund order 7 50 eur",
+        "refund 50 eur for order 7",
+        "refund €50 on order 7",
+        "refund order 7 $1,000",
+        "refund 10% of order 7",
+        "refund order 7 0.001",
+        "refund order 7 half",
+        "refund order 7, half of it",
+        "refund 1001 20 usd, 1002 30 usd",
+        "refund 20 for order 1001, 20 for 1002, and all of 1003",
+        "refund $50 on order 7 and cancel order 17",
+        "cancel order 17 and refund order 7",
+        "cancel order 17 because of a typo, and refund order 7",
+        "do not refund order 7",
+        "please don't cancel order 17",
+    ],
+)
+def test_a_line_that_leaves_a_doubt_makes_no_call(line: str) -> None:
+    """An amount is never guessed, and no part of a line is dropped in silence."""
+    reply = says(user(line))
+
+    assert reply.calls == ()
+    assert "I do not know this line" in reply.text
 
 
 def test_it_looks_an_amount_up_before_it_asks_for_a_refund() -> None:
@@ -163,6 +220,57 @@ def test_a_result_is_reported_as_what_it_is(result: str, told: str) -> None:
     asked = user("refund $50 on order 7")
 
     assert says(asked, bot(says(asked)), *results(result)).text.startswith(f"(rehearsal) {told}")
+
+
+ORDER = (
+    '{"order_id":17,"customer":"Bilal Khan","item":"Office chair","status":"%s","currency":"USD",'
+    '"total":1240.0,"refunded":120.0,"left":1120.0}'
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (
+            '{"refund_id":"RF-0001","order_id":1042,"amount":120.0,"currency":"USD","status":"refunded"}',
+            "Done: refund RF-0001 of 120.00 USD on order 1042.",
+        ),
+        (
+            ORDER % "paid",
+            "Done: order 17 (Office chair, Bilal Khan) is paid: 1,240.00 USD, 1,120.00 left to refund.",
+        ),
+        (
+            ORDER % "cancelled",
+            "Done: order 17 (Office chair, Bilal Khan) is cancelled. 1,120.00 USD of it is not refunded.",
+        ),
+        (
+            '{"to":"bo@example.com","subject":"{to}","message_id":"<1@x>","status":"accepted by the mail server"}',
+            'Done: the e-mail "{to}" to bo@example.com was accepted by the mail server.',
+        ),
+        ('{"path":"a.txt","bytes":5,"sha256":"00"}', "Done: a.txt is written (5 bytes)."),
+        ('[{"name":"a","kind":"file","bytes":5},{"name":"b","kind":"folder","bytes":0}]', "Done: there is a, b."),
+        ("[]", "Done: there is nothing here yet."),
+        ('{"path":"a.txt","bytes":5}', 'Done: {"path":"a.txt","bytes":5}'),
+        ("[1]", "Done: [1]"),
+    ],
+)
+def test_a_known_result_is_told_in_a_sentence(result: str, told: str) -> None:
+    """JSON is for machines; a result nobody described is shown as it is. Words from outside are never filled in."""
+    asked = user("refund $50 on order 7")
+
+    assert says(asked, bot(says(asked)), *results(result)).text == f"(rehearsal) {told}"
+
+
+async def test_what_the_tools_really_answer_is_told_in_a_sentence(tools: dict[str, Tool]) -> None:
+    """The sentences fit the shipped tools: none of them ends in JSON."""
+    for line in ("refund $5 on order 7", "cancel order 17", "look up order 7", "write a to b.txt", "list files"):
+        asked, reply = user(line), says(user(line))
+        ran = [await run(tools[call.tool], json.loads(call.args), key=call.id + line) for call in reply.calls]
+
+        told = says(asked, bot(reply), *results(*(each.text for each in ran))).text
+
+        assert told.startswith("(rehearsal) Done: ")
+        assert not set("{[") & set(told)
 
 
 CORRECTIONS: list[tuple[str, str, dict[str, Any]]] = [

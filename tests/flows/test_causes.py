@@ -336,7 +336,7 @@ def archived(what: str, card: Card, place: Place) -> None:
 
 async def test_the_agent_is_told_and_the_thread_is_told(house: House) -> None:
     """GN-02: after a refusal the agent resumes and says so in the thread."""
-    await house.mention("ana", "refund 0.001 on order 7")
-    await quiet(house)
+    await house.mention("ana", "refund 0 on order 7")
+    await house.shows("This was not done")
     assert house.refunds == 0
     assert await settled(house)

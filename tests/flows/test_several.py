@@ -86,7 +86,7 @@ async def test_routine_calls_bother_nobody(build: Build, hands: Hands) -> None:
 
 async def test_many_small_refunds_are_one_large_one(house: House) -> None:
     """D-28: six times 90 on one order climb the ladder of the running sum, in one turn or in six."""
-    await house.mention("ana", "refund 1001 and 1001 and 1001 and 1001 and 1001 and 1001, 90")
+    await house.mention("ana", "refund 1001 and 1001 and 1001 and 1001 and 1001 and 1001, $90")
     await house.chat.until(lambda: len(house.with_button("approve")) == 6, "six cards")
     await shown(house)
 
@@ -98,7 +98,7 @@ async def test_many_small_refunds_are_one_large_one(house: House) -> None:
 
 async def test_an_edit_counts_what_else_waits_now(house: House) -> None:
     """D-28: the first of six refunds was judged when it was alone; made larger, it is judged beside the others."""
-    await house.mention("ana", "refund 1001 and 1001 and 1001 and 1001 and 1001 and 1001, 90")
+    await house.mention("ana", "refund 1001 and 1001 and 1001 and 1001 and 1001 and 1001, $90")
     await house.chat.until(lambda: len(house.with_button("approve")) == 6, "six cards")
     await shown(house)
     cards = house.with_button("approve")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from adapters.terminal import Terminal
-from bot.domain.chat import Account, Attachment, Card, Person, Place
+from adapters.terminal_text import ENDED
+from bot.domain.chat import Account, Answer, Attachment, Button, Card, Click, Message, Person, Place
 from bot.domain.wire import replace
-from tests.playground.seat import Seat
+from tests.playground.seat import PATIENCE, Seat
 from tests.playground.standin import PEOPLE, StandIn
 
 HERE = Place(platform="terminal", tenant="local", channel="terminal")
@@ -103,6 +107,134 @@ async def test_talk_is_a_reply_until_new() -> None:
         assert front.messages[0].place == front.messages[1].place != front.messages[2].place
 
 
+class Quick(StandIn):
+    """Answers a task at once, and ends; one that asks waits for people; one that makes no sense is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pressed, self.came, self.go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.go.set()
+
+    async def message(self, message: Message) -> Answer | None:
+        self.messages.append(message)
+        self.came.set()
+        await self.go.wait()
+        if "nothing" in message.text:
+            return Answer(is_taken=False, text="Nothing is running here.")
+        assert self.chat
+        if message.text.startswith("ask"):
+            button = Button(subject="r1", move="approve", label="Approve", token="seal")
+            await self.chat.post(Card(title="Approval needed", buttons=(button,)), message.place, key=message.delivery)
+        else:
+            done = Card(body=f"Done: {message.text}", author="assistant", run="run-1")
+            await self.chat.post(done, message.place, key=message.delivery)
+        return None
+
+    async def click(self, click: Click) -> Answer:
+        self.acts.append(click)
+        self.pressed.set()
+        return Answer(is_taken=True, text="Approved.")
+
+
+@asynccontextmanager
+async def quick() -> AsyncIterator[tuple[Terminal, Seat, Quick]]:
+    seat, front = Seat(), Quick()
+    terminal = Terminal([_here(person) for person in PEOPLE], front, seat.keyboard, seat.write)
+    front.chat = terminal
+    async with terminal.serve(front):
+        yield terminal, seat, front
+
+
+async def test_a_line_after_the_end_is_a_new_task() -> None:
+    """Never a reply to a thread where nobody listens any more: it would be swallowed in silence."""
+    async with quick() as (_, seat, front):
+        seat.hit("look up order 7")
+        await seat.reads(ENDED)
+        seat.hit("look up order 17")
+        await seat.reads("Done: look up order 17")
+
+        assert [each.is_mention for each in front.messages] == [True, True]
+        assert front.messages[0].place != front.messages[1].place
+
+
+async def test_a_line_after_a_task_that_did_not_begin_is_a_new_task() -> None:
+    """A refused task opens no thread to reply in."""
+    async with quick() as (_, seat, front):
+        seat.hit("nothing")
+        await seat.reads("Nothing is running here.")
+        seat.hit("look up order 17")
+        await seat.reads("Done: look up order 17")
+
+        assert [each.is_mention for each in front.messages] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("look up order 7", "Done:"), ("ask me", "approve 1"), ("nothing", "only you")]
+)
+async def test_input_that_ends_after_a_task_gets_its_answer(line: str, told: str) -> None:
+    """`echo "look up order 7" | countersign serve --terminal`: it leaves after the answer, not before."""
+    async with quick() as (terminal, seat, front), asyncio.TaskGroup() as group:
+        front.go.clear()
+        seat.hit(line)
+        seat.keyboard.feed_eof()
+        leaving = group.create_task(_left(terminal, seat), name="leave")
+        await front.came.wait()
+        front.go.set()
+
+        assert told in await leaving
+
+
+async def test_input_that_ends_after_an_answer_gets_what_came_of_it() -> None:
+    """A press sets the run going again; its end is printed before it leaves."""
+    async with quick() as (terminal, seat, front):
+        seat.hit("ask me")
+        await seat.reads("approve 1")
+        seat.hit("approve 1")
+        seat.keyboard.feed_eof()
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            leaving = group.create_task(_left(terminal, seat), name="leave")
+            await front.pressed.wait()
+            for _ in range(5):  # turns of the loop in which it could leave too early
+                await asyncio.sleep(0)
+            done = Card(body="Done: paid", author="assistant", run="run-1")
+            await terminal.post(done, front.messages[0].place, key="end")
+
+            assert "Done: paid" in await leaving
+
+
+async def _left(terminal: Terminal, seat: Seat) -> str:
+    """What was printed when the terminal was left."""
+    await terminal.ended()
+    return "\n".join(seat.printed)
+
+
+async def test_nobody_waits_for_an_answer_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may wait for a month; a pipe that has ended does not."""
+    monkeypatch.setattr("adapters.terminal.LINGER", 0.01)
+    async with opened() as (terminal, seat, front):
+        front.is_down = True
+        seat.hit("refund order 7")
+        seat.keyboard.feed_eof()
+
+        await terminal.ended()
+
+
+async def test_it_says_who_you_are_and_what_to_type() -> None:
+    """An empty screen helps nobody."""
+    async with opened() as (_, seat, _front):
+        assert "You are Ana Lima. Type a task, or help." in seat.printed[0]
+
+
+@pytest.mark.parametrize("line", ["/help", "/who", "/inbox", "/as bo"])
+async def test_a_slash_in_front_of_a_command_is_forgiven(line: str) -> None:
+    """Other programs taught people to type it. It is never sent as a task."""
+    async with opened() as (_, seat, front):
+        told = await seat.type(line)
+
+        assert told or line == "/help"
+        assert front.messages == []
+
+
 async def test_a_button_that_is_gone_is_said_so_and_not_sent_as_talk() -> None:
     """`approve 1` must never become a reply by accident."""
     async with opened() as (terminal, seat, front):
@@ -145,7 +277,7 @@ async def test_words_that_grow_are_not_printed_twice() -> None:
 
         await terminal.update(ref, Card(body="I looked up order 7"))
 
-        assert seat.printed == ["  I looked up", "   order 7"]
+        assert seat.printed[1:] == ["  I looked up", "   order 7"]
 
 
 async def test_quit_ends_the_session() -> None:
