@@ -42,12 +42,13 @@ async def tell(app: App, pictures: Path) -> None:
         await become(page, "bo")
         await _edit(page, pictures)
         await expect(page.locator(".card", has_text="Done").last).to_be_visible()
+        await expect(page.locator("#list .mark")).to_have_text("done")
         await take(page, pictures / "done.png")
         await page.get_by_role("button", name="Timeline").last.click()
         await expect(page.get_by_text("gave the task").last).to_be_visible()
         await take(page, pictures / "timeline.png")
         async with seen(browser, app.url, as_="dana", at="audit") as audit:
-            await expect(audit.get_by_text("vote_counted").first).to_be_visible()
+            await expect(audit.get_by_text("Vote counted").first).to_be_visible()
             await take(audit, pictures / "audit.png", scheme="dark")
 
 
@@ -56,7 +57,7 @@ async def _edit(page: Page, pictures: Path) -> None:
     await page.locator(".card").get_by_role("button", name="Edit").last.click()
     await dialog(page).get_by_label("amount").fill("110")
     await take(page, pictures / "edit.png")
-    await dialog(page).get_by_role("button", name="Edit").last.click()
+    await dialog(page).get_by_role("button", name="Propose change").last.click()
     await expect(page.locator(".card", has_text="Changed by Bo").last).to_be_visible()
     await become(page, "chris")
     await take(page, pictures / "changed.png")

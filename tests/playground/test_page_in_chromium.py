@@ -71,20 +71,21 @@ async def test_a_form_shows_its_problems_beside_the_fields(tmp_path: Path) -> No
     """A wrong amount keeps the dialog open, with the reason tied to its field; corrected, it goes through."""
     async with house(tmp_path) as (browser, chat, front), seen(browser, chat.url, as_="ana") as page:
         await say(page, TASK)
+        await card(page).wait_for()
         await become(page, "bo")
         await card(page).get_by_role("button", name="Edit").click()
         amount = dialog(page).get_by_label("Amount")
         await expect(amount).to_have_value("90")
 
         await amount.fill("lots")
-        await dialog(page).get_by_role("button", name="Edit").click()
+        await dialog(page).get_by_role("button", name="Propose change").click()
         await expect(amount).to_have_accessible_description("This must be a number.")
         await expect(amount).to_be_focused()
         await take(page, tmp_path / "shots" / "form.png")
         await amount.fill("80")
         await dialog(page).get_by_label("Currency").select_option("USD")
         await dialog(page).get_by_label("Tell the customer").uncheck()
-        await dialog(page).get_by_role("button", name="Edit").click()
+        await dialog(page).get_by_role("button", name="Propose change").click()
 
         await settled(page, "Approved with changes by Bo Chen")
         fields = dict(getattr(front.acts[-1], "fields", {}))
@@ -95,6 +96,7 @@ async def test_a_rejection_needs_its_reason(tmp_path: Path) -> None:
     """An empty field is not even sent; what the bot finds too short is said beside the field."""
     async with house(tmp_path) as (browser, chat, front), seen(browser, chat.url, as_="ana") as page:
         await say(page, TASK)
+        await card(page).wait_for()
         await become(page, "cy")
         await card(page).get_by_role("button", name="Reject").click()
         reason = dialog(page).get_by_label("Why not?")
@@ -115,6 +117,7 @@ async def test_a_click_that_was_not_recorded_is_said_so(tmp_path: Path) -> None:
     """The store is away: the dialog stays, and pressing again works."""
     async with house(tmp_path) as (browser, chat, front), seen(browser, chat.url, as_="ana") as page:
         await say(page, TASK)
+        await card(page).wait_for()
         await become(page, "bo")
         await card(page).get_by_role("button", name="Approve").click()
         front.is_down = True
@@ -249,15 +252,19 @@ async def test_the_timeline_tells_steps_times_and_who(tmp_path: Path) -> None:
 
 
 async def test_the_audit_trail_is_readable(tmp_path: Path) -> None:
-    """Every record with its link, its body a press away."""
+    """Newest first, in plain words, with who did it and the link; the body is a press away."""
     async with house(tmp_path) as (browser, chat, _), seen(browser, chat.url, as_="ana") as page:
         await say(page, TASK)
         await card(page).wait_for()
 
         await page.get_by_role("button", name="Audit trail").click()
         await expect(page.locator(".trail tbody tr")).to_have_count(3)
-        await page.get_by_text("request_opened", exact=True).click()
-        await expect(page.locator(".trail pre").last).to_contain_text("Approval asked of finance")
+        await expect(page.locator(".trail tr").last).to_contain_text(
+            re.compile(r"Run started[\s\S]*Ana Lima\s*r1\s*0/1")
+        )
+        await expect(page.locator(".trail code.id").last).to_have_text(re.compile("^[0-9a-f]{8}$"))
+        await page.get_by_text("Request opened", exact=True).click()
+        await expect(page.locator(".trail details[open] pre")).to_contain_text("Approval asked of finance")
         await take(page, tmp_path / "shots" / "audit.png")
         await page.get_by_role("button", name="Runs").click()
         await expect(page.locator(".run")).to_contain_text("refund order 7")

@@ -2,8 +2,12 @@
 
 const NOT_RECORDED = "Not recorded, please try again.";
 
+const NOT_REACHABLE = "Not reachable; try again.";
+const AGAIN = 2000; // ms until a stream that the browser gave up is opened anew
+
+/** What the server shows *user*. Throws an Error whose message people can read. */
 export async function look(path, user, more = {}) {
-  const answer = await fetch(`${path}?${new URLSearchParams({ as: user, ...more })}`);
+  const answer = await fetch(`${path}?${new URLSearchParams({ as: user, ...more })}`).catch(() => { throw new Error(NOT_REACHABLE); });
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(body.text ?? "This cannot be shown right now.");
   return body;
@@ -27,10 +31,17 @@ export const newKey = () => crypto.randomUUID();
 
 /** Every change after *since*, live. Reconnects by itself. Returns a function that stops it. */
 export function follow(user, since, { onmessage, onreset, onstate }) {
-  const source = new EventSource(`/api/events?${new URLSearchParams({ as: user, since })}`);
-  source.onmessage = (event) => onmessage(JSON.parse(event.data));
-  source.addEventListener("reset", onreset);
-  source.onopen = () => onstate(true);
-  source.onerror = () => onstate(false);
-  return () => source.close();
+  let source = null, last = since, timer = 0;
+  const open = () => {
+    source = new EventSource(`/api/events?${new URLSearchParams({ as: user, since: last })}`);
+    source.onmessage = (event) => { last = event.lastEventId || last; onmessage(JSON.parse(event.data)); };
+    source.addEventListener("reset", onreset);
+    source.onopen = () => onstate(true);
+    source.onerror = () => {
+      onstate(false);
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN); // an error page instead of a stream
+    };
+  };
+  open();
+  return () => { clearTimeout(timer); source.close(); };
 }

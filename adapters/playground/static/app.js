@@ -2,15 +2,17 @@
 // two tabs can be two people.
 
 import { act, follow, look, newKey } from "./api.js";
-import { drawMessage } from "./cards.js";
-import { clock, day, h, icon, sync, hue } from "./dom.js";
+import { drawBlock, drawMessage } from "./cards.js";
+import { day, focusIn, h, hue, icon, sync } from "./dom.js";
 import { ask, isSheetOpen, toast } from "./dialogs.js";
 import { drawInbox, drawRuns, drawTrail, showTimeline } from "./pages.js";
 import { drawComposer, drawRail } from "./rail.js";
 
 const $ = (id) => document.getElementById(id);
-const TOPICS = { inbox: "What waits for your answer", runs: "What Countersign worked on", audit: "Everything that happened, in order" };
+const TOPICS = { inbox: "What waits for your answer", runs: "What Countersign worked on", audit: "Everything that happened, newest first" };
 const TITLES = { inbox: "Inbox", runs: "Runs", audit: "Audit trail" };
+const SUBMIT = { edit: "Propose change", reject: "Reject" }; // what sends a form, by move; else the button's own label
+const AGAIN = 3000; // ms between tries to open the page while the server is away
 const TOGETHER = 5 * 60 * 1000; // ms; messages of one person within it share a head
 
 const state = { me: "", at: "general", thread: null, people: [], channels: [], messages: new Map(), notes: new Map(), drafts: new Map(), keys: new Map(), inbox: [], page: [], examples: [], since: Infinity };
@@ -40,6 +42,27 @@ const isStill = (me, at) => readAddress().me === me && readAddress().at === at;
 
 async function arrive() {
   const { me } = readAddress();
+  try {
+    await settle(me);
+  } catch (error) {
+    if (readAddress().me === me) stayBehind(error);
+  }
+}
+
+/** Who we wanted to be cannot be loaded: stay who we were, everywhere on the page; at the very start, try again. */
+function stayBehind(error) {
+  if (!state.me) {
+    $("title").textContent = "The playground cannot be shown";
+    $("topic").textContent = error.message;
+    setTimeout(arrive, AGAIN);
+    return;
+  }
+  history.replaceState(null, "", `#${address({})}`);
+  $("as").value = state.me;
+  toast(error.message, false);
+}
+
+async function settle(me) {
   if ((me !== state.me || !state.people.length) && !(await enter(me))) return;
   const wanted = readAddress();
   const isPage = wanted.at in TITLES;
@@ -57,7 +80,7 @@ async function arrive() {
 
 /** Become somebody: load what they may see, then follow what changes. False if one has moved on meanwhile. */
 async function enter(user) {
-  const people = await (await fetch("/api/people")).json();
+  const people = await look("/api/people", user);
   const known = people.some((person) => person.user === user) ? user : people[0]?.user;
   if (!known) throw new Error("Nobody has a playground account. Give somebody one in people.yml.");
   const start = await look("/api/start", known);
@@ -70,7 +93,7 @@ async function enter(user) {
   stop = follow(start.me, start.last, {
     onmessage: hear,
     onreset: () => location.reload(),
-    onstate: (isOn) => { $("offline").hidden = isOn; },
+    onstate: setOnline,
   });
   refreshInbox();
   return true;
@@ -78,7 +101,16 @@ async function enter(user) {
 
 // ------------------------------------------------------------------ what comes in
 
+function setOnline(isOn) {
+  const isBack = isOn && !$("offline").hidden;
+  $("offline").hidden = isOn;
+  if (!isBack) return;
+  toast("");
+  refreshAround();
+}
+
 function hear(message) {
+  if (isFinal(message)) state.notes.delete(message.id); // the card itself tells the end now
   if (message.is_deleted) state.messages.delete(message.id);
   else state.messages.set(message.id, message);
   if (state.thread === message.id && message.is_deleted) return go({});
@@ -193,10 +225,11 @@ function fill(box, messages, inThread) {
   if (isFresh || isAtEnd) showEnd(box);
 }
 
-/** Scroll to the last message; to its beginning if it is taller than the view. */
+/** Scroll to the end of the last message, where a card has its buttons; long words alone are read from their start. */
 function showEnd(box) {
   const last = box.lastElementChild;
-  box.scrollTop = last.offsetHeight > box.clientHeight ? last.offsetTop - 4 : box.scrollHeight;
+  const isLongRead = last && last.offsetHeight > box.clientHeight && !last.querySelector(".buttons");
+  box.scrollTop = isLongRead ? last.offsetTop - 4 : box.scrollHeight;
   box.dataset.put = String(box.scrollTop);
 }
 
@@ -210,7 +243,7 @@ function messageItem(message, before, inThread) {
     author: nameOf(message.author), isFirst, replies, note, inThread,
     canRemove: !message.author || message.author === state.me, isNew: message.born > state.since,
   };
-  const sign = JSON.stringify([message.changed, isFirst, replies.length, replies.at(-1)?.id, note]);
+  const sign = JSON.stringify([message.changed, isFirst, replies.map((each) => each.changed), note]);
   return { key: message.id, sign, build: () => drawMessage(message, about, hands) };
 }
 
@@ -238,7 +271,7 @@ function welcome() {
 function drawPage() {
   const box = $("list");
   box.dataset.room = "page";
-  const items = state.at === "inbox" ? drawInbox(state.inbox, hands) : state.at === "runs" ? drawRuns(state.page, hands) : drawTrail(state.page);
+  const items = state.at === "inbox" ? drawInbox(state.inbox, hands) : state.at === "runs" ? drawRuns(state.page, hands) : drawTrail(state.page, whoIs);
   sync(box, items);
 }
 
@@ -285,7 +318,7 @@ async function send(button, ref, fields) {
   });
   if (Object.keys(told.problems ?? {}).length || !isStill(me, at)) return told;
   if (told.text && state.at === "inbox") toast(told.text, Boolean(told.is_taken));
-  else if (told.text) state.notes.set(ref.id, { text: told.text, isGood: Boolean(told.is_taken) });
+  else if (told.text && !(told.is_taken && isFinal(state.messages.get(ref.id)))) state.notes.set(ref.id, { text: told.text, isGood: Boolean(told.is_taken) });
   drawRooms();
   for (const note of document.querySelectorAll(".note")) note.scrollIntoView({ block: "nearest" });
   refreshAround();
@@ -293,17 +326,24 @@ async function send(button, ref, fields) {
 }
 
 async function press(button, card, ref, element) {
+  if (element.getAttribute("aria-busy")) return;
+  const box = element.closest(".list"), key = element.closest("[data-key]").dataset.key;
   state.notes.delete(ref.id);
-  if (button.fields.length || button.confirm) {
-    const style = button.style === "plain" ? "primary" : button.style;
-    await ask({ title: button.label, about: card.title, question: button.confirm, fields: button.fields, label: button.label, style, send: (fields) => send(button, ref, fields) });
-    return;
+  if (button.fields.length || button.confirm) await askFirst(button, card, ref);
+  else {
+    element.setAttribute("aria-busy", "true"); // not `disabled`: that would lose the focus
+    await send(button, ref, null);
+    element.removeAttribute("aria-busy");
   }
-  element.disabled = true;
-  element.setAttribute("aria-busy", "true");
-  await send(button, ref, null);
-  element.disabled = false;
-  element.removeAttribute("aria-busy");
+  const focused = document.activeElement; // a closed dialog may keep it until the next frame
+  if (focused === document.body || $("dialog").contains(focused)) focusIn([...box.children].find((each) => each.dataset.key === key) ?? box);
+}
+
+async function askFirst(button, card, ref) {
+  const style = button.style === "plain" ? "primary" : button.style;
+  const label = (button.fields.length && SUBMIT[button.move]) || button.label;
+  const blocks = button.confirm ? card.blocks.filter((block) => block.is_code).map(drawBlock) : [];
+  await ask({ title: button.label, about: card.title, question: button.confirm, blocks, fields: button.fields, label, style, send: (fields) => send(button, ref, fields) });
 }
 
 async function remove(message) {
@@ -312,12 +352,16 @@ async function remove(message) {
 }
 
 async function timeline(run, title) {
-  refreshSheet = await showTimeline(run, state.me, title);
+  refreshSheet = await showTimeline(run, state.me, title, whoIs);
 }
 
 const hands = {
   press, remove, timeline,
-  open: (message) => go({ thread: message.thread ?? message.id }),
+  open: (message) => {
+    const isOpen = state.thread === (message.thread ?? message.id);
+    go({ thread: message.thread ?? message.id });
+    if (isOpen) showEnd($("replies"));
+  },
   goto: (at, thread = null) => go({ at, thread }),
   canOpen: (channel) => state.channels.includes(channel) || channel === state.direct,
   become: (me) => go({ me, at: state.at === state.direct ? `dm-${me}` : state.at, thread: state.at === state.direct ? null : state.thread }),
@@ -328,6 +372,11 @@ const hands = {
 
 const isWide = () => matchMedia("(min-width: 60rem)").matches;
 const nameOf = (user) => (user ? state.people.find((person) => person.user === user)?.name ?? user : "Countersign");
+
+/** A person's id or account, as the audit writes it, in the words people know. */
+const whoIs = (written) => state.people.find((person) => [person.id, `playground/local/${person.user}`].includes(written))?.name ?? written;
+
+const isFinal = (message) => Boolean(message?.card && !message.card.buttons.length);
 
 function unread(channel) {
   const seen = Number(localStorage.getItem(`read/${state.me}/${channel}`) ?? 0);
@@ -357,4 +406,4 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => { if (event.target === $("app")) setMenu(false); });
 addEventListener("hashchange", arrive);
 setInterval(() => { if (!document.hidden) refreshInbox(); }, 15000);
-arrive().catch((error) => { $("title").textContent = "The playground cannot be shown"; $("topic").textContent = error.message; });
+arrive();

@@ -3,7 +3,10 @@
 import { avatar, clock, h, icon, size } from "./dom.js";
 
 const MENTION = /(?<![\w@])(@countersign)\b/i;
-const WIDE = 36; // characters of a fact that takes a line of its own
+const WIDE = 26; // characters of a fact, label and all, that takes a line of its own
+const MINOR = new Set(["Tool", "Risk", "Digest"]); // facts of a quiet line at the end
+const ENDS = { Done: "done", Stopped: "stopped", Failed: "failed" }; // titles of a run's status card
+const STATUS = new Set([...Object.keys(ENDS), "Working", "Waiting", "Stopping"]);
 let serial = 0;
 
 /** One message: `hands` are what its controls do: press, open, remove, timeline. */
@@ -41,8 +44,18 @@ function drawReplies(replies, open) {
   return h("button", { type: "button", class: "replies", "data-focus": "replies", onclick: open },
     h("span", { class: "faces" }, users.map((reply) => avatar(reply.author, reply.authorName))),
     h("strong", {}, replies.length === 1 ? "1 reply" : `${replies.length} replies`),
+    drawMark(markOf(replies)),
     h("span", { class: "faint" }, "last at ", clock(last.at)));
 }
+
+/** How the work in a thread stands: "waiting" while its newest request is open, else how its newest run ended. */
+function markOf(replies) {
+  const cards = replies.map((reply) => reply.card).filter(Boolean).reverse();
+  if (cards.find((card) => card.buttons.length && !STATUS.has(card.title))) return "waiting";
+  return ENDS[cards.find((card) => STATUS.has(card.title))?.title] ?? "";
+}
+
+const drawMark = (mark) => (mark ? h("span", { class: `mark is-${mark}` }, mark) : null);
 
 /** A card. What is only words is drawn as words; everything else gets a frame in the colour of its tone. */
 export function drawCard(card, ref, note, hands) {
@@ -50,11 +63,12 @@ export function drawCard(card, ref, note, hands) {
   const isFramed = card.title || card.facts.length || card.blocks.length || card.files.length || card.buttons.length || card.status;
   const mentions = card.mentions.length
     ? h("p", { class: "mentions" }, card.mentions.map((name) => h("span", { class: "mention" }, `@${name}`))) : null;
-  return h("div", { class: isFramed ? `card tone-${card.tone}` : "words", role: isFramed ? "group" : null, "aria-labelledby": card.title ? id : null },
+  return h("div", { class: isFramed ? `card tone-${card.tone}` : "words", role: isFramed ? "group" : null, tabindex: isFramed ? "-1" : null, "aria-labelledby": card.title ? id : null },
     mentions,
     card.title ? h("h3", { class: "card-title", id, dir: "auto" }, card.title) : null,
     card.body ? h("p", { class: "text", dir: "auto" }, card.body) : null,
-    card.facts.length ? h("dl", { class: "facts" }, card.facts.map((fact) => h("div", { class: fact.value.length > WIDE ? "wide" : "" }, h("dt", {}, fact.label), h("dd", { dir: "auto" }, fact.value)))) : null,
+    drawFacts(card.facts.filter((fact) => !MINOR.has(fact.label)), "facts"),
+    drawFacts(card.facts.filter((fact) => MINOR.has(fact.label)), "facts minor"),
     card.blocks.map(drawBlock),
     card.files.length ? h("ul", { class: "files" }, card.files.map(drawFile)) : null,
     card.status ? h("p", { class: "status", dir: "auto" }, card.status) : null,
@@ -63,7 +77,13 @@ export function drawCard(card, ref, note, hands) {
     drawFooter(card, hands));
 }
 
-function drawBlock(block) {
+function drawFacts(facts, style) {
+  if (!facts.length) return null;
+  return h("dl", { class: style }, facts.map((fact) => h("div", { class: fact.label.length + fact.value.length > WIDE ? "wide" : "" },
+    h("dt", {}, fact.label), " ", h("dd", { dir: "auto" }, fact.value))));
+}
+
+export function drawBlock(block) {
   const text = block.is_code
     ? h("pre", { tabindex: "0", "aria-label": block.label || "Code", role: "region" }, h("code", { dir: "ltr" }, block.text))
     : h("blockquote", { dir: "auto" }, block.text);

@@ -12,7 +12,7 @@ const sheet = document.getElementById("sheet");
  * Ask before a button counts. `send(fields | null)` resolves to {is_taken, text, problems}; problems are
  * shown beside their fields and the dialog stays open. Resolves to the last answer, or null when given up.
  */
-export function ask({ title, about, question, fields = [], label, style, send }) {
+export function ask({ title, about, question, blocks = [], fields = [], label, style, send }) {
   return new Promise((resolve) => {
     let last = null;
     const inputs = fields.map((field, at) => drawField(field, at));
@@ -23,6 +23,7 @@ export function ask({ title, about, question, fields = [], label, style, send })
       h("h2", { id: "dialog-title" }, title),
       about ? h("p", { class: "about", dir: "auto" }, about) : null,
       question ? h("p", { class: "question" }, question) : null,
+      blocks,
       inputs.map((input) => input.row),
       told,
       h("div", { class: "dialog-buttons" }, cancel, submit));

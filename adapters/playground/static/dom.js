@@ -42,29 +42,44 @@ export function icon(name) {
   return svg;
 }
 
-/** Make the children of *box* be *items*, building again only those whose sign has changed. Keeps the focus. */
+/**
+ * Make the children of *box* be *items*, building again only those whose sign has changed. Keeps the focus: a child
+ * that stays is never moved aside for a changed neighbour, because moving it would take the focus from it.
+ */
 export function sync(box, items) {
+  const kept = new Set(items.map((item) => item.key));
+  const gone = [...box.children].filter((child) => !kept.has(child.dataset.key));
+  if (gone.some((child) => child.contains(document.activeElement))) queueMicrotask(() => focusIn(box));
+  gone.forEach((child) => child.remove());
   const old = new Map([...box.children].map((child) => [child.dataset.key, child]));
-  const wanted = items.map(({ key, sign, build }) => {
-    const there = old.get(key);
-    if (there && there.dataset.sign === sign) return there;
-    const fresh = build();
-    fresh.dataset.key = key;
-    fresh.dataset.sign = sign;
-    if (there && there.contains(document.activeElement)) keepFocus(document.activeElement, fresh);
-    return fresh;
-  });
+  const wanted = items.map((item) => renewed(old.get(item.key), item));
   wanted.forEach((child, at) => {
     if (box.children[at] !== child) box.insertBefore(child, box.children[at] ?? null);
   });
-  while (box.children.length > wanted.length) box.lastElementChild.remove();
+}
+
+function renewed(there, { key, sign, build }) {
+  if (there && there.dataset.sign === sign) return there;
+  const fresh = build();
+  fresh.dataset.key = key;
+  fresh.dataset.sign = sign;
+  if (there && there.contains(document.activeElement)) keepFocus(document.activeElement, fresh);
+  there?.replaceWith(fresh);
+  return fresh;
+}
+
+/** Put the focus on the first thing in *item* that stands for a whole: its card, itself, what it holds. */
+export function focusIn(item) {
+  const target = item.matches("[tabindex='-1']") ? item.querySelector(".card") ?? item : item.querySelector("[tabindex='-1']") ?? item;
+  target.focus({ preventScroll: true });
 }
 
 function keepFocus(was, fresh) {
   const name = was.dataset.focus;
   queueMicrotask(() => {
     const again = name && [...fresh.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === name);
-    (again ?? fresh.querySelector("[tabindex='-1']"))?.focus();
+    if (again) again.focus({ preventScroll: true });
+    else focusIn(fresh);
   });
 }
 

@@ -30,26 +30,41 @@ export function drawRuns(runs, hands) {
   }];
 }
 
-export function drawTrail(rows) {
+export function drawTrail(rows, whoIs) {
   if (!rows.length) return [empty("The audit trail is empty", "Every step is recorded here, each record linked to the one before.")];
   return [{
     key: "trail", sign: JSON.stringify(rows.map((row) => row.link)),
     build: () => h("div", { class: "trail-box", tabindex: "-1" },
-      h("p", { class: "faint" }, "Oldest first. Each record carries a hash over itself and the record before it, so none can be changed, dropped or slipped in unseen."),
-      trailTable(rows)),
+      h("p", { class: "faint" }, "Newest first. Each record carries a hash over itself and the record before it, so none can be changed, dropped or slipped in unseen."),
+      trailTable([...rows].reverse(), whoIs)),
   }];
 }
 
-function trailTable(rows) {
+function trailTable(rows, whoIs) {
   return h("table", { class: "trail" },
     h("caption", { class: "unseen" }, "Audit trail"),
-    h("thead", {}, h("tr", {}, ["No.", "Time", "Event", "Subject", "Link"].map((name) => h("th", { scope: "col" }, name)))),
+    h("thead", {}, h("tr", {}, ["Time", "What", "Who", "Subject", "No.", "Link"].map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, rows.map((row) => h("tr", {},
-      h("td", { "data-label": "No." }, `${row.shard}/${row.seq}`),
-      h("td", { "data-label": "Time" }, clock(row.at, true)),
-      h("td", { "data-label": "Event" }, h("details", {}, h("summary", {}, row.event), h("pre", { tabindex: "0", role: "region", "aria-label": `Record ${row.seq}` }, h("code", {}, pretty(row.body))))),
-      h("td", { "data-label": "Subject", dir: "auto" }, row.subject),
-      h("td", { "data-label": "Link" }, h("code", { title: row.link }, row.link.slice(0, 10)))))));
+      h("td", { "data-label": "Time" }, day(row.at) === "Today" ? "" : `${day(row.at)} `, clock(row.at, true)),
+      h("td", { "data-label": "What" }, h("details", {}, h("summary", {}, plain(row.event)), h("pre", { tabindex: "0", role: "region", "aria-label": `Record ${row.seq}` }, h("code", {}, pretty(row.body))))),
+      h("td", { "data-label": "Who", dir: "auto" }, actors(row.body).map(whoIs).join(", ")),
+      h("td", { "data-label": "Subject" }, h("span", { class: "id", dir: "auto" }, row.subject)),
+      h("td", { "data-label": "No." }, h("span", { class: "id" }, `${row.shard}/${row.seq}`)),
+      h("td", { "data-label": "Link" }, h("code", { class: "id", title: row.link }, row.link.slice(0, 8)))))));
+}
+
+/** vote_counted -> Vote counted */
+function plain(event) {
+  const words = event.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** The people, or else the account, that a record names. */
+function actors(body) {
+  let record = null;
+  try { record = JSON.parse(body); } catch { return []; }
+  const named = record?.person || record?.by || record?.account || [];
+  return [named].flat().map(String);
 }
 
 function pretty(body) {
@@ -61,13 +76,13 @@ function empty(title, text) {
 }
 
 /** Open a run's timeline. Returns a function that looks again and redraws it while it is open. */
-export async function showTimeline(run, user, title) {
+export async function showTimeline(run, user, title, whoIs) {
   let put = null;
   const refresh = async () => {
     let content;
     try {
       const [view, rows] = await Promise.all([look(`/api/runs/${encodeURIComponent(run)}`, user), look("/api/trail", user, { run })]);
-      content = drawTimeline(view, rows);
+      content = drawTimeline(view, rows, whoIs);
     } catch (error) {
       content = h("p", { class: "empty" }, error.message);
     }
@@ -77,7 +92,7 @@ export async function showTimeline(run, user, title) {
   return refresh;
 }
 
-function drawTimeline(view, rows) {
+function drawTimeline(view, rows, whoIs) {
   const moments = view.moments;
   return h("div", {},
     h("p", { class: "asked", dir: "auto" }, view.task),
@@ -89,7 +104,7 @@ function drawTimeline(view, rows) {
         at ? ` · ${gap(moments[at - 1], moment)}` : "",
         moment.person ? [" · ", h("span", { class: "who" }, avatar(moment.user, moment.person), moment.person)] : null,
         h("code", { class: "event" }, moment.event))))),
-    h("details", { class: "records" }, h("summary", {}, rows.length === 1 ? "1 audit record" : `${rows.length} audit records`), trailTable(rows)));
+    h("details", { class: "records" }, h("summary", {}, rows.length === 1 ? "1 audit record" : `${rows.length} audit records`), trailTable(rows, whoIs)));
 }
 
 function gap(before, now) {
