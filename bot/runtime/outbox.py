@@ -34,7 +34,6 @@ from bot.runtime.steady import unharmed
 log = structlog.get_logger()
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)  # seconds, when a platform does not say itself
 FLUSH_WITHIN = 1.0  # seconds
-LINGER = 0.005  # seconds: marks that come together are looked at together, and whoever just woke up goes first
 REMEMBERED = 1_000  # rows whose last update is kept in mind
 SKEW = timedelta(seconds=2)  # how far two processes may disagree about the store's clock
 UPDATE_EVERY = 0.5  # seconds between updates of one message; people cannot read faster
@@ -71,7 +70,6 @@ class Outbox:
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Look whenever nudged, and every sweep for rings that were lost."""
         while True:
-            await asyncio.sleep(LINGER)
             self._nudged.clear()
             for fence in list(self._fences().values()):
                 await unharmed(self._look(fence, tasks), "outbox")

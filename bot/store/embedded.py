@@ -141,7 +141,6 @@ class EmbeddedServer:
             "dir": str(self._folder),
             "appendonly": "yes",
             "appendfsync": self._fsync,
-            "auto-aof-rewrite-percentage": "40",  # a restart reads what came since the last rewrite command by command
             "aof-load-truncated": "yes",  # a torn tail is a write nobody was told of
             "save": "",
             "maxmemory-policy": "noeviction",
