@@ -39,6 +39,7 @@ class Line(asyncio.Protocol):
         self._reader = hiredis.Reader(protocolError=gone.ConnectionError, replyError=_refusal)
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._outgoing: list[bytes] = []
+        self._has_written = False  # in this turn of the loop
         self._loop = asyncio.get_running_loop()
         self._watch: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
@@ -52,9 +53,13 @@ class Line(asyncio.Protocol):
         """Send *commands* back to back; their answers, in order. A caller who gives up harms nobody."""
         if self._transport is None or not self.is_open:
             raise gone.ConnectionError("the connection is closed")
-        if not self._outgoing:
+        packed = b"".join(_packed(tuple(words)) for words in commands)
+        if self._has_written:
+            self._outgoing.append(packed)
+        else:
+            self._has_written = True
+            self._transport.write(packed)
             self._loop.call_soon(self._flush)
-        self._outgoing += [_packed(tuple(words)) for words in commands]
         answers = [self._loop.create_future() for _ in commands]
         self._waiting.extend(answers)
         if self._watch is None:
@@ -63,8 +68,9 @@ class Line(asyncio.Protocol):
         return answers
 
     def _flush(self) -> None:
-        """Everything that was said in one turn of the loop is one write: a system call costs more than a command."""
-        if self._transport is not None:
+        """The first to speak in a turn of the loop is sent at once; what else is said in it goes together."""
+        self._has_written = False
+        if self._outgoing and self._transport is not None:
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
 
