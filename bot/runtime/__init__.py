@@ -1,1 +1,1 @@
-"""What keeps a suspended coroutine alive: journal, gate, sleepers, desk, outbox, shards, timers."""
+"""What keeps a suspended coroutine alive: journal, gate, host, desk, outbox, shards, timers."""

@@ -3,7 +3,7 @@
     click -> was it offered by us -> who is it, may they -> count it -> tell them
 
 Durable when it returns. Owns the order of those checks; implements `FrontDoor`. Not the rules of a
-request (domain), nor changing a call (edits), nor typed words (replies).
+request (domain), nor changing a call (edits), nor typed words (intake).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     agent asks for a step -> known? answer from here -> else act, write, go on
 
 Owns what the run remembers and the order of its writes (one at a time, each counted once by the store).
-Not what a step does (context, gate) nor who sleeps (sleepers).
+Not what a step does (context, gate) nor who sleeps (host).
 """
 
 from __future__ import annotations
