@@ -151,12 +151,13 @@ class Metrics(Meter):
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._gauges = {
-            name: Gauge(f"countersign_{full}", told, registry=self.registry)
-            for name, full, told in (
-                ("pending", "pending_requests", "Requests that wait for people"),
-                ("oldest_pending", "oldest_pending_seconds", "Age of the oldest open request"),
-                ("outbox_depth", "outbox_depth", "Cards that no platform has confirmed yet"),
-                ("loop_lag", "loop_lag_seconds", "How late the event loop woke up last"),
+            name: Gauge(f"countersign_{full}", told, labels, registry=self.registry)
+            for name, full, told, labels in (
+                ("pending", "pending_requests", "Requests that wait for people", ()),
+                ("pending_longer", "pending_requests_older_than", "Those that wait for longer", ("older_than",)),
+                ("oldest_pending", "oldest_pending_seconds", "Age of the oldest open request", ()),
+                ("outbox_depth", "outbox_depth", "Cards that no platform has confirmed yet", ()),
+                ("loop_lag", "loop_lag_seconds", "How late the event loop woke up last", ()),
             )
         }
         self._counters = {
@@ -187,8 +188,9 @@ class Metrics(Meter):
         histogram = _known(self._histograms, name)
         (histogram.labels(**labels) if labels else histogram).observe(value)
 
-    def gauge(self, name: str, value: float) -> None:
-        _known(self._gauges, name).set(value)
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        gauge = _known(self._gauges, name)
+        (gauge.labels(**labels) if labels else gauge).set(value)
 
     def page(self) -> bytes:
         """Everything, in the text format that Prometheus reads."""

@@ -10,7 +10,7 @@ with the same arguments is safe.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -176,12 +176,16 @@ class Sealed(Record):
     mac: str
 
 
+AGES = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}  # counted apart
+
+
 class Totals(Record):
-    """For gauges."""
+    """For gauges. `older` counts the open requests that wait for longer than each of AGES."""
 
     pending: int
     oldest: datetime | None
     outbox: int
+    older: Mapping[str, int] = {}
 
 
 class Store(Protocol):
@@ -231,6 +235,11 @@ class Store(Protocol):
     # requests, by any process
     async def held(self, request: RequestId) -> Held:
         """Raises NoSuchRequest, BadSeal."""
+        ...
+
+    async def lately(self, request: RequestId) -> Held:
+        """As this process last wrote it, or as `held` reads it. It may be old: use it only for a `turn`, which is
+        refused then. It may lack an end or a copy that others wrote."""
         ...
 
     async def turn(self, turn: Turn) -> Turned:

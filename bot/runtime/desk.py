@@ -63,7 +63,9 @@ class Desk:
 
     async def _offered(self, press: Press) -> Held:
         """The request behind a button, if this very button was shown in this very message (T13, T14)."""
-        held = await self._store.held(RequestId(press.subject))
+        held = await self._store.lately(RequestId(press.subject))
+        if not held.request.is_open or press.ref not in [copy.ref for copy in held.copies]:
+            held = await self._store.held(held.request.id)  # others may have shown it since, or ended it
         request = held.request
         if not self._seal.holds(press.token, request.id, request.call.digest, press.move):
             raise NotShown(request.id, "its token is not ours")
@@ -79,7 +81,7 @@ class Desk:
         return await self._intake.stop(RunId(press.subject), press.by, press.delivery)
 
     async def _explain(self, request: Request, press: Press) -> Answer:
-        person = await self._rights.known(request.id, press.by)
+        person = await self._rights.known(request, press.by)
         if not request.is_open:
             raise AlreadySettled(request.id, request.status, "This is already settled.")
         letter = Explain(request=request.id, by=person.id)

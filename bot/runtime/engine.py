@@ -14,6 +14,7 @@ import structlog
 
 from bot.domain.errors import StoreUnavailable
 from bot.domain.request import RunId
+from bot.domain.store import AGES
 from bot.runtime.desk import Desk
 from bot.runtime.gate import Gate
 from bot.runtime.gatehouse import Gatehouse
@@ -103,9 +104,8 @@ class Engine:
                     await self._adopt(owned)
                     self.outbox.nudge()
                     async for ring in rings:
-                        if ring.run is None:
-                            self.outbox.nudge()
-                        else:
+                        self.outbox.nudge()
+                        if ring.run is not None:
                             self.runner.ring(ring.run, ring.mail)
             except StoreUnavailable as error:
                 log.warning("doorbell_broken", error=str(error))
@@ -136,5 +136,8 @@ class Engine:
         oldest = min((t.oldest for t in totals if t.oldest), default=None)
         age = (self.parts.store.now() - oldest).total_seconds() if oldest else 0.0
         self.parts.meter.gauge("pending", sum(t.pending for t in totals))
+        for older_than in AGES:
+            count = sum(t.older[older_than] for t in totals)
+            self.parts.meter.gauge("pending_longer", count, older_than=older_than)
         self.parts.meter.gauge("oldest_pending", age)
         self.parts.meter.gauge("outbox_depth", sum(t.outbox for t in totals))

@@ -43,7 +43,7 @@ class Runner:
 
     def __init__(self, parts: Parts, gate: Gate, fence_of: Callable[[RunId], Fence | None]) -> None:
         self._parts, self._store, self._gate, self._fence_of = parts, parts.store, gate, fence_of
-        self._mind = Mind(parts.model, parts.toolbox, parts.meter)
+        self._mind = Mind(parts.model, parts.toolbox, parts.meter, parts.chats)
         self._explainer = Explainer(parts)
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
@@ -73,7 +73,7 @@ class Runner:
             if signed is not None:
                 host.signed[signed.id] = signed
             host.learn(decided)
-            self._parts.meter.count("resumes", how="hot")
+            asyncio.get_running_loop().call_soon(partial(self._parts.meter.count, "resumes", how="hot"))
 
     def rouse_soon(self, run: RunId, *, is_lost: bool = False) -> None:
         """See to *run* beside everything else. *is_lost*: its mail was found by looking, not by the bell."""

@@ -6,16 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from redis import exceptions as gone
-from redis.asyncio.client import PubSub
-
 from bot.domain.errors import StoreUnavailable
 from bot.domain.request import RunId
 from bot.domain.store import Ring
 from bot.store.keys import Keyring
+from bot.store.line import Ears
 from bot.store.link import Link
 
-WAIT = 5.0  # seconds per look at the socket; no message in that time is not an error
+QUIET = 5.0  # seconds without a ring, after which the line is asked whether it still lives
 
 
 class Bell:
@@ -29,20 +27,23 @@ class Bell:
 
     @asynccontextmanager
     async def _listening(self, shards: frozenset[int]) -> AsyncIterator[AsyncIterator[Ring]]:
-        ears = self.__link.client.pubsub(ignore_subscribe_messages=True)
+        channels = [Keyring(self.__namespace, shard)("bell") for shard in sorted(shards)]
+        ears = await self.__link.ask(self.__link.client.ears(*channels))
         try:
-            await self.__link.ask(ears.subscribe(*(Keyring(self.__namespace, s)("bell") for s in sorted(shards))))
-            yield _rings(ears)
+            yield _rings(self.__link, ears)
         finally:
-            await ears.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            ears.close()
 
 
-async def _rings(ears: PubSub) -> AsyncIterator[Ring]:
+async def _rings(link: Link, ears: Ears) -> AsyncIterator[Ring]:
     while True:
-        try:
-            message = await ears.get_message(ignore_subscribe_messages=True, timeout=WAIT)
-        except (gone.ConnectionError, gone.TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            raise StoreUnavailable(f"the doorbell's connection broke: {error}") from error
-        if message is not None:
-            run, _, mail = message["data"].decode().partition(" ")
+        while ears.heard:
+            run, _, mail = ears.heard.popleft().decode().partition(" ")
             yield Ring(run=RunId(run) if run else None, mail=int(mail or 0))
+        if not ears.is_open:
+            raise StoreUnavailable("the doorbell's connection broke")
+        try:
+            async with asyncio.timeout(QUIET):
+                await ears.listen()
+        except TimeoutError:
+            await link.ask(ears.ping())

@@ -84,6 +84,12 @@ class EmbeddedServer:
         return self._running.pid
 
     async def __aenter__(self) -> Self:
+        await self.launch()
+        await self.ready()
+        return self
+
+    async def launch(self) -> None:
+        """Begin: the server reads its file while the caller does something else. Ends with `__aexit__`."""
         binary = find_server()
         try:
             _make_private(self._folder)
@@ -92,11 +98,17 @@ class EmbeddedServer:
             server_lock = self._locks.enter_context(_opened(self._folder / "server.lock"))
             await self._await_predecessor(server_lock)
             self._spawn(binary, server_lock)
+        except BaseException:
+            await self._close()
+            raise
+
+    async def ready(self) -> None:
+        """Return once it answers."""
+        try:
             await self._await_pong()
         except BaseException:
             await self._close()
             raise
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -19,6 +19,7 @@
 | `{ns:s}:thread:<place>` | string | the run of a thread | KEEP after its last run's end |
 | `{ns:s}:seen:<delivery>` | string | the answer the first delivery got | DELIVERY |
 | `{ns:s}:bell` | channel | doorbell | - |
+| `{ns}:keep:<name>` | string | an adapter's value (sealed) | as long as the adapter said: posts, installs |
 | `{ns}:processes` | zset | live processes, by last beat | while they beat |
 | `{ns}:meta` | hash | fingerprint of the sealing key, number of shards | for ever |
 """
@@ -45,6 +46,11 @@ class Keyring:
     def __call__(self, name: str, id: str = "") -> str:
         kind = "request" if name == "other" else name  # the second request of a step is a request like any other
         return self._shared.get(name) or f"{self._tag}:{kind}:{id}"
+
+
+def keep_key(namespace: str, name: str) -> str:
+    """Belongs to no shard; all of them share a slot, so that several are forgotten at once."""
+    return f"{{{namespace}}}:keep:{name}"
 
 
 def shard_of_id(id: str) -> int:

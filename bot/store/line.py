@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import hiredis
 import redis.asyncio as redis
@@ -22,6 +22,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 
 PATIENCE = 2.0  # seconds of silence while somebody waits; a click must be acknowledged within 3 (docs.slack.dev)
 Word = str | bytes | int | float
+L = TypeVar("L", bound="Line")
 _packed = cast(Callable[[tuple[Word, ...]], bytes], hiredis.pack_command)  # its stub knows one-word commands only
 ERRORS = {
     "LOADING": gone.BusyLoadingError,
@@ -89,13 +90,17 @@ class Line(asyncio.Protocol):
         self._heard = self._loop.time()
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:  # RESP2 has no booleans: False means "not whole yet"
-            waiter = self._waiting.popleft()
-            if waiter.done():
-                continue
-            if isinstance(answer, Exception):
-                waiter.set_exception(answer)
-            else:
-                waiter.set_result(answer)
+            self._take(answer)
+
+    def _take(self, answer: Any) -> None:
+        """What was said longest ago is answered first."""
+        waiter = self._waiting.popleft()
+        if waiter.done():
+            return
+        if isinstance(answer, Exception):
+            waiter.set_exception(answer)
+        else:
+            waiter.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._break(gone.ConnectionError(f"the connection broke: {exc or 'it was closed'}"))
@@ -119,11 +124,38 @@ class Line(asyncio.Protocol):
                 waiter.set_exception(error)
 
 
-class Shared(redis.Redis):
-    """redis-py's commands over one shared line, opened when first needed and again after a break.
+class Ears(Line):
+    """A connection that hears what is published. `heard` keeps it until somebody takes it."""
 
-    Its pool serves subscriptions alone: a line has no room for them.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: deque[bytes] = deque()
+        self._news = asyncio.Event()
+
+    async def listen(self) -> None:
+        """Return once there is something to look at: a message, or the end of the connection."""
+        self._news.clear()
+        if not self.heard and self.is_open:
+            await self._news.wait()
+
+    async def ping(self) -> None:
+        """Is anybody there? Raises what a line raises when nobody is."""
+        await asyncio.gather(*self.say(("PING",)))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._news.set()
+
+    def _take(self, answer: Any) -> None:
+        if isinstance(answer, list) and answer[0] == b"message":
+            self.heard.append(answer[2])
+            self._news.set()
+        else:
+            super()._take(answer)
+
+
+class Shared(redis.Redis):
+    """redis-py's commands over one shared line, opened when first needed and again after a break."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -141,6 +173,11 @@ class Shared(redis.Redis):
         *_, answers = await asyncio.gather(*line.say(("MULTI",), *commands, ("EXEC",)))
         return [self._read(str(words[0]), answer, {}) for words, answer in zip(commands, answers, strict=True)]
 
+    async def ears(self, *channels: str) -> Ears:
+        """A connection of its own that is subscribed to *channels*."""
+        async with asyncio.timeout(PATIENCE):
+            return await _dial(self._made(), Ears, *(("SUBSCRIBE", channel) for channel in channels))
+
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         if self._line is not None:
             self._line.close()
@@ -155,30 +192,34 @@ class Shared(redis.Redis):
         """One caller dials; the others wait for it, none of them longer than the patience of a line."""
         async with asyncio.timeout(PATIENCE), self._opening:
             if self._line is None or not self._line.is_open:
-                make: Callable[[], object] = self.connection_pool.make_connection  # redis-py leaves it untyped
-                self._line = await _dial(cast(AbstractConnection, make()))
+                self._line = await _dial(self._made(), Line)
             return self._line
 
+    def _made(self) -> AbstractConnection:
+        """What redis-py would connect: where to, and as whom."""
+        make: Callable[[], object] = self.connection_pool.make_connection  # redis-py leaves it untyped
+        return cast(AbstractConnection, make())
 
-async def _dial(made: AbstractConnection) -> Line:
-    """A line to where *made* would lead, as whom it would speak."""
-    line = await _connected(made)
+
+async def _dial(made: AbstractConnection, kind: type[L], *first: Sequence[Word]) -> L:
+    """A line to where *made* would lead, as whom it would speak, with *first* said on it."""
+    line = await _connected(made, kind)
     try:
-        await asyncio.gather(*line.say(*_greeting(made)))
+        await asyncio.gather(*line.say(*_greeting(made), *first))
     except BaseException:
         line.close()
         raise
     return line
 
 
-async def _connected(made: AbstractConnection) -> Line:
+async def _connected(made: AbstractConnection, kind: type[L]) -> L:
     loop = asyncio.get_running_loop()
     match made:
         case UnixDomainSocketConnection():
-            return (await loop.create_unix_connection(Line, made.path))[1]
+            return (await loop.create_unix_connection(kind, made.path))[1]
         case Connection():
             context = made.ssl_context.get() if isinstance(made, SSLConnection) else None
-            return (await loop.create_connection(Line, made.host, made.port, ssl=context))[1]
+            return (await loop.create_connection(kind, made.host, made.port, ssl=context))[1]
     raise gone.ConnectionError(f"a {type(made).__name__} is not known here")
 
 

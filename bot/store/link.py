@@ -25,6 +25,7 @@ from bot.domain.errors import BadSettings, StoreUnavailable
 from bot.store.line import PATIENCE, Shared, Word
 
 T = TypeVar("T")
+_RING = "local answer = run()\nif rung.bell then redis.call('PUBLISH', rung.bell, rung.text) end\nreturn answer\n"
 _HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
 
 
@@ -47,7 +48,7 @@ def read_scripts(source: str) -> Mapping[str, Script]:
 def _script(name: str, keys: str, prelude: str, body: str) -> Script:
     names = [key.strip() for key in keys.split(",")]
     table = ", ".join(f"{key} = KEYS[{i}]" for i, key in enumerate(names, 1))
-    return Script(name, names, f"local K = {{ {table} }}\n{prelude}{body}")
+    return Script(name, names, f"local K = {{ {table} }}\n{prelude}local function run()\n{body}\nend\n{_RING}")
 
 
 class Link:

@@ -6,17 +6,16 @@ Owns encoding and the seal on requests. Not the rules: what a request becomes wa
 
 from __future__ import annotations
 
-import base64
 import hmac
 import zlib
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.errors import AlreadySettled, BadSeal, BadSettings, LeaseLost, NoSuchRequest, TooLate, Unheard
+from bot.domain.errors import AlreadySettled, BadSettings, LeaseLost, NoSuchRequest, TooLate, Unheard
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import (
+    AGES,
     Batch,
     Effects,
     Fence,
@@ -33,7 +32,7 @@ from bot.domain.store import (
     Turn,
     Turned,
 )
-from bot.domain.wire import pack, unpack
+from bot.domain.wire import unpack
 from bot.store.bell import Bell
 from bot.store.coding import (
     KEEP_TTL,
@@ -49,11 +48,13 @@ from bot.store.coding import (
     read_letters,
 )
 from bot.store.health import weaknesses
+from bot.store.keep import RedisKeep
 from bot.store.keys import RECENT, Keyring, shard_of_id
 from bot.store.link import Link
+from bot.store.sealing import Sealing
+from bot.store.shelf import Shelf
 
 ROWS = 1_000  # outbox rows read at once
-SEAL_BYTES = 20  # 120 bits in base64
 
 
 class RedisStore(Bell):
@@ -63,6 +64,7 @@ class RedisStore(Bell):
         super().__init__(link, namespace)
         self._link, self._namespace, self._shards, self._key = link, namespace, shards, key
         self._rings: dict[int, Keyring] = {}
+        self._sealing, self._shelf = Sealing(key), Shelf()
 
     @property
     def shards(self) -> int:
@@ -95,6 +97,10 @@ class RedisStore(Bell):
                 raise BadSettings(
                     [f"{what} differs from the one this Redis namespace ({self._namespace}) was first used with."]
                 )
+
+    def keep(self) -> RedisKeep:
+        """A place beside the records for the small things of adapters."""
+        return RedisKeep(self._link, self._namespace, self._key)
 
     async def weaknesses(self) -> tuple[str, ...]:
         """What the server's settings cost, as far as it tells them."""
@@ -212,7 +218,7 @@ class RedisStore(Bell):
         thread = batch.run.task.place.key if batch.run else ""
         request = batch.closes.id if batch.closes else ""
         if batch.closes:
-            args["request"] = self._sealed(batch.closes)
+            args["request"] = self._sealing.sealed(batch.closes)
         ids = {"run": run, "journal": run, "inbox": run, "thread": thread, "request": request}
         code, length = await self._call("append", fence.shard, args, **ids)
         if code == b"stale":
@@ -223,7 +229,7 @@ class RedisStore(Bell):
 
     async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
         run = request.run
-        args = fence_args(fence) | batch_args(run, batch) | {"request": self._sealed(request, copies)}
+        args = fence_args(fence) | batch_args(run, batch) | {"request": self._sealing.sealed(request, copies)}
         code, length = await self._call("open", fence.shard, args, run=run, journal=run, inbox=run, request=request.id)
         if code == b"stale":
             raise LeaseLost(fence.shard)
@@ -231,12 +237,13 @@ class RedisStore(Bell):
             raise Unheard(run)
         if code == b"ended":
             raise AlreadySettled(request.id, "cancelled", "This run was stopped.")
+        self._shelf.opened(request, copies)
         return int(length)
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
         run = after.run
         args = fence_args(fence) | batch_args(run, batch)
-        args |= {"request": self._sealed(after), "window": ms(after.ask.exec_window)}
+        args |= {"request": self._sealing.sealed(after), "window": ms(after.ask.exec_window)}
         code, length = await self._call("spend", fence.shard, args, run=run, journal=run, request=after.id)
         match code:
             case b"stale":
@@ -254,14 +261,10 @@ class RedisStore(Bell):
             ring = self._ring(shard_of_id(request))
         except (ValueError, IndexError) as error:
             raise NoSuchRequest(request) from error
-        fields = await self._link.ask(self._link.client.hgetall(ring("request", request)))
-        if b"doc" not in fields:
-            raise NoSuchRequest(request)
-        copies = tuple(unpack(Copy, value) for field, value in fields.items() if field.startswith(b"c:"))
-        found = self._unsealed(request, fields[b"doc"])
-        if any(fields.get(name.encode()) != value.encode() for name, value in _beside(found).items()):
-            raise BadSeal(f"what stands beside request {request}")
-        return Held(request=found, copies=copies)
+        return self._sealing.held(request, await self._link.ask(self._link.client.hgetall(ring("request", request))))
+
+    async def lately(self, request: RequestId) -> Held:
+        return self._shelf.get(request) or await self.held(request)
 
     async def turn(self, turn: Turn) -> Turned:
         after, run = turn.after, turn.after.run
@@ -275,10 +278,10 @@ class RedisStore(Bell):
             "is_answer": bool(turn.delivery) or turn.opens is not None,  # a vote, or an edited call in its place
             "entries": [as_text(entry) for entry in turn.entries],
             "effects": effects_args(turn.effects),
-            "request": self._sealed(after, turn.copies if turn.opens is None else ()),
+            "request": self._sealing.sealed(after, turn.copies if turn.opens is None else ()),
         }
         if turn.opens is not None:
-            args["opens"] = self._sealed(turn.opens, turn.copies)
+            args["opens"] = self._sealing.sealed(turn.opens, turn.copies)
         if turn.fence is not None:
             args |= fence_args(turn.fence)
         code, mail = await self._call(
@@ -293,6 +296,7 @@ class RedisStore(Bell):
         )
         match code:
             case b"ok":
+                self._shelf.turned(turn)
                 return Turned(is_applied=True, mail=int(mail))
             case b"again":
                 return Turned(is_applied=False, repeat=mail.decode())
@@ -301,7 +305,10 @@ class RedisStore(Bell):
             case b"late":
                 raise TooLate(after.id, "deadline")
             case b"ended":
+                self._shelf.forget(after.id)
+                await self.held(after.id)  # said of a record that bears our seal, or not at all
                 raise AlreadySettled(after.id, "cancelled", "This run was stopped; nothing will happen.")
+        self._shelf.forget(after.id)
         return Turned(is_applied=False)
 
     async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None:
@@ -370,6 +377,7 @@ class RedisStore(Bell):
         (code,) = await self._link.call("posted", lambda k: ring(*holder) if k == "holder" else ring(k), args)
         if code == b"stale":
             raise LeaseLost(fence.shard)
+        self._shelf.posted(row, copy)
 
     async def open_requests(self, shard: int) -> tuple[RequestId, ...]:
         found = await self._link.ask(self._link.client.zrange(self._ring(shard)("open"), 0, 499))
@@ -395,10 +403,19 @@ class RedisStore(Bell):
 
     async def totals(self, shard: int) -> Totals:
         ring = self._ring(shard)
-        pending, oldest, outbox = await self._link.together(
-            ("ZCARD", ring("open")), ("ZRANGE", ring("open"), 0, 0, "WITHSCORES"), ("ZCARD", ring("outbox"))
+        now = self.now()
+        pending, oldest, outbox, *older = await self._link.together(
+            ("ZCARD", ring("open")),
+            ("ZRANGE", ring("open"), 0, 0, "WITHSCORES"),
+            ("ZCARD", ring("outbox")),
+            *(("ZCOUNT", ring("open"), "-inf", epoch_ms(now - age)) for age in AGES.values()),
         )
-        return Totals(pending=pending, oldest=moment(float(oldest[1])) if oldest else None, outbox=outbox)
+        return Totals(
+            pending=pending,
+            oldest=moment(float(oldest[1])) if oldest else None,
+            outbox=outbox,
+            older=dict(zip(AGES, older, strict=True)),
+        )
 
     # ------------------------------------------------------------ helpers
 
@@ -411,29 +428,3 @@ class RedisStore(Bell):
         if ring is None:
             ring = self._rings[shard] = Keyring(self._namespace, shard)
         return ring
-
-    def _sealed(self, request: Request, copies: Iterable[Copy] = ()) -> dict[str, Any]:
-        body = pack(request)
-        return {
-            "id": request.id,
-            "doc": (self._seal(request.id, body) + body).decode(),
-            **_beside(request),
-            "v": request.version,
-            "copies": [(copy.name, as_text(copy)) for copy in copies],
-        }
-
-    def _unsealed(self, id: RequestId, doc: bytes) -> Request:
-        """Check the seal before believing a record: a decision forged in Redis stops here (T22)."""
-        seal, body = doc[:SEAL_BYTES], doc[SEAL_BYTES:]
-        if not hmac.compare_digest(seal, self._seal(id, body)):
-            raise BadSeal(f"request {id}")
-        return unpack(Request, body)
-
-    def _seal(self, id: str, body: bytes) -> bytes:
-        return base64.b64encode(hmac.digest(self._key, id.encode() + b"\0" + body, "sha256")[:15])
-
-
-def _beside(request: Request) -> dict[str, str]:
-    """What the scripts judge by. It repeats the sealed record, so a lone change of either is noticed."""
-    due = str(epoch_ms(request.deadline)) if request.deadline else ""
-    return {"status": request.status.value, "v": str(request.version), "due": due}

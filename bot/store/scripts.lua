@@ -27,27 +27,31 @@ local function audit(bodies, run)
   if not bodies or #bodies == 0 then return end
   local head = redis.call('HMGET', K.chain, 'seq', 'link')
   local seq, link = tonumber(head[1] or 0), head[2] or string.rep('0', 40)
-  local first = seq + 1
-  for _, body in ipairs(bodies) do
+  local first, lines = seq + 1, {}
+  for i, body in ipairs(bodies) do
     seq = seq + 1
     local rest = ms(seq) .. ' ' .. ms(now)
     link = redis.sha1hex(link .. ' ' .. rest .. ' ' .. body)
-    redis.call('RPUSH', K.audit, rest .. ' ' .. link .. ' ' .. body)
+    lines[i] = rest .. ' ' .. link .. ' ' .. body
   end
+  redis.call('RPUSH', K.audit, unpack(lines))
   redis.call('HSET', K.chain, 'seq', ms(seq), 'link', link)
-  if run and redis.call('EXISTS', run) == 1 then
-    local trail = redis.call('HGET', run, 'trail')
+  local known = run and redis.call('HMGET', run, 'status', 'trail')
+  if known and known[1] then
     local part = ms(first) .. (seq > first and '-' .. ms(seq) or '')
-    redis.call('HSET', run, 'trail', trail and trail .. ',' .. part or part)
+    redis.call('HSET', run, 'trail', known[2] and known[2] .. ',' .. part or part)
   end
 end
 
+-- The doorbell rings once, when the function is over (link.py): for a run with its mail count, or just "look".
+local rung = {}
+local function ring(text) rung.bell, rung.text = K.bell, text end
+
 local function mark(rows)
   if not rows or #rows == 0 then return end
-  for _, row in ipairs(rows) do
-    redis.call('ZADD', K.outbox, redis.call('HINCRBY', K.chain, 'out', 1), row)
-  end
-  redis.call('PUBLISH', K.bell, '')
+  local stamp = redis.call('HINCRBY', K.chain, 'out', #rows) - #rows
+  for i, row in ipairs(rows) do redis.call('ZADD', K.outbox, stamp + i, row) end
+  ring(rung.text or '')
 end
 
 local function effects(e, run)
@@ -65,7 +69,7 @@ local function deliver_mail(run_id)
   if not is_live(redis.call('HGET', K.run, 'status')) then return 0 end
   local count = redis.call('HINCRBY', K.run, 'mail', 1)
   redis.call('ZADD', K.mail, 'NX', now, run_id)
-  redis.call('PUBLISH', K.bell, run_id .. ' ' .. ms(count))
+  ring(run_id .. ' ' .. ms(count))
   return count
 end
 

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,9 +21,10 @@ import msgspec
 from agents.react import ReAct
 from agents.roster import Roster
 from bot.domain.calls import ToolSpec
-from bot.domain.chat import Account, Answer, Card, MessageRef, Place
+from bot.domain.chat import Account, Answer, Card, MessageRef, PersonId, Place
 from bot.domain.errors import Unavailable, UnknownTool
-from bot.domain.ports import FrontDoor, Line, Said, Tool, WantedCall
+from bot.domain.ports import FrontDoor, Line, Live, Said, Tool, WantedCall
+from bot.domain.run import RunStatus
 from bot.domain.wire import Record
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy
@@ -168,7 +169,7 @@ class Silence:
 
     def count(self, name: str, **labels: str) -> None: ...
     def observe(self, name: str, value: float, **labels: str) -> None: ...
-    def gauge(self, name: str, value: float) -> None: ...
+    def gauge(self, name: str, value: float, **labels: str) -> None: ...
 
 
 # ------------------------------------------------------------------- chat
@@ -251,6 +252,11 @@ class WireChat:
 
     async def direct(self, to: Account) -> Place:
         return Place(platform=self.platform, tenant="local", channel=f"dm-{to.user}", is_direct=True)
+
+    async def presence(self, place: Place, status: RunStatus) -> None: ...
+
+    def live(self, place: Place, reader: PersonId) -> Live:  # noqa: ARG002  # the port's signature
+        return nullcontext()
 
     @asynccontextmanager
     async def serve(self, front: FrontDoor) -> AsyncIterator[None]:

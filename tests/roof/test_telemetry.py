@@ -166,6 +166,7 @@ def test_what_is_counted_is_on_the_page() -> None:
     metrics.count("replays")
     metrics.observe("time_to_decision", 42.0)
     metrics.gauge("pending", 3)
+    metrics.gauge("pending_longer", 2, older_than="1h")
 
     page = metrics.page().decode()
 
@@ -173,6 +174,7 @@ def test_what_is_counted_is_on_the_page() -> None:
     assert "countersign_replays_total 1.0" in page
     assert 'countersign_time_to_decision_seconds_bucket{le="60.0"} 1.0' in page
     assert "countersign_pending_requests 3.0" in page
+    assert 'countersign_pending_requests_older_than{older_than="1h"} 2.0' in page
 
 
 def test_a_name_or_label_that_is_not_in_the_table_raises() -> None:
@@ -194,8 +196,8 @@ async def test_a_late_loop_is_measured() -> None:
     metrics, told = Metrics(), asyncio.Event()
 
     class Noticing(Metrics):
-        def gauge(self, name: str, value: float) -> None:
-            metrics.gauge(name, value)
+        def gauge(self, name: str, value: float, **labels: str) -> None:
+            metrics.gauge(name, value, **labels)
             told.set()
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:

@@ -132,7 +132,7 @@ def test_the_table_of_keys_names_every_key() -> None:
     named = {real for script in SCRIPTS.values() for key in script.keys for real in ALIASES.get(key, (key,))}
 
     assert named <= documented
-    assert documented == {*SHARED, *OWNED, "processes", "meta"}
+    assert documented == {*SHARED, *OWNED, "keep", "processes", "meta"}
 
 
 @pytest.mark.parametrize("name", [*SHARED, *OWNED])
