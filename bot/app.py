@@ -15,11 +15,17 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
+from pydantic import SecretStr
 
 from adapters.playground.chat import Playground, PlaygroundSettings
+from adapters.slack.chat import Slack, SlackWithin
+from adapters.slack.http import Address
+from adapters.slack.office import SlackSettings, opened_office
+from adapters.slack.people import Trust
 from adapters.terminal import Terminal
 from agents.model import ChatCompletions
 from agents.rehearsal.server import RehearsalServer
@@ -30,12 +36,14 @@ from agents.tools.http import Hosts, http_tools
 from agents.tools.mail import MailRoute, SmtpServer, mail_tools
 from agents.tools.shop import Shop, shop_tools
 from bot.config import Settings, sealing_key
-from bot.domain.chat import Answer, Click, Form, Message
-from bot.domain.errors import BadPolicy, BadSettings, StoreUnavailable
-from bot.domain.policy import Policy
-from bot.domain.ports import FrontDoor, Model, Tool, Views
+from bot.domain.calls import make_call
+from bot.domain.chat import Answer, Click, Form, Message, PersonId, Place
+from bot.domain.errors import BadPolicy, BadSettings, NotRequestable, StoreUnavailable
+from bot.domain.policy import Facts, Policy
+from bot.domain.ports import Chat, Directory, FrontDoor, Model, Tool
+from bot.domain.wire import Json
 from bot.peoplefile import PeopleDirectory, read_people
-from bot.policycheck import check
+from bot.policycheck import check, explain_text
 from bot.policyfile import read_policy
 from bot.runtime.engine import Engine
 from bot.runtime.parts import Pace, Parts
@@ -46,6 +54,7 @@ from bot.store.redis import RedisStore
 from bot.telemetry import HealthServer, Metrics, measure_lag
 
 log = structlog.get_logger()
+ASKED_OF_SLACK = ("anyone", "manager(requester)", "manager(approver)")  # audiences that people.yml knows in part
 EXAMPLES = (
     "@countersign look up order 1042",
     "@countersign refund 40 for order 1042, it arrived broken",
@@ -56,12 +65,13 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A bot that runs. `url` is its page, if it has one."""
+    """A bot that runs. `url` is its page, if it has one; `where` says how people reach it."""
 
     parts: Parts
     engine: Engine
     people: PeopleDirectory
     url: str
+    where: str
     health: str
     ended: Callable[[], Awaitable[object]]  # returns when whoever sits in front of a terminal has left
 
@@ -76,26 +86,28 @@ class Rules:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterator[App]:
-    """The whole bot, from its store to its page, until the context ends. *chat* is playground or terminal.
+async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer | None = None) -> AsyncIterator[App]:
+    """The whole bot, from its store to its page, until the context ends. *chat* is playground, terminal or slack;
+    left empty, it is the workspace that is set, else the playground.
+
+    *server* is an embedded server that was launched already (cellar); it stays the caller's to close.
 
     Raises BadSettings or BadPolicy, one sentence for every mistake.
     """
     async with AsyncExitStack() as stack:
         rules = await read_rules(settings)
-        store = await stack.enter_async_context(opened_store(settings))
+        store = await stack.enter_async_context(opened_store(settings, server=server))
         metrics = Metrics()
         front = Front()
-        views = RuntimeViews(store, rules.toolbox, rules.people, sealing_key(settings))
-        mouth = await _chat(chat, settings, rules, views)
+        mouth = await _chat(chat or settings.chat, settings, rules, store, stack)
         parts = Parts(
             store=store,
-            chats={mouth.platform: mouth},
+            chats={mouth.chat.platform: mouth.chat},
             policy=rules.policy,
             toolbox=rules.toolbox,
             model=await _model(settings, stack),
             roster=_roster(settings, rules.toolbox),
-            directory=rules.people,
+            directory=mouth.people,
             meter=metrics,
             key=sealing_key(settings),
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
@@ -103,8 +115,12 @@ async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterat
         )
         engine = Engine(parts)
         with _usable(f"{settings.var}, the folder for what is kept,"):
-            await stack.enter_async_context(mouth.serve(front))
-        health = HealthServer(metrics, engine.not_ready, host=settings.host, port=settings.health_port)
+            await stack.enter_async_context(mouth.chat.serve(front))
+
+        async def not_ready() -> list[str]:
+            return [*await engine.not_ready(), *mouth.not_ready()]
+
+        health = HealthServer(metrics, not_ready, host=settings.host, port=settings.health_port)
         with _usable(f"COUNTERSIGN_HEALTH_PORT {settings.health_port} on {settings.host}"):
             await stack.enter_async_context(health)
         lag = await stack.enter_async_context(asyncio.TaskGroup())
@@ -112,16 +128,25 @@ async def opened(settings: Settings, *, chat: str = "playground") -> AsyncIterat
         stack.callback(watch.cancel)
         front.desk = await stack.enter_async_context(engine.running())
         stack.callback(front.close)
-        url = mouth.url if isinstance(mouth, Playground) else ""
-        ended = mouth.ended if isinstance(mouth, Terminal) else asyncio.Event().wait
-        yield App(parts=parts, engine=engine, people=rules.people, url=url, health=health.url, ended=ended)
+        yield App(
+            parts=parts,
+            engine=engine,
+            people=rules.people,
+            url=mouth.url(),
+            where=mouth.where(),
+            health=health.url,
+            ended=mouth.ended,
+        )
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings, *, join: bool = False) -> AsyncIterator[RedisStore]:
+async def opened_store(
+    settings: Settings, *, join: bool = False, server: EmbeddedServer | None = None
+) -> AsyncIterator[RedisStore]:
     """The store alone: the embedded server if no REDIS_URL is set, and the link to it.
 
-    With *join*, an embedded server that a running bot has open is used instead of refused.
+    With *join*, an embedded server that a running bot has open is used instead of refused; with *server*, one
+    that was launched already.
     """
     async with AsyncExitStack() as stack:
         url = settings.redis_url.get_secret_value() if settings.redis_url else None
@@ -129,7 +154,9 @@ async def opened_store(settings: Settings, *, join: bool = False) -> AsyncIterat
             url = running_url(settings.var / "redis")
         is_private = url is None
         if url is None:
-            server = await stack.enter_async_context(EmbeddedServer(settings.var / "redis"))
+            if server is None:
+                server = await stack.enter_async_context(EmbeddedServer(settings.var / "redis"))
+            await server.ready()
             guard = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(guard.create_task(server.watch(), name="embedded server").cancel)
             url = server.url
@@ -148,7 +175,8 @@ async def read_rules(settings: Settings) -> Rules:
     with _usable(f"{settings.var} or {settings.work}, where the tools keep things,"):
         toolbox = Toolbox(tools(settings))
     agents = {"assistant": [spec.name for spec in toolbox.specs()]}
-    problems = await check(policy, toolbox.specs(), people, agents=agents)
+    outside = {*people.sources, *(ASKED_OF_SLACK if settings.chat == "slack" else ())}
+    problems = await check(policy, toolbox.specs(), people, agents=agents, outside=frozenset(outside))
     if problems:
         raise BadPolicy(problems)
     return Rules(policy=policy, people=people, toolbox=toolbox)
@@ -212,17 +240,78 @@ class Front:
         return self.desk
 
 
-async def _chat(chat: str, settings: Settings, rules: Rules, views: Views) -> Playground | Terminal:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mouth:
+    """A chat, who is who there, and what the roof wants to know of it."""
+
+    chat: Chat
+    people: Directory
+    url: Callable[[], str] = str
+    where: Callable[[], str] = str
+    not_ready: Callable[[], list[str]] = list
+    ended: Callable[[], Awaitable[object]] = lambda: asyncio.Event().wait()
+
+
+async def _chat(chat: str, settings: Settings, rules: Rules, store: RedisStore, stack: AsyncExitStack) -> Mouth:
+    if chat == "slack":
+        return await _slack(settings, rules, store, stack)
+    people = rules.people
+    views = RuntimeViews(store, rules.toolbox, people, sealing_key(settings))
     if chat == "terminal":
-        return Terminal(rules.people.people, views, await _typed(), _print)
-    playground = PlaygroundSettings(
-        people=rules.people.people,
+        terminal = Terminal(people.people, views, await _typed(), _print)
+        return Mouth(chat=terminal, people=people, ended=terminal.ended)
+    page = PlaygroundSettings(
+        people=people.people,
         db=settings.var / "playground.db",
         port=settings.port,
         real_credentials=settings.real_credentials,
         examples=EXAMPLES,
     )
-    return Playground(playground, views)
+    playground = Playground(page, views)
+    return Mouth(chat=playground, people=people, url=lambda: playground.url, where=lambda: playground.url)
+
+
+async def _slack(settings: Settings, rules: Rules, store: RedisStore, stack: AsyncExitStack) -> Mouth:
+    office = await stack.enter_async_context(opened_office(_slack_settings(settings), store.keep()))
+    trust = Trust(
+        sources=rules.people.sources,
+        home=rules.people.tenants.get("slack", ""),
+        manager_field=settings.slack_manager_field,
+    )
+    people = office.directory(rules.people, trust)
+    for problem in await people.problems():
+        log.warning("slack_group_unreadable", problem=problem)
+    views = RuntimeViews(store, rules.toolbox, people, sealing_key(settings))
+    explain = partial(_explained, rules, people)
+    slack = Slack(SlackWithin(office=office, people=people, views=views, explain=explain))
+    return Mouth(chat=slack, people=people, where=lambda: slack.where, not_ready=slack.not_ready)
+
+
+def _slack_settings(settings: Settings) -> SlackSettings:
+    return SlackSettings(
+        bot_token=_secret(settings.slack_bot_token),
+        app_token=_secret(settings.slack_app_token),
+        signing_secret=_secret(settings.slack_signing_secret),
+        client_id=settings.slack_client_id or "",
+        client_secret=_secret(settings.slack_client_secret),
+        api_url=settings.slack_api_url,
+        fallback_channel=settings.slack_fallback_channel,
+        address=Address(host=settings.host, port=settings.port),
+    )
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
+
+
+async def _explained(rules: Rules, people: Directory, tool: str, args: Json, by: PersonId) -> str:
+    """What the policy says if *by* asks for this call. Raises UnknownTool, InvalidArguments, NotRequestable."""
+    found, who = rules.toolbox.get(tool), await people.person(by)
+    if who is None:
+        raise NotRequestable(f"{by} is not known here")
+    call = make_call(id="-", tool=tool, version=found.spec.version, args=found.check(args))
+    place = Place(platform="slack", tenant="", channel="")
+    return explain_text(rules.policy, call, found.spec, Facts(requester=who, place=place, agent="assistant"))
 
 
 async def _typed() -> asyncio.StreamReader:

@@ -1,4 +1,4 @@
-"""The command line: serve · play · demo · doctor · runs · requests · policy · audit.
+"""The command line: serve · play · demo · doctor · manifest · runs · requests · policy · audit.
 
 What cannot be done is said in one sentence a line on standard error, and ends with exit 2. Nothing heavy is
 imported until a command needs it.
@@ -13,12 +13,16 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot import __version__
 from bot.domain.errors import CountersignError
+
+if TYPE_CHECKING:
+    from bot.cellar import Server
+    from bot.config import Settings
 
 app = typer.Typer(
     help="A chat bot that runs LLM agents and lets people sign what could hurt.",
@@ -56,8 +60,8 @@ def version() -> None:
 def serve(
     terminal: Annotated[bool, typer.Option("--terminal", help="Chat in this terminal instead of on a page.")] = False,
 ) -> None:
-    """Run the bot: agents, cards, and the local chat page (or this terminal)."""
-    _run(lambda: _serve("terminal" if terminal else "playground", welcome=False))
+    """Run the bot: agents, cards, and the chat that is set: Slack, else the local page (or this terminal)."""
+    _run(lambda: _serve("terminal" if terminal else "", welcome=False))
 
 
 @app.command()
@@ -67,19 +71,28 @@ def play() -> None:
 
 
 async def _serve(chat: str, *, welcome: bool) -> None:
-    from bot.app import opened
+    from bot.cellar import launched
     from bot.config import load_settings
-    from bot.telemetry import configure_logging
 
     settings = load_settings()
+    async with launched(settings) as server:  # it reads its file while the rest is imported
+        await _serving(settings, chat, server, welcome=welcome)
+
+
+async def _serving(settings: Settings, chat: str, server: Server, *, welcome: bool) -> None:
+    from bot.app import opened
+    from bot.telemetry import configure_logging
+
     level = "WARNING" if (welcome or chat == "terminal") and settings.log_level == "INFO" else settings.log_level
     configure_logging(level, sys.stderr, secrets=settings.secrets)
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with opened(settings, chat=chat) as bot:
-        if bot.url:
-            typer.echo(_welcome(bot.url, is_rehearsal=settings.is_rehearsal) if welcome else f"listening on {bot.url}")
+    async with opened(settings, chat=chat, server=server) as bot:
+        if bot.where:
+            typer.echo(
+                _welcome(bot.url, is_rehearsal=settings.is_rehearsal) if welcome else f"listening on {bot.where}"
+            )
         sys.stdout.flush()
         await _first_of(stop.wait(), bot.ended())
         asyncio.get_running_loop().call_later(HARD_EXIT_AFTER, _give_up)
@@ -136,6 +149,19 @@ def doctor() -> None:
     for finding in found:
         typer.echo(f"{finding.mark} {finding.text}")
     raise SystemExit(REFUSED if any(finding.is_bad for finding in found) else 0)
+
+
+# ---------------------------------------------------------------- manifest
+
+
+@app.command()
+def manifest(
+    url: Annotated[str | None, typer.Option(help="Where Slack posts to, https://…; without it, Socket Mode.")] = None,
+) -> None:
+    """Print the manifest that makes this bot's app in Slack."""
+    from adapters.slack.manifest import written
+
+    typer.echo(written(url), nl=False)
 
 
 # ------------------------------------------------------------ runs, requests

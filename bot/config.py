@@ -26,7 +26,10 @@ from bot.domain.errors import BadSettings
 
 PREFIX = "COUNTERSIGN_"
 SHORTEST_KEY = 32  # bytes: as long as the digest it seals with
-WORKSPACE = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "TEAMS_APP_ID", "TEAMS_APP_PASSWORD")
+WORKSPACE = (
+    *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"),
+    *("TEAMS_APP_ID", "TEAMS_APP_PASSWORD"),
+)
 
 PLACEHOLDER = re.compile(
     r"(.*[-_ ])?your[-_ ].*|.*placeholder.*|<.*>|\{.*\}|(change|replace|insert)[-_ ]?(me|this|with).*|"
@@ -154,6 +157,11 @@ class Settings(BaseSettings):
     slack_bot_token: Annotated[Secret, _starts("xoxb-")] | None = Field(None, alias="SLACK_BOT_TOKEN")
     slack_app_token: Annotated[Secret, _starts("xapp-")] | None = Field(None, alias="SLACK_APP_TOKEN")
     slack_signing_secret: Secret | None = Field(None, alias="SLACK_SIGNING_SECRET")
+    slack_client_id: str | None = Field(None, alias="SLACK_CLIENT_ID", pattern=r"^\d+\.\d+$")  # many workspaces
+    slack_client_secret: Secret | None = Field(None, alias="SLACK_CLIENT_SECRET")
+    slack_api_url: Annotated[str, AfterValidator(_web)] = Field("https://slack.com/api/", alias="SLACK_API_URL")
+    slack_manager_field: str | None = Field(None, alias="SLACK_MANAGER_FIELD", min_length=1)  # its label in a profile
+    slack_fallback_channel: str | None = Field(None, alias="SLACK_FALLBACK_CHANNEL", min_length=1)
     teams_app_id: str | None = Field(None, alias="TEAMS_APP_ID")
     teams_app_password: Secret | None = Field(None, alias="TEAMS_APP_PASSWORD")
 
@@ -171,6 +179,11 @@ class Settings(BaseSettings):
     def is_rehearsal(self) -> bool:
         """No model was set: a scripted one plays its part."""
         return self.openai_api_key is None and self.openai_base_url is None
+
+    @property
+    def chat(self) -> str:
+        """Where people are met unless somebody says otherwise."""
+        return "slack" if self.slack_bot_token or self.slack_client_id else "playground"
 
     @property
     def real_credentials(self) -> tuple[str, ...]:
@@ -273,21 +286,30 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def _incomplete(names: frozenset[str]) -> list[str]:
     """Settings that mean nothing, or something dangerous, without another one."""
-    needs = {
-        "SLACK_BOT_TOKEN": ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
-        "SLACK_APP_TOKEN": ("SLACK_BOT_TOKEN",),
-        "SLACK_SIGNING_SECRET": ("SLACK_BOT_TOKEN",),
-        "TEAMS_APP_ID": ("TEAMS_APP_PASSWORD",),
-        "TEAMS_APP_PASSWORD": ("TEAMS_APP_ID",),
-        "SMTP_HOST": ("SMTP_FROM",),
-        "SMTP_USER": ("SMTP_PASSWORD",),
-        "SMTP_PASSWORD": ("SMTP_USER",),
-    }
-    return [
+    needs: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("SLACK_BOT_TOKEN", ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")),
+        ("SLACK_APP_TOKEN", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
+        ("SLACK_SIGNING_SECRET", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
+        ("SLACK_CLIENT_ID", ("SLACK_CLIENT_SECRET",)),
+        ("SLACK_CLIENT_ID", ("SLACK_SIGNING_SECRET",)),  # people install on our pages, so Slack posts to us
+        ("SLACK_CLIENT_ID", ("COUNTERSIGN_KEY",)),  # it seals other workspaces' tokens
+        ("SLACK_CLIENT_SECRET", ("SLACK_CLIENT_ID",)),
+        ("SLACK_MANAGER_FIELD", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
+        ("SLACK_FALLBACK_CHANNEL", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
+        ("TEAMS_APP_ID", ("TEAMS_APP_PASSWORD",)),
+        ("TEAMS_APP_PASSWORD", ("TEAMS_APP_ID",)),
+        ("SMTP_HOST", ("SMTP_FROM",)),
+        ("SMTP_USER", ("SMTP_PASSWORD",)),
+        ("SMTP_PASSWORD", ("SMTP_USER",)),
+    )
+    lacking = [
         f"{name} needs {' or '.join(others)} beside it"
-        for name, others in needs.items()
+        for name, others in needs
         if name in names and not names.intersection(others)
     ]
+    is_torn = {"SLACK_BOT_TOKEN", "SLACK_CLIENT_ID"} <= names
+    told = "SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for many: set one of them"
+    return [*lacking, *([told] if is_torn else [])]
 
 
 def _told(error: ValidationError) -> list[str]:

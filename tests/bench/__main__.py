@@ -65,16 +65,22 @@ def _resume(seconds: Mapping[str, float]) -> Numbers:
     return {
         "redis.evalsha_write.us": write * 1e6,
         "redis.evalsha_noop.us": read * 1e6,
-        "resume.same_process.us": seconds["hot.tool"] * 1e6,
-        "resume.same_process.ratio_to_redis": seconds["hot.tool"] / write,
-        "resume.same_process.ratio_to_noop": seconds["hot.tool"] / read,
-        "resume.same_process.to_next_line_ratio": seconds["hot.line"] / write,
-        "resume.other_process.us": seconds["far.tool"] * 1e6,
-        "resume.other_process.ratio_to_redis": seconds["far.tool"] / write,
-        "resume.other_process.ratio_to_noop": seconds["far.tool"] / read,
-        "resume.other_process.to_next_line_ratio": seconds["far.line"] / write,
-        "resume.cold_ratio_to_hot": seconds["cold.tool"] / seconds["hot.tool"],
+        **_way("resume.same_process", "hot", seconds),
+        **_way("resume.other_process", "far", seconds),
+        "resume.cold_ratio_to_hot": seconds["cold.wake"] / seconds["hot.wake"],
         "step.overhead_us": seconds["step"] * 1e6,
+    }
+
+
+def _way(row: str, way: str, seconds: Mapping[str, float]) -> Numbers:
+    """From a click to the coroutine's next line; and on to its signed tool, and to the agent's own next line."""
+    write, wake = seconds["write"], seconds[f"{way}.wake"]
+    return {
+        f"{row}.us": wake * 1e6,
+        f"{row}.ratio_to_redis": wake / write,
+        f"{row}.ratio_to_noop": wake / seconds["read"],
+        f"{row}.to_tool_ratio": seconds[f"{way}.tool"] / write,
+        f"{row}.to_next_line_ratio": seconds[f"{way}.line"] / write,
     }
 
 
@@ -84,8 +90,9 @@ async def _peers(args: argparse.Namespace, folder: Path, ours_us: float) -> Numb
         _tell(f"peer: {name}")
         theirs = await peers.measure(name, folder, rounds=args.rounds, clicks=args.clicks)
         if theirs is not None:
-            found[f"peer.{name}.us"] = theirs * 1e6
-            found[f"resume.ahead_of_{name}"] = theirs * 1e6 / ours_us
+            found[f"peer.{name}.us"], found[f"peer.{name}.to_line_us"] = theirs.safe * 1e6, theirs.line * 1e6
+            found[f"resume.ahead_of_{name}"] = theirs.safe * 1e6 / ours_us
+            found[f"resume.ahead_of_{name}.to_line"] = theirs.line * 1e6 / ours_us
     return found
 
 

@@ -12,22 +12,25 @@ import os
 import time
 import uuid
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from agents.roster import Roster
 from agents.toolbox import Toolbox, tool
 from bot.domain.calls import Risk, ToolSpec
-from bot.domain.chat import Account, Card, Click, Message, MessageRef, Place
-from bot.domain.ports import FrontDoor, Line, RunContext, Said, Tool, WantedCall
+from bot.domain.chat import Account, Card, Click, Message, MessageRef, PersonId, Place
+from bot.domain.ports import FrontDoor, Line, Live, RunContext, Said, Tool, WantedCall
 from bot.domain.request import RequestId
-from bot.domain.run import Task
+from bot.domain.run import Decided, RunStatus, Task
 from bot.domain.wire import dumps
 from bot.peoplefile import read_people
 from bot.policyfile import read_policy
 from bot.runtime.engine import Engine
+from bot.runtime.host import Host
 from bot.runtime.parts import Pace, Parts
 from bot.runtime.seal import Seal
 from bot.store.keys import Keyring
@@ -42,16 +45,21 @@ STEADY = Pace(evict_after=timedelta(hours=1))  # nothing leaves memory unless a 
 SHORT = Pace(evict_after=timedelta(0))  # whoever waits leaves memory at the next sweep
 TOOLS = ("refund",)
 STEPS = 500
+Sleep = Callable[[Host, RequestId], Coroutine[Any, Any, Decided]]
 
 
 class Stamps:
     """When the lines that matter ran, in seconds of the machine's one monotonic clock, by order number."""
 
     def __init__(self) -> None:
+        self.wake: dict[int, float] = {}  # the agent's coroutine goes on
         self.tool: dict[int, float] = {}  # the signed tool's first line
         self.line: dict[int, float] = {}  # the agent's next line
         self.step: dict[int, float] = {}  # seconds of one journalled step
         self.changed = asyncio.Event()
+
+    def at_wake(self, order: int) -> None:
+        self.wake[order] = time.perf_counter()
 
     def at_tool(self, order: int) -> None:
         self.tool[order] = time.perf_counter()
@@ -147,6 +155,11 @@ class PromptChat:
     async def direct(self, to: Account) -> Place:
         return Place(platform=PLATFORM, tenant=TENANT, channel=f"D{to.user}", is_direct=True)
 
+    async def presence(self, place: Place, status: RunStatus) -> None: ...
+
+    def live(self, place: Place, reader: PersonId) -> Live:  # noqa: ARG002  # the port's signature
+        return nullcontext()
+
 
 class Bot:
     """One process of the bot, running, and the people around it."""
@@ -217,10 +230,22 @@ async def running(url: str, namespace: str, pace: Pace = STEADY, agent: str = "c
         store = RedisStore(link, namespace=namespace, shards=1, key=KEY)
         await store.prepare()
         engine = Engine(_parts(store, stamps, pace, agent))
-        async with engine.running():
-            yield Bot(engine, link, namespace, stamps)
+        with patch.object(Host, "decision", _watched(Host.decision, stamps)):
+            async with engine.running():
+                yield Bot(engine, link, namespace, stamps)
     finally:
         await link.close()
+
+
+def _watched(decision: Sleep, stamps: Stamps) -> Sleep:
+    """Where a branch lies down for people, with a stamp for the moment it goes on."""
+
+    async def watched(host: Host, request: RequestId) -> Decided:
+        decided = await decision(host, request)
+        stamps.at_wake(order_of(host.run.task.text))
+        return decided
+
+    return watched
 
 
 def _parts(store: RedisStore, stamps: Stamps, pace: Pace, agent: str) -> Parts:

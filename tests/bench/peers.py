@@ -1,8 +1,9 @@
 """The same tiny agent on other engines: it asks, waits for a person, and goes on. `python -m tests.bench.peers NAME`.
 
 Every peer runs in a process of its own, with its state on the same disk as ours, made as safe as ours where it
-can be: its Redis with `appendfsync always`. 100 runs wait; the time is from the answer to the line after the wait.
-None of them checks rights, writes an audit or shows a card.
+can be: its Redis with `appendfsync always`. 100 runs wait, and a rest lies between two answers, as between ours.
+Two times each, from the answer: to the line after the wait, and until that line has run and the answer is stored,
+too. Ours never runs the line before. None of the peers checks rights, writes an audit or shows a card.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import uvloop
 
@@ -25,8 +26,17 @@ from bot.domain.wire import dumps, loads
 from bot.store.embedded import find_server
 
 PENDING = 100
-Resume = Callable[[int], Awaitable[None]]
+Start = Callable[[int], Awaitable[None]]
+Resume = Callable[[int], Awaitable[float]]  # returns when the answer was stored
 Stamps = dict[int, float]
+REST = 0.02  # seconds; between two of our clicks the house comes to rest
+
+
+class Times(NamedTuple):
+    """Medians in seconds from the answer."""
+
+    line: float  # until the line after the wait
+    safe: float  # until that, and until the answer is stored
 
 
 class State(TypedDict):
@@ -36,7 +46,7 @@ class State(TypedDict):
     answer: str
 
 
-async def measure(name: str, folder: Path, *, rounds: int, clicks: int) -> float | None:
+async def measure(name: str, folder: Path, *, rounds: int, clicks: int) -> Times | None:
     """The median of one peer's resumes in seconds; None when its packages are missing."""
     run = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.bench.peers", name, str(folder), str(rounds * clicks)),
@@ -48,14 +58,15 @@ async def measure(name: str, folder: Path, *, rounds: int, clicks: int) -> float
         told = err.decode(errors="replace").strip().splitlines()
         sys.stderr.write(f"{name} is left out: {told[-1] if told else run.returncode}\n")
         return None
-    return float(loads(out.splitlines()[-1]))
+    line, safe = loads(out.splitlines()[-1])
+    return Times(line, safe)
 
 
 # ------------------------------------------------------------------ LangGraph
 
 
 @asynccontextmanager
-async def langgraph_redis(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[Resume, Resume]]:
+async def langgraph_redis(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[Start, Resume]]:
     with _redis_stack(folder) as url:
         saver: Any = importlib.import_module("langgraph.checkpoint.redis.aio").AsyncRedisSaver
         async with saver.from_conn_string(url) as checkpoints:
@@ -64,14 +75,14 @@ async def langgraph_redis(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[R
 
 
 @asynccontextmanager
-async def langgraph_sqlite(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[Resume, Resume]]:
+async def langgraph_sqlite(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[Start, Resume]]:
     saver: Any = importlib.import_module("langgraph.checkpoint.sqlite.aio").AsyncSqliteSaver
     async with saver.from_conn_string(str(folder / "graph.db")) as checkpoints:
         await checkpoints.setup()
         yield _graph(checkpoints, stamps)
 
 
-def _graph(checkpoints: Any, stamps: Stamps) -> tuple[Resume, Resume]:
+def _graph(checkpoints: Any, stamps: Stamps) -> tuple[Start, Resume]:
     """A graph of one node that interrupts: how to start it, and how to answer it."""
     graph: Any = importlib.import_module("langgraph.graph")
     types: Any = importlib.import_module("langgraph.types")
@@ -93,10 +104,27 @@ def _graph(checkpoints: Any, stamps: Stamps) -> tuple[Resume, Resume]:
     async def start(order: int) -> None:
         await compiled.ainvoke({"order": order, "answer": ""}, thread(order), durability="sync")
 
-    async def resume(order: int) -> None:
+    stored = _watch_writes(checkpoints)
+
+    async def resume(order: int) -> float:
+        stored.clear()
         await compiled.ainvoke(types.Command(resume="approve"), thread(order), durability="sync")
+        return stored[0]
 
     return start, resume
+
+
+def _watch_writes(checkpoints: Any) -> list[float]:
+    """When each write of the saver was done. The first one after an answer stores that answer."""
+    times: list[float] = []
+    write = checkpoints.aput_writes
+
+    async def watched(*args: Any, **more: Any) -> None:
+        await write(*args, **more)
+        times.append(time.perf_counter())
+
+    checkpoints.aput_writes = watched
+    return times
 
 
 class _redis_stack:  # noqa: N801  # reads as the function it is used as
@@ -142,7 +170,7 @@ class _redis_stack:  # noqa: N801  # reads as the function it is used as
 
 
 @asynccontextmanager
-async def dbos_sqlite(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[Resume, Resume]]:
+async def dbos_sqlite(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[Start, Resume]]:
     dbos: Any = importlib.import_module("dbos")
     settings = {
         "name": "bench",
@@ -161,10 +189,12 @@ async def dbos_sqlite(folder: Path, stamps: Stamps) -> AsyncIterator[tuple[Resum
         with dbos.SetWorkflowID(f"order-{order}"):
             await dbos.DBOS.start_workflow_async(agent, order)
 
-    async def resume(order: int) -> None:
+    async def resume(order: int) -> float:
         await dbos.DBOS.send_async(f"order-{order}", "approve", "answer")
+        stored = time.perf_counter()
         while order not in stamps:  # noqa: ASYNC110  # its workflows may run on another thread
             await asyncio.sleep(0.001)
+        return stored
 
     dbos.DBOS.launch()
     try:
@@ -181,21 +211,24 @@ PEERS: Mapping[str, Any] = {
 MOST = {"dbos_sqlite": 15}  # a second each: it polls
 
 
-async def _main(name: str, place: str, count: int) -> float:
+async def _main(name: str, place: str, count: int) -> Times:
     stamps: Stamps = {}
-    times: list[float] = []
+    line: list[float] = []
+    safe: list[float] = []
     with tempfile.TemporaryDirectory(dir=place) as folder:
         async with PEERS[name](Path(folder), stamps) as (start, resume):
             count = min(count, MOST.get(name, count))
             for order in range(PENDING + count):
                 await start(order)
             for order in range(count):
+                await asyncio.sleep(REST)
                 began = time.perf_counter()
-                await resume(order)
-                times.append(stamps[order] - began)
-    return median(times)
+                stored = await resume(order)
+                line.append(stamps[order] - began)
+                safe.append(max(stored, stamps[order]) - began)
+    return Times(median(line), median(safe))
 
 
 if __name__ == "__main__":
     seconds = uvloop.run(_main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
-    sys.stdout.write(dumps(seconds).decode() + "\n")
+    sys.stdout.write(dumps(list(seconds)).decode() + "\n")

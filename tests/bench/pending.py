@@ -6,7 +6,6 @@ build in one process -> weigh -> stop it and its server -> start both again -> f
 from __future__ import annotations
 
 import asyncio
-import importlib
 import random
 import sys
 import time
@@ -17,7 +16,6 @@ from pathlib import Path
 from statistics import mean
 
 from bot.domain.wire import loads
-from bot.store.embedded import EmbeddedServer
 from tests.bench.bot import SHORT, Bot, running
 
 NAMESPACE = "bench"
@@ -49,10 +47,10 @@ async def _stage(name: str, folder: Path, count: int) -> dict[str, float]:
 # ----------------------------------------------------- the stages, inside their processes
 
 
-async def build(folder: Path, pending: int) -> Mapping[str, float]:
+async def build(url: str, pending: int) -> Mapping[str, float]:
     """Put *pending* requests to people through the whole engine, let every run leave memory, and weigh."""
     began = time.perf_counter()
-    async with EmbeddedServer(folder) as server, running(server.url, NAMESPACE, SHORT) as bot:
+    async with running(url, NAMESPACE, SHORT) as bot:
         await _grow(bot, 1, min(200, pending // 2))  # whatever is made once is made now
         before, used = _rss_mb(), await _used(bot)
         first = await bot.pending()
@@ -72,22 +70,20 @@ async def _grow(bot: Bot, first: int, last: int) -> None:
     await bot.quiet(pending=last, most_hosts=0)
 
 
-async def first(folder: Path, pending: int) -> Mapping[str, float]:
-    """From nothing to the first resumed run: any of them."""
-    importlib.import_module("bot.app")  # what a real start reads belongs to its time
-    async with EmbeddedServer(folder) as server:
-        started = time.perf_counter()
-        async with running(server.url, NAMESPACE, SHORT) as bot:
-            order, click = await bot.click(await bot.open_request(random.randrange(pending)))
-            await bot.engine.desk.click(click)
-            await bot.stamps.until(lambda: order in bot.stamps.line)
-            resumed = bot.stamps.tool[order]
-            return {"resumed": resumed, "after_server_s": resumed - started}
+async def first(url: str, pending: int) -> Mapping[str, float]:
+    """The first resumed run after a restart: any of them."""
+    started = time.perf_counter()
+    async with running(url, NAMESPACE, SHORT) as bot:
+        order, click = await bot.click(await bot.open_request(random.randrange(pending)))
+        await bot.engine.desk.click(click)
+        await bot.stamps.until(lambda: order in bot.stamps.line)
+        resumed = bot.stamps.tool[order]
+        return {"resumed": resumed, "after_server_s": resumed - started}
 
 
-async def burst(folder: Path, count: int) -> Mapping[str, float]:
+async def burst(url: str, count: int) -> Mapping[str, float]:
     """*count* people click at the same moment, each on another evicted run."""
-    async with EmbeddedServer(folder) as server, running(server.url, NAMESPACE, SHORT) as bot:
+    async with running(url, NAMESPACE, SHORT) as bot:
         requests = (await bot.open_requests())[:count]
         clicks = [await bot.click(request) for request in requests]
         began = time.perf_counter()
@@ -97,6 +93,9 @@ async def burst(folder: Path, count: int) -> Mapping[str, float]:
         await bot.stamps.until(lambda: len(bot.stamps.line) == count)
         resumed = max(bot.stamps.tool.values()) - began
         return {"accepted_per_s": count / taken, "resumed_per_s": count / resumed}
+
+
+STAGES = {"build": build, "first": first, "burst": burst}
 
 
 # ---------------------------------------------------------------------- weights

@@ -16,6 +16,7 @@ from bot.store.embedded import EmbeddedServer
 from tests.bench.bot import Bot, running
 from tests.bench.yardstick import Yardstick
 
+PARTS = ("wake", "tool", "line")
 PENDING = 100  # at least this many requests stay open while clicks are measured
 
 
@@ -23,10 +24,12 @@ class Times:
     """Seconds, by what was measured."""
 
     def __init__(self) -> None:
+        self.wake: list[float] = []
         self.tool: list[float] = []
         self.line: list[float] = []
 
     def add(self, bot: Bot, order: int, began: float) -> None:
+        self.wake.append(bot.stamps.wake[order] - began)
         self.tool.append(bot.stamps.tool[order] - began)
         self.line.append(bot.stamps.line[order] - began)
 
@@ -57,9 +60,9 @@ async def _round(bot: Bot, voter: Process, number: int, clicks: int) -> Mapping[
     return {
         "write": yardstick.write,
         "read": yardstick.read,
-        **{f"hot.{part}": median(getattr(hot, part)) for part in ("tool", "line")},
-        **{f"far.{part}": median(getattr(far, part)) for part in ("tool", "line")},
-        **{f"cold.{part}": median(getattr(cold, part)) for part in ("tool", "line")},
+        **{f"hot.{part}": median(getattr(hot, part)) for part in PARTS},
+        **{f"far.{part}": median(getattr(far, part)) for part in PARTS},
+        **{f"cold.{part}": median(getattr(cold, part)) for part in PARTS},
     }
 
 

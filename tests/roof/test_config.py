@@ -15,6 +15,11 @@ from bot.domain.errors import BadSettings
 Env = pytest.MonkeyPatch
 KEY = "0123456789abcdef" * 4
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1-canary", "SLACK_APP_TOKEN": "xapp-1-canary"}
+MANY = {
+    "SLACK_CLIENT_ID": "123.456",
+    "SLACK_CLIENT_SECRET": "canary-client",
+    "SLACK_SIGNING_SECRET": "canary-sign",
+}
 TEAMS = {"TEAMS_APP_ID": "6f1c", "TEAMS_APP_PASSWORD": "canary~pw"}
 
 
@@ -142,10 +147,35 @@ def test_the_variables_of_a_real_workspace_are_named(env: Env) -> None:
     )
 
 
+def test_an_app_for_many_workspaces_needs_no_token(env: Env) -> None:
+    """Tokens come from those who install it; what opens the app is secret, and named like any other."""
+    settings = _load(env, **MANY)
+
+    assert settings.real_credentials == ("SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
+    assert (settings.slack_bot_token, settings.slack_api_url) == (None, "https://slack.com/api/")
+    assert set(settings.secrets) == {"canary-client", "canary-sign"}
+    assert "canary" not in repr(settings)
+
+
+def test_two_things_that_lack_are_two_sentences(env: Env) -> None:
+    assert _mistakes(env, SLACK_CLIENT_ID="1.2", SLACK_MANAGER_FIELD="Manager") == [
+        "SLACK_CLIENT_ID needs SLACK_CLIENT_SECRET beside it",
+        "SLACK_CLIENT_ID needs SLACK_SIGNING_SECRET beside it",
+    ]
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, "SLACK_BOT_TOKEN needs SLACK_APP_TOKEN or SLACK_SIGNING_SECRET beside it"),
+        (
+            {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "x1"},
+            "SLACK_CLIENT_ID needs SLACK_SIGNING_SECRET beside it",
+        ),
+        ({"SLACK_CLIENT_SECRET": "x1"}, "SLACK_CLIENT_SECRET needs SLACK_CLIENT_ID beside it"),
+        ({"SLACK_APP_TOKEN": "xapp-1"}, "SLACK_APP_TOKEN needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
+        ({"SLACK_MANAGER_FIELD": "Boss"}, "SLACK_MANAGER_FIELD needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
+        ({"SLACK_FALLBACK_CHANNEL": "C1"}, "SLACK_FALLBACK_CHANNEL needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
         ({"TEAMS_APP_ID": "6f1c"}, "TEAMS_APP_ID needs TEAMS_APP_PASSWORD beside it"),
         ({"SMTP_HOST": "mail"}, "SMTP_HOST needs SMTP_FROM beside it"),
     ],
@@ -163,6 +193,17 @@ def test_swapped_slack_tokens_are_noticed(env: Env) -> None:
         "SLACK_BOT_TOKEN must begin with xoxb-",
         "SLACK_APP_TOKEN must begin with xapp-",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SLACK_CLIENT_ID", "my-app"), ("SLACK_API_URL", "slack.com"), ("SLACK_API_URL", "http://a:b@c")],
+)
+def test_a_slack_setting_of_another_form_is_refused_without_its_value(env: Env, name: str, value: str) -> None:
+    (mistake,) = _mistakes(env, **(MANY | {name: value}))
+
+    assert mistake.startswith(name)
+    assert value not in mistake
 
 
 def test_hosts_are_split_and_durations_are_seconds(env: Env) -> None:
