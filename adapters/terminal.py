@@ -23,9 +23,10 @@ from typing import Protocol
 from msgspec import structs
 
 from adapters.terminal_text import BANNER, ENDED, HELP, command, draw, fields_of, inert, slug, usage
-from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, Place
+from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
 from bot.domain.errors import CountersignError, Unavailable, Undeliverable
-from bot.domain.ports import FrontDoor, Views
+from bot.domain.ports import FrontDoor, Live, Views
+from bot.domain.run import RunStatus
 from bot.domain.wire import replace
 
 PLATFORM = "terminal"
@@ -142,6 +143,13 @@ class Terminal:
         if not _is_ours(to) or to.user not in self._people:
             raise Undeliverable(f"{to.platform} user {to.user}", "nobody of that name is at this terminal")
         return Place(platform=PLATFORM, tenant=TENANT, channel=f"dm-{to.user}", is_direct=True)
+
+    async def presence(self, place: Place, status: RunStatus) -> None:
+        """The status card says it already."""
+
+    def live(self, place: Place, reader: PersonId) -> Live:  # noqa: ARG002  # the port's signature
+        """What is printed stays: only final words are."""
+        return contextlib.nullcontext()
 
     @property
     def shown(self) -> tuple[Shown, ...]:

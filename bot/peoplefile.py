@@ -4,40 +4,58 @@
     people:
       ana: {name: Ana, groups: [sales], manager: dana, email: ana@example.org,
             accounts: {playground: ana, slack: U0123, teams: 6f2c…/29:1abc}}
+    groups:                                      where members come from besides the people listed
+      finance: {slack_usergroup: finance-approvers}
+      oncall:  {slack_channel: C0123ABCD}
 
-An account is `user`, or `tenant/user` for another workspace. Somebody's rights come from here alone: an account
-that is not listed is nobody. Not here: who may answer what (domain/people.py).
+An account is `user`, or `tenant/user` for another workspace; a source is `name`, or `tenant/name`. Not here: who is
+in a source now (adapters), nor who may answer what (domain/people.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from yaml.nodes import Node, SequenceNode
+from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import BadPolicy
-from bot.domain.people import ANYONE, MANAGED, NAME
+from bot.domain.people import ANYONE, MANAGED, NAME, GroupSource, SourceKind, is_unlisted, may_answer
+from bot.domain.ports import Directory
 from bot.yamlfile import Fields, Reader, open_yaml
 
-FILE_KEYS = ("tenants", "people")
+FILE_KEYS = ("tenants", "people", "groups")
 PERSON_KEYS = ("name", "groups", "manager", "email", "accounts", "active", "guest", "bot")
 LOCAL = ("playground", "terminal")  # platforms of this machine: their one tenant is "local"
 RESERVED = {ANYONE, "here", "manager", *MANAGED}
+SLACK_IDS = {SourceKind.SLACK_USERGROUP: "S", SourceKind.SLACK_CHANNEL: "CG"}  # what an id begins with
 
 
 class PeopleDirectory:
-    """A `Directory` of a fixed list of people."""
+    """A `Directory` of a fixed list of people.
 
-    def __init__(self, people: tuple[Person, ...]) -> None:
-        self.people = people
+    `sources` says where else members of a group come from: an adapter's directory reads them. `tenants` says
+    where a plain id of a platform belongs.
+    """
+
+    def __init__(
+        self,
+        people: tuple[Person, ...],
+        sources: Mapping[str, GroupSource] | None = None,
+        tenants: Mapping[str, str] | None = None,
+    ) -> None:
+        self.people, self.sources, self.tenants = people, sources or {}, tenants or {}
         self._by_id = {person.id: person for person in people}
         self._by_account = {account: person for person in people for account in person.accounts}
-        self._groups: dict[str, set[PersonId]] = {ANYONE: set(self._by_id)}
+        self._groups: dict[str, set[PersonId]] = {ANYONE: set(self._by_id)} | {name: set() for name in self.sources}
         for person in people:
             for group in person.groups:
                 self._groups.setdefault(group, set()).add(person.id)
+
+    def fresh(self) -> Directory:
+        return self
 
     async def who(self, account: Account) -> Person | None:
         return self._by_account.get(account)
@@ -47,6 +65,9 @@ class PeopleDirectory:
 
     async def members(self, group: str) -> frozenset[PersonId]:
         return frozenset(self._groups.get(group, ()))
+
+    async def active(self, ids: frozenset[PersonId]) -> frozenset[PersonId]:
+        return frozenset(who for who in ids if who in self._by_id and may_answer(self._by_id[who]))
 
     async def groups(self) -> frozenset[str]:
         return frozenset(self._groups)
@@ -71,10 +92,11 @@ def parse_people(data: bytes, *, name: str = "people.yml") -> PeopleDirectory:
         reader.done()
     entries = reader.fields(fields["people"][1], "people") or {}
     people = {who: _person(who, *nodes, tenants, reader) for who, nodes in entries.items()}
+    sources = dict(_sources(fields["groups"][1], tenants, reader)) if "groups" in fields else {}
     _check_managers(people, entries, reader)
     _check_unique(people, entries, reader)
     reader.done()
-    return PeopleDirectory(tuple(people.values()))
+    return PeopleDirectory(tuple(people.values()), sources, tenants)
 
 
 def _tenants(node: Node, reader: Reader) -> dict[str, str]:
@@ -88,6 +110,8 @@ def _tenants(node: Node, reader: Reader) -> dict[str, str]:
 def _person(id: str, key: Node, value: Node, tenants: Mapping[str, str], reader: Reader) -> Person:
     if not NAME.fullmatch(id) or id in RESERVED:
         reader.note(key, f"{id!r} cannot be a person's id")
+    elif is_unlisted(id):
+        reader.note(key, f"{id!r} cannot be a person's id: it is how somebody is called who is not in this file")
     fields = reader.fields(value, f"person {id}", PERSON_KEYS) or {}
     if "name" not in fields:
         reader.note(key, f"person {id} has no name")
@@ -107,14 +131,16 @@ def _person(id: str, key: Node, value: Node, tenants: Mapping[str, str], reader:
 
 
 def _groups(id: str, fields: Fields, reader: Reader) -> frozenset[str]:
-    found = set()
-    for node in reader.items(fields["groups"][1], f"groups of {id}") or [] if "groups" in fields else []:
-        group = reader.text(node, "a group")
-        if group is not None and (not NAME.fullmatch(group) or group in RESERVED):
-            reader.note(node, f"{group!r} cannot be a group" + ("; everybody is in it" if group == ANYONE else ""))
-        elif group is not None:
-            found.add(group)
-    return frozenset(found)
+    nodes = reader.items(fields["groups"][1], f"groups of {id}") or [] if "groups" in fields else []
+    named = [(reader.text(node, "a group"), node) for node in nodes]
+    return frozenset(group for group, node in named if group is not None and _is_group(group, node, reader))
+
+
+def _is_group(name: str, node: Node, reader: Reader) -> bool:
+    if NAME.fullmatch(name) and name not in RESERVED:
+        return True
+    reader.note(node, f"{name!r} cannot be a group" + ("; everybody is in it" if name == ANYONE else ""))
+    return False
 
 
 def _accounts(id: str, fields: Fields, tenants: Mapping[str, str], reader: Reader) -> Iterator[Account]:
@@ -129,6 +155,44 @@ def _accounts(id: str, fields: Fields, tenants: Mapping[str, str], reader: Reade
                 yield Account(platform=platform, tenant=tenant, user=user)
             elif text is not None:
                 reader.note(node, f"write TENANT/{user or 'USER'}, or say tenants: {{{platform}: …}} once")
+
+
+def _sources(node: Node, tenants: Mapping[str, str], reader: Reader) -> Iterator[tuple[str, GroupSource]]:
+    """Each group that has a source, with it."""
+    for group, (key, value) in (reader.fields(node, "groups") or {}).items():
+        fields = reader.fields(value, f"group {group}", tuple(SourceKind))
+        if not _is_group(group, key, reader) or fields is None:
+            continue
+        if len(fields) > 1:
+            reader.note(
+                key, f"group {group} has {len(fields)} sources; write one, and a group of its own for the other"
+            )
+        elif not value.value:
+            reader.note(value, f"group {group} has no source; write one of {', '.join(SourceKind)}")
+        for kind, (_, name) in list(fields.items())[:1]:
+            if source := _source(group, SourceKind(kind), name, tenants, reader):
+                yield group, source
+
+
+def _source(group: str, kind: SourceKind, node: Node, tenants: Mapping[str, str], reader: Reader) -> GroupSource | None:
+    """One source: an id, or a name with or without its @ or #, perhaps behind `tenant/`."""
+    what, sign = f"{kind} of {group}", "#" if kind is SourceKind.SLACK_CHANNEL else "@"
+    if isinstance(node, ScalarNode) and not node.style and not node.value:
+        reader.note(node, f"{what} is empty" + ("; a name with # stands in quotes" if sign == "#" else ""))
+        return None
+    text = reader.text(node, what)
+    if text is None:
+        return None
+    tenant, _, name = text.rpartition("/")
+    name = name.removeprefix(sign)
+    if not re.fullmatch(r"[^\s/@#<>|]{1,80}", name) or not re.fullmatch(r"[A-Za-z0-9]*", tenant):
+        reader.note(node, f"{what}: {text!r} is neither an id nor a name; write NAME or TENANT/NAME")
+    elif re.fullmatch(r"[A-Z][A-Z0-9]{7,}", name) and name[0] not in SLACK_IDS[kind]:
+        begins = " or ".join(SLACK_IDS[kind])
+        reader.note(node, f"{what}: {name} is the id of something else; this one begins with {begins}")
+    else:
+        return GroupSource(kind=kind, name=name, tenant=tenant or tenants.get("slack", ""))
+    return None
 
 
 def _check_managers(people: Mapping[str, Person], entries: Mapping[str, tuple[Node, Node]], reader: Reader) -> None:

@@ -14,12 +14,12 @@ from datetime import timedelta
 
 from bot.domain.calls import Risk, ToolCall, ToolSpec
 from bot.domain.chat import PersonId
-from bot.domain.people import ANYONE, Group, ManagerOf, One, may_answer, parse, resolve
+from bot.domain.people import ANYONE, Group, ManagerOf, One, is_unlisted, parse, resolve
 from bot.domain.policy import Facts, Oversight, Policy, Rule, why_guarded
 from bot.domain.ports import Directory
 from bot.domain.request import can_fill
-from bot.domain.verdict import Allow, Ask, Climb, Deny, Rung, Verdict
-from bot.domain.wire import loads
+from bot.domain.verdict import Allow, Ask, Audience, Climb, Deny, Rung, Verdict
+from bot.domain.wire import loads, replace
 
 
 async def check(
@@ -28,13 +28,16 @@ async def check(
     directory: Directory,
     *,
     agents: Mapping[str, Sequence[str]] | None = None,
+    outside: frozenset[Audience] = frozenset(),
 ) -> list[str]:
     """Everything about *policy* that cannot work with these tools and people, in the order of the file.
 
-    *agents* maps an agent's name to its tools. Raises Unavailable when the directory cannot be read.
+    *agents* maps an agent's name to its tools. *outside* are audiences whose people *directory* does not all know:
+    groups with a source, say. Nobody counts them here, so nothing is said against them.
+    Raises Unavailable when the directory cannot be read.
     """
     known = {spec.name: spec for spec in specs}
-    world = _World(specs=known, directory=directory)
+    world = _World(specs=known, directory=directory, outside=outside)
     problems = list(_shadows(policy.rules))
     for rule in policy.rules:
         problems += [*_tool_problems(rule, known), *_allow_problems(rule, known)]
@@ -200,6 +203,7 @@ class _World:
 
     specs: Mapping[str, ToolSpec]
     directory: Directory
+    outside: frozenset[Audience]
     _found: dict[tuple[str, str, frozenset[PersonId]], frozenset[PersonId]] = field(default_factory=dict)
 
     async def problems(self, ask: Ask) -> AsyncIterator[tuple[str, str]]:
@@ -217,6 +221,8 @@ class _World:
 
     async def _nobody(self, audience: str) -> str:
         """Why this audience never means anybody; empty when it may."""
+        if audience in self.outside:
+            return ""
         match parse(audience):
             case Group(name=name):
                 if name not in await self.directory.groups() and name != ANYONE:
@@ -224,14 +230,15 @@ class _World:
                 return (
                     "" if await self._resolve(audience, PersonId("")) else f"group {name!r} has nobody who may answer"
                 )
-            case One(id=who):
+            case One(id=who) if not is_unlisted(who):
                 return "" if await self._resolve(audience, PersonId("")) else f"@{who} is nobody who may answer"
         return ""
 
     async def _too_few(self, ask: Ask) -> str:
         """For whom no distinct people could ever fill the groups; empty when for nobody."""
         requesters = await self._requesters()
-        stuck = [who for who in requesters if not await self._can_fill(ask, who)]
+        counted = self._counted(ask)
+        stuck = [who for who in requesters if not await self._can_fill(counted, who)]
         if not stuck:
             return ""
         needs = " and ".join(f"{need.need} of {need.of}" for need in ask.groups)
@@ -239,9 +246,20 @@ class _World:
         whom = "anybody's calls" if len(stuck) == len(requesters) else f"calls of {', '.join(stuck)}"
         return f"nobody could sign {whom}: it needs {needs}{apart}"
 
+    def _counted(self, ask: Ask) -> Ask:
+        """*ask* with those needs alone whose people are all known here."""
+
+        def is_known(audience: Audience) -> bool:
+            term = parse(audience)
+            return audience not in self.outside and not (isinstance(term, One) and is_unlisted(term.id))
+
+        approver = ManagerOf(of="approver")
+        is_closed = all(is_known(need.of) for need in ask.groups)  # or the approver's manager may be anybody, too
+        known = (need for need in ask.groups if is_known(need.of) and (is_closed or parse(need.of) != approver))
+        return replace(ask, groups=tuple(known))
+
     async def _requesters(self) -> list[PersonId]:
-        people = [await self.directory.person(who) for who in sorted(await self.directory.members(ANYONE))]
-        return [person.id for person in people if person is not None and may_answer(person)]
+        return sorted(await self.directory.active(await self.directory.members(ANYONE)))
 
     async def _can_fill(self, ask: Ask, requester: PersonId) -> bool:
         asked = frozenset[PersonId]()

@@ -24,9 +24,10 @@ from adapters.playground.delivery import Bell, Delivery
 from adapters.playground.rooms import PLATFORM, Rooms
 from adapters.playground.site import Site
 from adapters.playground.web import serving
-from bot.domain.chat import Account, Card, MessageRef, Person, Place
+from bot.domain.chat import Account, Card, MessageRef, Person, PersonId, Place
 from bot.domain.errors import BadSettings, ChatUnavailable, Undeliverable
-from bot.domain.ports import FrontDoor, Views
+from bot.domain.ports import FrontDoor, Live, Views
+from bot.domain.run import RunStatus
 from bot.domain.wire import dumps, replace
 
 CARD_MOST = 200_000  # bytes of a card's JSON without its attachments
@@ -125,6 +126,13 @@ class Playground:
 
     async def direct(self, to: Account) -> Place:
         return self._rooms.direct(to)
+
+    async def presence(self, place: Place, status: RunStatus) -> None:
+        """The page's status cards say it already."""
+
+    def live(self, place: Place, reader: PersonId) -> Live:  # noqa: ARG002  # the port's signature
+        """The page shows words when they are final."""
+        return contextlib.nullcontext()
 
     def _open(self) -> Book:
         if self._book is None:

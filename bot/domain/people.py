@@ -8,6 +8,7 @@ Owns the grammar of audiences and the rule that only active persons answer. Not 
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import Literal, cast
 
@@ -19,6 +20,7 @@ from bot.domain.wire import Record
 ANYONE = "anyone"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a person's id or a group
 MANAGED = ("requester", "approver")
+PLATFORMS = ("slack", "teams")  # where somebody may be a person without being listed
 
 
 class Requester(Record):
@@ -41,6 +43,24 @@ class Group(Record):
     """Everybody in a group; the group "anyone" is every person."""
 
     name: str
+
+
+class SourceKind(enum.StrEnum):
+    """What a group's members may be read from. The value is its key in people.yml."""
+
+    SLACK_USERGROUP = "slack_usergroup"
+    SLACK_CHANNEL = "slack_channel"
+
+
+class GroupSource(Record):
+    """Where members of a group come from besides the people listed: one user group or channel of one workspace.
+
+    `name` is its id, or what people call it, without @ or #. An empty `tenant` means the only workspace there is.
+    """
+
+    kind: SourceKind
+    name: str
+    tenant: str = ""
 
 
 AudienceTerm = Requester | ManagerOf | One | Group
@@ -77,13 +97,17 @@ async def resolve(
             named = await directory.members(name)
         case ManagerOf(of=of):
             named = await _managers(frozenset({requester}) if of == "requester" else approvers, directory)
-    found = [await directory.person(who) for who in sorted(named)]
-    return frozenset(person.id for person in found if person is not None and may_answer(person))
+    return await directory.active(named)
 
 
 def may_answer(person: Person) -> bool:
     """Guests, bots and people who left never answer anything."""
     return person.is_active and not person.is_guest and not person.is_bot
+
+
+def is_unlisted(id: str) -> bool:
+    """Does *id* name somebody after their one account, `<platform>.<tenant>.<user>`? No file may list such an id."""
+    return id.startswith(tuple(f"{platform}." for platform in PLATFORMS))
 
 
 async def _managers(people: frozenset[PersonId], directory: Directory) -> frozenset[PersonId]:

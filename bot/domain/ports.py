@@ -5,6 +5,7 @@ FrontDoor  what an adapter hands in
 Views      what a page may look at
 Model, Tool, Toolbox, Agent, Roster, RunContext   minds and hands
 Directory  who is who
+Keep       small durable values for adapters
 Meter      numbers about ourselves
 """
 
@@ -16,12 +17,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.domain.calls import ToolCall, ToolResult, ToolSpec
-from bot.domain.chat import Account, Answer, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
+from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
 from bot.domain.request import RequestId, RunId
-from bot.domain.run import Heard, Task
+from bot.domain.run import Heard, RunStatus, Task
 from bot.domain.wire import Json, Record
 
 T = TypeVar("T")
+OnText = Callable[[str], None]  # hears the text so far, as it grows
+Live = AbstractAsyncContextManager[OnText | None]  # what `Chat.live` opens
 
 
 # ------------------------------------------------------------------- chat
@@ -70,6 +73,19 @@ class Chat(Protocol):
         """The direct conversation between the bot and *to*. Raises Undeliverable."""
         ...
 
+    async def presence(self, place: Place, status: RunStatus) -> None:
+        """Show at *place*, in the platform's own way, that a run works, waits or has ended. Best effort."""
+        ...
+
+    def live(self, place: Place, reader: PersonId) -> Live:
+        """Show the words of one turn of a model at *place* while they grow: a draft, for *reader* above all.
+
+        Yields what hears the text so far, or None where words are shown only when they are final. Decoration: it
+        raises nothing of its own, its end takes at most 1.5 s, and after it nothing more is written. The draft goes
+        at that end; if the platform does not let it, when the run next waits or ends.
+        """
+        ...
+
 
 class Waiting(Record):
     """One request that waits for a person, as that person may see and answer it."""
@@ -99,6 +115,7 @@ class RunView(Record):
     place: Place
     began: datetime
     moments: tuple[Moment, ...] = ()
+    stop: Button | None = None  # while it lives
 
 
 class AuditRow(Record):
@@ -111,11 +128,29 @@ class AuditRow(Record):
     link: str  # its hash-chain link
 
 
+class Settled(Record):
+    """One request a person has answered, as it stands now."""
+
+    request: RequestId
+    run: RunId
+    card: Card
+    move: str  # their own answer
+    at: datetime
+
+
 class Views(Protocol):
     """Read-only looks at the store for pages and commands."""
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
         """Open requests this person may answer now, oldest first."""
+        ...
+
+    async def button(self, request: RequestId, move: str) -> Button | None:
+        """The button *move* of the request's card as drawn now, its fields filled in; None if it has none."""
+        ...
+
+    async def settled_by(self, account: Account, *, most: int = 10) -> tuple[Settled, ...]:
+        """Requests this person answered, latest first, from the last records of the audit."""
         ...
 
     async def run(self, run: RunId, viewer: Account) -> RunView | None: ...
@@ -134,10 +169,18 @@ class Views(Protocol):
 class Directory(Protocol):
     """Who is who. A failed look-up raises Unavailable, and whoever asked must refuse."""
 
+    def fresh(self) -> Directory:
+        """The same directory without its memory: what high-risk requests are judged by."""
+        ...
+
     async def who(self, account: Account) -> Person | None: ...
     async def person(self, id: PersonId) -> Person | None: ...
     async def members(self, group: str) -> frozenset[PersonId]:
         """Everybody in *group*; empty for an unknown one. The group "anyone" is every person."""
+        ...
+
+    async def active(self, ids: frozenset[PersonId]) -> frozenset[PersonId]:
+        """Those of *ids* who may answer anything now (`people.may_answer`). Made for many ids at once."""
         ...
 
     async def groups(self) -> frozenset[str]: ...
@@ -178,9 +221,7 @@ class Model(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def think(
-        self, lines: Sequence[Line], tools: Sequence[ToolSpec], *, on_text: Callable[[str], None] | None = None
-    ) -> Said:
+    async def think(self, lines: Sequence[Line], tools: Sequence[ToolSpec], *, on_text: OnText | None = None) -> Said:
         """One answer. `on_text` hears the text so far, as it grows.
 
         Raises ModelUnavailable after bounded retries, ModelRefused for a bad key, model name or request.
@@ -273,6 +314,28 @@ class Roster(Protocol):
         ...
 
 
+# ------------------------------------------------------------------- keep
+
+
+class Keep(Protocol):
+    """Small durable values for adapters: what was posted, who installed. Sealed at rest; every process sees them.
+
+    Names are opaque to the store. Raises StoreUnavailable; a value that somebody changed raises BadSeal.
+    """
+
+    async def claim(self, name: str, value: bytes, *, keep: timedelta) -> bytes | None:
+        """Put *value* there if nothing is; return what was there before. Atomic and durable."""
+        ...
+
+    async def put(self, name: str, value: bytes, *, keep: timedelta | None = None) -> None: ...
+    async def get(self, name: str) -> bytes | None: ...
+    async def take(self, name: str) -> bytes | None:
+        """Return and forget it, atomically: of two takers one gets it."""
+        ...
+
+    async def forget(self, *names: str) -> None: ...
+
+
 # ------------------------------------------------------------------ meters
 
 
@@ -287,6 +350,6 @@ class Meter(Protocol):
         """One measured *value*; times are seconds."""
         ...
 
-    def gauge(self, name: str, value: float) -> None:
+    def gauge(self, name: str, value: float, **labels: str) -> None:
         """What *name* is just now."""
         ...

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -17,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from bot.domain.calls import ToolResult, ToolSpec
 from bot.domain.chat import Card
 from bot.domain.errors import LeaseLost
-from bot.domain.ports import Line, Meter, Model, Said, Toolbox, WantedCall
+from bot.domain.ports import Chat, Line, Live, Meter, Model, OnText, Said, Toolbox, WantedCall
 from bot.domain.run import Heard, Step, Task
 from bot.domain.store import Batch, Effects, Note, Timer
 from bot.domain.wire import dumps, loads, pack, unpack
@@ -48,16 +49,21 @@ class CallGate(Protocol):
 
 
 class Mind:
-    """What thinking needs: the model and the tools it may be told about."""
+    """What thinking needs: the model, the tools it may be told about, the chats that may show its words meanwhile."""
 
-    def __init__(self, model: Model, toolbox: Toolbox, meter: Meter) -> None:
-        self._model, self._toolbox, self._meter = model, toolbox, meter
+    def __init__(self, model: Model, toolbox: Toolbox, meter: Meter, chats: Mapping[str, Chat]) -> None:
+        self._model, self._toolbox, self._meter, self._chats = model, toolbox, meter, chats
 
-    async def ask(self, lines: Sequence[Line], tools: Sequence[str]) -> Said:
+    def aloud(self, task: Task) -> Live:
+        """Where the words of one turn are seen while they grow. What counts is what the journal then holds."""
+        chat = self._chats.get(task.place.platform)
+        return chat.live(task.place, task.by) if chat is not None else nullcontext()
+
+    async def ask(self, lines: Sequence[Line], tools: Sequence[str], on_text: OnText | None) -> Said:
         specs: tuple[ToolSpec, ...] = tuple(self._toolbox.get(name).spec for name in tools)
         outcome = "failed"
         try:
-            said = await self._model.think(lines, specs)
+            said = await self._model.think(lines, specs, on_text=on_text)
             outcome = "answered"
             return said
         finally:
@@ -78,14 +84,15 @@ class Context:
         return self._host.run.task
 
     async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
-        """One answer of the model, journalled as it came."""
+        """One answer of the model, journalled as it came. Only one that is really given is shown while it grows."""
         scope = self._scope.get()
         path, mark = scope.next(), f"think:{self._mark(scope.prefix, lines)}"
         known = self._host.journal.answer(path, mark)
         if known is not None:
             return unpack(Said, known.result.encode())
-        said = await self._mind.ask(lines, tools)
-        await self._record(path, mark, pack(said).decode(), line="Thinking" if said.calls else "Answering")
+        async with self._mind.aloud(self.task) as on_text:  # over before any call of this turn meets the gate
+            said = await self._mind.ask(lines, tools, on_text)
+            await self._record(path, mark, pack(said).decode(), line="Thinking" if said.calls else "Answering")
         return said
 
     async def heard(self) -> tuple[Heard, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bot.domain.calls import ToolSpec
-from bot.domain.chat import Card, PersonId
+from bot.domain.chat import Button, Card, PersonId
 from bot.domain.errors import UnknownTool
 from bot.domain.ports import Directory, Toolbox
-from bot.domain.render import card, status_card
+from bot.domain.render import STOP, card, status_card
 from bot.domain.request import Request
 from bot.domain.run import Run
 from bot.domain.wire import replace
@@ -33,6 +33,11 @@ class Drawing:
     async def status(self, run: Run, line: str) -> Card:
         names = await self._names({run.task.by})
         return status_card(run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names)
+
+    def stop(self, run: Run) -> Button | None:
+        """The Stop button of *run*'s status message; None once it is ending. Asks nobody for names."""
+        drawn = status_card(run, "", seal=lambda move: self._seal.mark(run.id, "", move), names={})
+        return next((button for button in drawn.buttons if button.move == STOP), None)
 
     def _spec(self, request: Request) -> ToolSpec | None:
         """None for a tool that is gone: which of its arguments are secret is not known any more."""

@@ -51,7 +51,7 @@ class Gatehouse:
         return tool, make_call(id=wanted.id, tool=tool.spec.name, version=tool.spec.version, args=args)
 
     async def verdict(self, host: Host, tool: Tool, call: ToolCall, path: str) -> Allow | Deny | Ask:
-        requester = await self._rights.person(host.run.task.by)
+        requester = await patiently(partial(self._rights.person, host.run.task.by))
         if requester is None or not may_answer(requester):
             told = f"Not run: {host.run.task.by}, who gave this task, may not give tasks any more."
             raise NotAllowed(call.tool, Cause.WITHDRAWN, told)
@@ -63,7 +63,7 @@ class Gatehouse:
 
         Raises Unsatisfiable; and Unheard when more letters than *known* have come.
         """
-        await self._rights.must_be_satisfiable(request)
+        await patiently(partial(self._rights.must_be_satisfiable, request))
         copies = (Copy(name="main", place=_stand(request)),)
         batch = Batch(
             op="",
@@ -113,7 +113,7 @@ class Gatehouse:
             return ()
 
     async def still_holds(self, request: Request) -> str | None:
-        return await self._rights.still_hold(request)
+        return await patiently(partial(self._rights.still_hold, request))
 
     def recovery_ask(self, signed: Request | None) -> Ask:
         """Whoever could sign the call may say what became of it; at once, whatever time it was first given."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
-from bot.domain.errors import Diverged, LeaseLost, Refused, StoreUnavailable
+from bot.domain.errors import ChatUnavailable, Diverged, LeaseLost, Refused, StoreUnavailable
 from bot.domain.request import Copy, Request, RequestId, RunId
 from bot.domain.run import Begun, Decided, Entry, Finished, Opened, Step, Told
 from bot.domain.store import Batch, Fence, Loaded, Store
@@ -29,15 +29,16 @@ AT_ONCE = 0.5  # seconds; a platform wants its answer within 3, and the second t
 
 
 async def patiently(write: Callable[[], Awaitable[T]]) -> T:
-    """Repeat an idempotent write until the store answers: nothing that was done may be forgotten.
+    """Repeat an idempotent write or a look until the store, or the chat that knows who is who, answers.
 
-    Ends with LeaseLost when somebody else went on meanwhile, or by cancellation.
+    Nothing that was done may be forgotten, and no run fails because nobody could say who may sign. Ends with
+    LeaseLost when somebody else went on meanwhile, or by cancellation.
     """
     tries = 0
     while True:
         try:
             return await write()
-        except StoreUnavailable:
+        except (StoreUnavailable, ChatUnavailable):
             await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
             tries += 1
 

@@ -20,9 +20,9 @@ import structlog
 from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, MessageRef, Place
-from bot.domain.errors import ChatUnavailable, LeaseLost, NoSuchRequest, Unavailable, Undeliverable
+from bot.domain.errors import ChatUnavailable, CountersignError, LeaseLost, NoSuchRequest, Unavailable, Undeliverable
 from bot.domain.request import Copy, Move, Request, RequestId, RunId
-from bot.domain.run import RunStatus
+from bot.domain.run import Run, RunStatus
 from bot.domain.store import FORM, Effects, Fence, Held, Row
 from bot.domain.wire import Record, replace
 from bot.runtime.drawing import Drawing
@@ -37,6 +37,7 @@ FLUSH_WITHIN = 1.0  # seconds
 REMEMBERED = 1_000  # rows whose last update is kept in mind
 SKEW = timedelta(seconds=2)  # how far two processes may disagree about the store's clock
 LINGER = 0.005  # seconds; a run that is being loaded or caught up goes first: 13 to 24 % faster, measured
+PRESENCE_WITHIN = 5.0  # seconds; it is decoration, and the next update of the status waits behind it
 UPDATE_EVERY = 0.5  # seconds between updates of one message; people cannot read faster
 
 
@@ -48,6 +49,7 @@ class Wanted(Record):
     card: Card
     key: str
     request: Request | None = None
+    run: Run | None = None  # the run whose status it shows
     made: datetime | None = None  # since when it may have been shown; None for what never changes
 
 
@@ -157,6 +159,17 @@ class Outbox:
         except LeaseLost:  # our picture may have come after the new owner's, and be older than theirs
             await patiently(partial(self._store.show_again, fence.shard, (row.name,)))
             raise
+        if wanted.run is not None:
+            await self._present(wanted.run)
+
+    async def _present(self, run: Run) -> None:
+        """Say in the platform's own way that *run* works, waits or has ended. It may fail; nobody tries again."""
+        place = run.task.place
+        try:
+            async with asyncio.timeout(PRESENCE_WITHIN):
+                await self._parts.chats[place.platform].presence(place, run.status)
+        except (CountersignError, TimeoutError) as error:
+            log.warning("presence_failed", run=run.id, status=run.status, error=f"{type(error).__name__}: {error}")
 
     async def _pause(self, row: Row) -> None:
         """Updates of one message keep a pace; the first post goes at once."""
@@ -226,9 +239,8 @@ class Outbox:
             return None
         run = loaded.run if loaded.run.status is not RunStatus.ACTIVE else replace(loaded.run, status=loaded.status)
         copy = loaded.copy or Copy(name="status", place=run.task.place)
-        return Wanted(
-            row=row, copy=copy, card=await self._drawing.status(run, loaded.line), key=f"{id}/status", made=run.began
-        )
+        card = await self._drawing.status(run, loaded.line)
+        return Wanted(row=row, copy=copy, card=card, key=f"{id}/status", run=run, made=run.began)
 
     async def _request(self, row: Row, rest: str) -> Wanted | None:
         request, name, _ = rest.split("|")

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.domain.audit import Entry, parse_line
-from bot.domain.chat import Account, PersonId
-from bot.domain.errors import Broken, NoSuchRequest, NotEligible
-from bot.domain.ports import AuditRow, Directory, Moment, RunView, Toolbox, Waiting
+from bot.domain.chat import Account, Button, PersonId
+from bot.domain.errors import Broken, NoSuchRequest, NotEligible, Unsatisfiable
+from bot.domain.ports import AuditRow, Directory, Moment, RunView, Settled, Toolbox, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.run import RunStatus
 from bot.domain.store import Loaded, Store
 from bot.domain.wire import dumps, replace
 from bot.runtime.drawing import Drawing
 from bot.runtime.rights import Rights
+
+LOOKED_BACK = 2_000  # audit records, over all shards, in which somebody's own answers are looked for
+LEAST = 100  # of one shard
 
 SENTENCES: Mapping[str, str] = {
     "run_started": "{person} gave the task",
@@ -44,7 +47,7 @@ class RuntimeViews:
 
     def __init__(self, store: Store, toolbox: Toolbox, directory: Directory, key: bytes) -> None:
         self._store = store
-        self._rights, self._drawing = Rights(directory), Drawing(toolbox, directory, key)
+        self._rights, self._drawing = Rights(directory, is_judging=False), Drawing(toolbox, directory, key)
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
         found: list[Waiting] = []
@@ -53,6 +56,26 @@ class RuntimeViews:
                 waiting = await self._waiting(id, account)
                 found.extend([waiting] if waiting else [])
         return tuple(sorted(found, key=lambda waiting: waiting.opened))
+
+    async def button(self, request: RequestId, move: str) -> Button | None:
+        """None for a forgotten request as well. Raises BadSeal for a record that is not ours."""
+        try:
+            held = await self._store.held(request)
+        except NoSuchRequest:
+            return None
+        drawn = await self._drawing.request(held.request)
+        return next((button for button in drawn.buttons if button.move == move), None)
+
+    async def settled_by(self, account: Account, *, most: int = 10) -> tuple[Settled, ...]:
+        """Looks through the last LOOKED_BACK records; an older answer is not found, nor one to a forgotten request."""
+        person = await self._rights.tasker(account)
+        if person is None:
+            return ()
+        found: list[Settled] = []
+        for entry in await self._votes(person.id):
+            settled = await self._settled(entry) if len(found) < most else None
+            found.extend([settled] if settled else [])
+        return tuple(found)
 
     async def run(self, run: RunId, viewer: Account) -> RunView | None:
         if await self._rights.tasker(viewer) is None:
@@ -65,7 +88,7 @@ class RuntimeViews:
             return None
         shard = int(run.split("-", 2)[1])
         entries = [parse_line(shard, line) for line in await self._store.trail(run)]
-        return replace(_view(loaded), moments=tuple(_moment(entry) for entry in entries))
+        return replace(self._view(loaded), moments=tuple(_moment(entry) for entry in entries))
 
     async def runs(self, viewer: Account, *, most: int = 50) -> tuple[RunView, ...]:
         if await self._rights.tasker(viewer) is None:
@@ -74,7 +97,7 @@ class RuntimeViews:
         for shard in range(self._store.shards):
             for run in await self._store.recent_runs(shard, most):
                 loaded = await self._store.load(run)
-                views.extend([_view(loaded)] if loaded else [])
+                views.extend([self._view(loaded)] if loaded else [])
         return tuple(sorted(views, key=lambda view: view.began, reverse=True)[:most])
 
     async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
@@ -92,7 +115,7 @@ class RuntimeViews:
         try:
             held = await self._store.held(id)
             person, _ = await self._rights.seats(held.request, account)
-        except (NoSuchRequest, NotEligible, Broken):
+        except (NoSuchRequest, NotEligible, Unsatisfiable, Broken):
             return None
         request = held.request
         if not request.is_open or any(vote.person == person.id for vote in request.votes):
@@ -107,13 +130,38 @@ class RuntimeViews:
             opened=request.opened,
         )
 
+    async def _votes(self, person: PersonId) -> list[Entry]:
+        """This person's answers among the last records, latest first."""
+        each = max(LOOKED_BACK // self._store.shards, LEAST)
+        entries = [
+            parse_line(shard, line)
+            for shard in range(self._store.shards)
+            for line in await self._store.audit_lines(shard, -each, -1)
+            if '"vote_counted"' in line  # most records are about something else, and need not be read
+        ]
+        own = [e for e in entries if e.event == "vote_counted" and e.fields.get("person") == person]
+        return sorted(own, key=lambda entry: (entry.at, entry.shard, entry.seq), reverse=True)
 
-def _view(loaded: Loaded) -> RunView:
-    run = loaded.run
-    status = run.status if run.status is not RunStatus.ACTIVE else loaded.status
-    return RunView(
-        run=run.id, status=status, task=run.task.text, requester=run.task.by, place=run.task.place, began=run.began
-    )
+    async def _settled(self, vote: Entry) -> Settled | None:
+        try:
+            request = (await self._store.held(RequestId(vote.subject))).request
+        except (NoSuchRequest, Broken):
+            return None
+        card, move = await self._drawing.request(request), str(vote.fields.get("move"))
+        return Settled(request=request.id, run=request.run, card=card, move=move, at=vote.at)
+
+    def _view(self, loaded: Loaded) -> RunView:
+        run = loaded.run
+        run = run if run.status is not RunStatus.ACTIVE else replace(run, status=loaded.status)
+        return RunView(
+            run=run.id,
+            status=run.status,
+            task=run.task.text,
+            requester=run.task.by,
+            place=run.task.place,
+            began=run.began,
+            stop=self._drawing.stop(run),
+        )
 
 
 def _moment(entry: Entry) -> Moment:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from bot.domain.chat import Account, Card, MessageRef, Place
+from bot.domain.chat import Account, Card, MessageRef, PersonId, Place
 from bot.domain.errors import ChatUnavailable, Undeliverable
-from bot.domain.ports import FrontDoor
+from bot.domain.ports import FrontDoor, Live
+from bot.domain.run import RunStatus
 from bot.domain.wire import pack
 
 CARD_MOST = 400_000  # bytes
@@ -34,6 +35,7 @@ class FakeChat:
     platform: str = "playground"
     posts: list[Posted] = field(default_factory=list)
     whispers: list[tuple[str, str]] = field(default_factory=list)
+    presences: list[tuple[Place, RunStatus]] = field(default_factory=list)
     fail: Callable[[str, Card, Place], None] = lambda _what, _card, _place: None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     front: FrontDoor | None = None
@@ -68,6 +70,13 @@ class FakeChat:
 
     async def direct(self, to: Account) -> Place:
         return Place(platform=self.platform, tenant="local", channel=f"dm-{to.user}", is_direct=True)
+
+    async def presence(self, place: Place, status: RunStatus) -> None:
+        self.presences.append((place, status))
+        self._ring()
+
+    def live(self, place: Place, reader: PersonId) -> Live:  # noqa: ARG002  # the port's signature
+        return nullcontext()
 
     async def until(self, holds: Callable[[], object], what: str = "") -> None:
         """Wait until *holds* is true of what was posted; look again at every post and update."""

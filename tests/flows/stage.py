@@ -16,7 +16,9 @@ from typing import Protocol
 from agents.toolbox import tool
 from bot.domain.calls import Risk, ToolSpec
 from bot.domain.chat import Account, Person, PersonId
-from bot.domain.ports import Leave, Line, Said, Tool, WantedCall
+from bot.domain.errors import ChatUnavailable
+from bot.domain.people import may_answer
+from bot.domain.ports import Directory, Leave, Line, Said, Tool, WantedCall
 from bot.domain.request import Request, RequestId, RunId
 from bot.domain.run import RunStatus
 from bot.domain.wire import Json, replace
@@ -134,20 +136,32 @@ class Staff:
 
     def __init__(self) -> None:
         self._now = read_people(ROOT / "people.yml")
+        self.is_away = False  # nobody can say who is who, but for whoever gives a task
+        self.turned_away = asyncio.Event()
 
     def change(self, who: str, **facts: object) -> None:
         """Give *who* other facts: `is_active=False`, `groups=frozenset()` …"""
         people = tuple(replace(p, **facts) if p.id == who else p for p in self._now.people)
         self._now = PeopleDirectory(people)
 
+    def fresh(self) -> Directory:
+        return self
+
     async def who(self, account: Account) -> Person | None:
         return await self._now.who(account)
 
     async def person(self, id: PersonId) -> Person | None:
+        if self.is_away:
+            self.turned_away.set()
+            raise ChatUnavailable("slack", "it does not answer")
         return await self._now.person(id)
 
     async def members(self, group: str) -> frozenset[PersonId]:
         return await self._now.members(group)
+
+    async def active(self, ids: frozenset[PersonId]) -> frozenset[PersonId]:
+        found = [await self.person(who) for who in sorted(ids)]
+        return frozenset(person.id for person in found if person is not None and may_answer(person))
 
     async def groups(self) -> frozenset[str]:
         return await self._now.groups()

@@ -6,8 +6,14 @@ import asyncio
 
 import pytest
 
-from bot.domain.chat import Account, Person
-from bot.domain.errors import Unavailable
+from adapters.slack.lookups import Lookups
+from adapters.slack.people import SlackDirectory, Trust
+from bot.domain.chat import Account, Answer, Person, PersonId
+from bot.domain.errors import ChatUnavailable, Unavailable
+from bot.domain.people import GroupSource, SourceKind
+from bot.domain.ports import Directory
+from bot.domain.wire import replace
+from bot.runtime.views import RuntimeViews
 from tests.flows.stage import (
     STEADY,
     Build,
@@ -24,11 +30,13 @@ from tests.flows.stage import (
     run_of,
     settled,
 )
-from tests.house import House, find, words
+from tests.house import KEY, House, click, find, words
+from tests.slack.table import Table
 
 WIRE = calls(call("wire", amount=90))
 TWO = "groups: [{of: approvers, need: 2}]"
 APART = "groups: [approvers], separate_duties: true"
+HIGH = "groups: [{of: approvers, need: 2}], high: true"
 
 
 async def test_a_quorum_needs_that_many_different_people(build: Build, hands: Hands) -> None:
@@ -340,3 +348,195 @@ async def test_the_button_of_a_high_risk_call_asks_once_more(house: House) -> No
     assert card.card.title == "⚠ High-risk: refund"
     assert (await house.press("approve", by="dana")).is_taken
     assert await settled(house)
+
+
+# --------------------------------------------------------------------- memory
+
+
+class Forgetful(Staff):
+    """A directory that remembers everybody as they were at first; `fresh` is what is true now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = Staff()
+
+    def fresh(self) -> Directory:
+        return self.now
+
+
+@pytest.mark.parametrize("is_high", [True, False])
+async def test_high_risk_is_judged_by_what_is_true_now(build: Build, hands: Hands, is_high: bool) -> None:
+    """T16: chris lost the right a moment ago. What is ordinary may be judged by a directory's memory of a minute."""
+    staff = Forgetful()
+    rules = policy(HIGH if is_high else TWO)
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE), directory=staff) as house:
+        await house.mention("ana", "pay")
+        await house.press("approve", by="bo")
+        staff.now.change("chris", groups=frozenset())
+
+        answer = await house.press("approve", by="chris")
+
+        told = "Sorry, this needs an answer from: approvers." if is_high else "Approved. It runs now."
+        assert (answer.is_taken, answer.text) == (not is_high, told)
+        assert await house.is_sound()
+
+
+@pytest.mark.parametrize("leaves", ["bo", "ana"])
+async def test_whoever_left_between_a_high_risk_approval_and_its_start_stops_it(
+    build: Build, hands: Hands, leaves: str
+) -> None:
+    """T16, T09: the memory still knows them; the start asks again."""
+    staff = Forgetful()
+    parts = {"tools": hands.tools, "model": Played(WIRE), "directory": staff, "pace": STEADY}
+    async with build(policy=policy("groups: [approvers], high: true"), **parts) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+
+        async with ownerless(house):
+            assert (await house.press("approve", by="bo", card=card)).is_taken
+            staff.now.change(leaves, is_active=False)
+
+        await house.shows("Approved, but not run: ")
+        assert not hands.did
+        assert await settled(house)
+
+
+async def test_a_first_signature_of_high_risk_is_dropped_when_its_person_leaves(build: Build, hands: Hands) -> None:
+    """T16: bo is gone between the first click and the quorum; the vote goes with him, at once."""
+    staff = Forgetful()
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE), directory=staff) as house:
+        await house.mention("ana", "pay")
+        await house.press("approve", by="bo")
+        staff.now.change("bo", is_active=False)
+
+        assert (await house.press("approve", by="chris")).text == "Counted: 1 of 2; still needed: approvers."
+        assert not hands.did
+        staff.now.change("ana", is_active=False)
+        staff.now.change("dana", groups=frozenset({"approvers"}))
+        assert (await house.press("approve", by="dana")).text == "ana, who asked for this, may no longer give tasks."
+        assert await house.is_sound()
+
+
+async def test_a_page_is_content_with_what_the_directory_remembers(build: Build, hands: Hands) -> None:
+    """Whoever opens their list of fifty high-risk requests does not look everybody up fifty times."""
+    staff = Forgetful()
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE), directory=staff) as house:
+        await house.mention("ana", "pay")
+        await house.card()
+        staff.now.change("bo", groups=frozenset())
+        parts = await house._parts()
+
+        views = RuntimeViews(house.store, parts.toolbox, staff, KEY)
+
+        assert len(await views.waiting_for(Account(platform="playground", tenant="local", user="bo"))) == 1
+        assert not (await house.press("approve", by="bo")).is_taken
+
+
+# ----------------------------------------------------------- two accounts
+
+
+class Both(Staff):
+    """bo and chris have an account on Slack as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for who in ("bo", "chris"):
+            here = Account(platform="playground", tenant="local", user=who)
+            self.change(who, accounts=(here, Account(platform="slack", tenant="T1", user=who.upper())))
+
+
+async def from_slack(house: House, user: str, number: str) -> Answer:
+    post = await house.card()
+    pressed = click(find(post, "approve"), post, user, number)
+    return await house.desk.click(replace(pressed, by=Account(platform="slack", tenant="T1", user=user)))
+
+
+@pytest.mark.parametrize("is_high", [True, False])
+async def test_a_person_with_two_accounts_fills_one_seat(build: Build, hands: Hands, is_high: bool) -> None:
+    """T10, I4: bo signs on Slack and again in the playground. That is one person; chris is the second one."""
+    table = Table().add("BO").add("CHRIS")
+    directory = SlackDirectory(Both(), Lookups(table, table), Trust())
+    rules = policy(HIGH if is_high else TWO)
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE), directory=directory) as house:
+        await house.mention("ana", "pay")
+
+        first = await from_slack(house, "BO", "1")
+        second = await house.press("approve", by="bo")
+
+        assert first.text == "Counted: 1 of 2; still needed: approvers."
+        assert (second.is_taken, second.text) == (False, "You already answered this.")
+        assert not hands.did
+        assert (await from_slack(house, "CHRIS", "2")).text == "Approved. It runs now."
+        await house.shows("ok wire 90 bank")
+        assert await settled(house)
+
+
+async def test_a_signature_goes_with_the_slack_account_it_came_from(build: Build, hands: Hands) -> None:
+    """T16: bo signs, is deactivated in Slack, and is gone everywhere; a group kept in Slack finds somebody else."""
+    table = Table().add("BO").add("CHRIS").add("NEW")
+    table.groups["T1"] = {"deputies": ["NEW"]}
+    source = GroupSource(kind=SourceKind.SLACK_USERGROUP, name="deputies")
+    directory = SlackDirectory(Both(), Lookups(table, table), Trust(sources={"approvers": source}))
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE), directory=directory) as house:
+        await house.mention("ana", "pay")
+        assert (await from_slack(house, "BO", "1")).is_taken
+        table.add("BO", deleted=True)
+
+        assert (await from_slack(house, "CHRIS", "2")).text == "Counted: 1 of 2; still needed: approvers."
+        assert not (await house.press("approve", by="bo")).is_taken
+        assert not hands.did
+        assert (await from_slack(house, "NEW", "3")).text == "Approved. It runs now."
+        await house.shows("ok wire 90 bank")
+        assert (await events(house, "vote_counted"))[-1]["person"] == PersonId("slack.T1.NEW")
+        assert await settled(house)
+
+
+async def test_a_silent_slack_counts_nobody(build: Build, hands: Hands) -> None:
+    """A failed look-up refuses: nothing is counted, and the person may press again."""
+    table = Table().add("BO").add("CHRIS")
+    directory = SlackDirectory(Both(), Lookups(table, table), Trust())
+    rules = policy("groups: [approvers], high: true")
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE), directory=directory) as house:
+        await house.mention("ana", "pay")
+        await house.card()
+        table.error = ChatUnavailable("slack", "silent")
+
+        with pytest.raises(Unavailable):
+            await from_slack(house, "BO", "1")
+
+        table.error = None
+        assert not await events(house, "vote_counted")
+        assert (await from_slack(house, "BO", "1")).is_taken
+        await house.shows("ok wire 90 bank")
+        assert await settled(house)
+
+
+async def test_a_group_that_slack_does_not_have_is_refused_when_it_is_asked(build: Build, hands: Hands) -> None:
+    """The agent is told why; no card is shown that nobody could ever sign."""
+    table = Table().add("BO").add("CHRIS")
+    source = GroupSource(kind=SourceKind.SLACK_USERGROUP, name="gone")
+    directory = SlackDirectory(Both(), Lookups(table, table), Trust(sources={"auditors": source}))
+    rules = policy("groups: [auditors]")
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE), directory=directory) as house:
+        await house.mention("ana", "pay")
+
+        await house.shows("group auditors: workspace T1 has no user group 'gone' that is enabled")
+
+        assert not house.with_button("approve")
+        assert await settled(house)
+
+
+async def test_a_directory_that_is_away_delays_a_call_and_fails_no_run(build: Build, hands: Hands) -> None:
+    """I12: nobody can say who may sign when the gate asks; the call waits for that, and then for its signature."""
+    staff = Staff()
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE), directory=staff) as house:
+        staff.is_away = True
+        await house.mention("ana", "pay")
+        await staff.turned_away.wait()
+        assert not house.with_button("approve")
+
+        staff.is_away = False
+
+        assert (await house.press("approve", by="bo")).is_taken
+        await house.shows("ok wire 90 bank")
+        assert await settled(house)

@@ -30,7 +30,7 @@ from bot.domain.chat import (
     Tone,
 )
 from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import AuditRow, Chat, Moment, RunView, Waiting
+from bot.domain.ports import AuditRow, Chat, Moment, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.wire import dumps, replace
 
@@ -147,6 +147,17 @@ class StandIn:
                 opened=datetime.now(UTC),
             )
             for subject, (ref, card, _) in self.open.items()
+        )
+
+    async def button(self, request: RequestId, move: str) -> Button | None:
+        _, card, _ = self.open.get(request, (None, Card(), None))
+        return next((button for button in card.buttons if button.move == move), None)
+
+    async def settled_by(self, account: Account, *, most: int = 10) -> tuple[Settled, ...]:
+        own = {RequestId(act.subject): act for act in self.acts if act.by == account and act.subject not in self.open}
+        return tuple(
+            Settled(request=subject, run=RunId(f"run-{subject}"), card=Card(), move=act.move, at=BEGAN)
+            for subject, act in list(own.items())[-most:][::-1]
         )
 
     async def run(self, run: RunId, viewer: Account) -> RunView | None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.chat import Account, PersonId
 from bot.domain.errors import BadPolicy
-from bot.domain.people import Group, ManagerOf, One, Requester, parse
+from bot.domain.people import Group, GroupSource, ManagerOf, One, Requester, SourceKind, parse
 from bot.domain.ports import Directory
 from bot.peoplefile import parse_people, read_people
 from tests.policy.world import ROOT
@@ -72,6 +72,46 @@ people:
         ("people:\n  a: {name: A, groups: [anyone]}", "2:25", "'anyone' cannot be a group; everybody is in it"),
         ("people:\n  requester: {name: A}", "2:3", "'requester' cannot be a person's id"),
         ("people:\n  a: {name: A, guest: maybe}", "2:23", "guest of a must be true or false"),
+        ("people:\n  slack.T1.U1: {name: A}", "2:3", "it is how somebody is called who is not in this file"),
+        ("groups: [a]\npeople: {}", "1:9", "groups must be a mapping"),
+        ("groups:\n  a: fin\npeople: {}", "2:6", "group a must be a mapping"),
+        ("groups:\n  a: {}\npeople: {}", "2:6", "group a has no source; write one of slack_usergroup, slack_channel"),
+        (
+            "groups:\n  a: {slack_group: x}\npeople: {}",
+            "2:7",
+            "group a has no key 'slack_group'; it may have slack_user",
+        ),
+        (
+            "groups:\n  a: {slack_usergroup: x, slack_channel: y}\npeople: {}",
+            "2:3",
+            "group a has 2 sources; write one",
+        ),
+        (
+            "groups:\n  a: {slack_channel: 12}\npeople: {}",
+            "2:22",
+            'slack_channel of a must be text: write "12", in quotes',
+        ),
+        (
+            "groups:\n  a:\n    slack_channel: #general\npeople: {}",
+            "3:19",
+            "slack_channel of a is empty; a name with # stands in quotes",
+        ),
+        ("groups:\n  a: {slack_usergroup: ''}\npeople: {}", "2:24", "'' is neither an id nor a name"),
+        ("groups:\n  a: {slack_usergroup: a b}\npeople: {}", "2:24", "write NAME or TENANT/NAME"),
+        ("groups:\n  a: {slack_usergroup: T1/x/y}\npeople: {}", "2:24", "write NAME or TENANT/NAME"),
+        (
+            "groups:\n  a: {slack_usergroup: C0123ABCD}\npeople: {}",
+            "2:24",
+            "C0123ABCD is the id of something else; this one begins with S",
+        ),
+        (
+            "groups:\n  a: {slack_channel: T1/U0123ABCD}\npeople: {}",
+            "2:22",
+            "U0123ABCD is the id of something else; this one begins with C or G",
+        ),
+        ("groups:\n  anyone: {slack_channel: x}\npeople: {}", "2:3", "'anyone' cannot be a group; everybody is in it"),
+        ("groups:\n  here: {slack_channel: x}\npeople: {}", "2:3", "'here' cannot be a group"),
+        ("groups:\n  a: {slack_channel: x}\n  a: {slack_channel: y}\npeople: {}", "3:3", "key 'a' appears twice"),
         ("persons: {}", "1:1", "the file has no key 'persons'"),
         ("people: []", "1:9", "people must be a mapping"),
     ],
@@ -79,6 +119,45 @@ people:
 def test_each_mistake_is_told_with_its_line_and_column(text: str, place: str, sentence: str) -> None:
     found = problems(text)
     assert any(one.startswith(f"people.yml:{place}: ") and sentence in one for one in found), found
+
+
+async def test_a_group_may_have_members_from_elsewhere() -> None:
+    """Where they come from is read here; who they are is asked by the platform's own directory."""
+    text = b"""
+tenants: {slack: T1}
+people:
+  ana: {name: Ana, groups: [finance]}
+groups:
+  finance: {slack_usergroup: '@finance-approvers'}
+  board: {slack_usergroup: S0123ABCD}
+  oncall: {slack_channel: C0123ABCD}
+  named: {slack_channel: '#on-call'}
+  other: {slack_channel: T2/support}
+"""
+    directory = parse_people(text)
+
+    group, channel = SourceKind.SLACK_USERGROUP, SourceKind.SLACK_CHANNEL
+    assert directory.sources == {
+        "finance": GroupSource(kind=group, name="finance-approvers", tenant="T1"),
+        "board": GroupSource(kind=group, name="S0123ABCD", tenant="T1"),
+        "oncall": GroupSource(kind=channel, name="C0123ABCD", tenant="T1"),
+        "named": GroupSource(kind=channel, name="on-call", tenant="T1"),
+        "other": GroupSource(kind=channel, name="support", tenant="T2"),
+    }
+    assert directory.tenants == {"slack": "T1"}
+    assert await directory.groups() == {"anyone", *directory.sources}
+    assert await directory.members("finance") == {"ana"}
+    assert await directory.members("oncall") == frozenset()
+    nowhere = parse_people(text.replace(b"tenants: {slack: T1}", b""))
+    assert [nowhere.sources[name].tenant for name in ("finance", "other")] == ["", "T2"]
+
+
+async def test_the_active_are_told_from_all_the_others() -> None:
+    directory = read_people(ROOT / "people.yml")
+    ids = frozenset(PersonId(one) for one in ("ana", "gus", "mallory"))
+
+    assert await directory.active(ids) == {"ana"}
+    assert directory.fresh() is directory
 
 
 def test_a_cycle_of_managers_that_somebody_hangs_on_is_told_once() -> None:
