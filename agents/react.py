@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bot.domain.calls import ToolResult
+from bot.domain.calls import Outcome, ToolResult
 from bot.domain.ports import Line, RunContext, Said, WantedCall
 from bot.domain.run import Task
+from bot.domain.wire import loads
 
 FORGED = re.compile(r"(?m)^(?=\[[^\]\n]{1,80}\] )")  # a later line of a text that looks like somebody else speaking
 
@@ -40,7 +41,10 @@ class ReAct:
             spent += said.tokens_in + said.tokens_out
             lines.append(Line(role="assistant", text=said.text, calls=said.calls))
             if said.calls:
-                lines += _results(said.calls, await ctx.use(said.calls, why=said.text))
+                results = await ctx.use(said.calls, why=said.text)
+                if last_word := _handed_over(said.calls, results):
+                    return last_word
+                lines += _results(said.calls, results)
             else:
                 late = await _heard(ctx)  # a reply that came while the model was thinking
                 if not late:
@@ -58,6 +62,16 @@ async def _heard(ctx: RunContext) -> list[Line]:
 def _from_person(name: str, text: str) -> Line:
     """A person's words under their name. Nobody can speak as another: their own lines never begin with a name."""
     return Line(role="user", text=f"[{name}] " + FORGED.sub(" ", text))
+
+
+def _handed_over(calls: tuple[WantedCall, ...], results: tuple[ToolResult, ...]) -> str:
+    """The message of a call that hands over for good; empty if there is none."""
+    for call, result in zip(calls, results, strict=True):
+        if call.tool == "handoff_to_user" and result.outcome is Outcome.OK:
+            args = loads(call.args)
+            if args.get("breakout_of_loop") is True:
+                return str(args["message"])
+    return ""
 
 
 def _results(calls: tuple[WantedCall, ...], results: tuple[ToolResult, ...]) -> list[Line]:

@@ -76,6 +76,7 @@ class Traits(TypedDict, total=False):
     touches: tuple[str, ...]
     secrets: tuple[str, ...]
     category: str
+    asks: str
 
 
 def tool(**traits: Unpack[Traits]) -> Callable[[Callable[..., Any]], FunctionTool]:
@@ -294,6 +295,7 @@ def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> Tool
         touches=traits.get("touches", ()),
         secrets=secrets,
         category=traits.get("category", ""),
+        asks=traits.get("asks", ""),
     )
 
 

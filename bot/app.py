@@ -19,13 +19,13 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import SecretStr
-
-from adapters.playground.chat import Playground, PlaygroundSettings
 from adapters.slack.chat import Slack, SlackWithin
 from adapters.slack.http import Address
 from adapters.slack.office import SlackSettings, opened_office
 from adapters.slack.people import Trust
+from pydantic import SecretStr
+
+from adapters.playground.chat import Playground, PlaygroundSettings
 from adapters.terminal import Terminal
 from agents.model import ChatCompletions
 from agents.rehearsal.server import RehearsalServer
@@ -34,6 +34,7 @@ from agents.toolbox import Toolbox
 from agents.tools.files import WorkFolder, file_tools
 from agents.tools.http import Hosts, http_tools
 from agents.tools.mail import MailRoute, SmtpServer, mail_tools
+from agents.tools.people import people_tools
 from agents.tools.shop import Shop, shop_tools
 from bot.config import Settings, sealing_key
 from bot.domain.calls import make_call
@@ -190,6 +191,7 @@ def tools(settings: Settings) -> tuple[Tool, ...]:
         *mail_tools(_mail_route(settings)),
         *file_tools(WorkFolder(settings.work)),
         *http_tools(Hosts(settings.http_allow)),
+        *people_tools(),
         *(tool for name in settings.tools for tool in _named(name)),
     )
 

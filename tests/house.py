@@ -24,6 +24,7 @@ from agents.toolbox import Toolbox
 from agents.tools.files import WorkFolder, file_tools
 from agents.tools.http import Hosts, http_tools
 from agents.tools.mail import MailRoute, mail_tools
+from agents.tools.people import people_tools
 from agents.tools.shop import Shop, shop_tools
 from bot.domain.audit import Entry, parse_line, verify_chain
 from bot.domain.chat import Account, Answer, Button, Click, Form, Message, MessageRef, Place
@@ -155,6 +156,7 @@ class House:
             *mail_tools(MailRoute(sender="bot@example.com", folder=self._folder / "mail")),
             *file_tools(WorkFolder(self._folder / "work")),
             *http_tools(Hosts(())),
+            *people_tools(),
         )
 
     # ------------------------------------------------------------- people

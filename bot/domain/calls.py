@@ -62,6 +62,7 @@ class ToolSpec(Record):
     touches: tuple[str, ...] = ()  # what it acts on: "money", "mail", "files", …; a policy may ask about it
     secrets: tuple[str, ...] = ()  # argument names whose values are never shown or logged
     category: str = ""  # "technical", "business", …: where its card is routed
+    asks: str = ""  # a kind of request: this tool is never run; people are asked, and their answer is its result
 
 
 class ToolCall(Record):
@@ -84,6 +85,7 @@ class ToolResult(Record):
     outcome: Outcome
     text: str
     cause: Cause | None = None
+    answer: str = ""  # what people answered, as canonical JSON; only for a tool that asks
 
 
 class Past(Record):

@@ -7,6 +7,7 @@ business. Texts are shown inert and read back exactly; secrets and very long val
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
@@ -68,6 +69,36 @@ def values_from_fields(
     if problems:
         raise InvalidArguments(str(read.get("title", "this call")), problems)
     return values
+
+
+def problems_of(schema: Schema, values: Mapping[str, Json]) -> dict[str, str]:
+    """What a form's values lack, one sentence a field: required ones, bounds, lengths, patterns, choices."""
+    read = _plain(schema)
+    parts = {name: part for name, part in read.get("properties", {}).items() if isinstance(part, Mapping)}
+    found = {name: "Please fill this in." for name in read.get("required", ()) if values.get(name) in (None, "")}
+    for name, part in parts.items():
+        if name not in found and name in values and (told := _objection(_without_null(part, read)[0], values[name])):
+            found[name] = told
+    return found
+
+
+def _objection(part: Mapping[str, Any], value: Json) -> str | None:
+    match value:
+        case bool() | None:
+            return None
+        case int() | float():
+            if (least := part.get("minimum")) is not None and value < least:
+                return f"Must be at least {least}."
+            if (most := part.get("maximum")) is not None and value > most:
+                return f"Must be at most {most}."
+        case str():
+            if len(value) < int(part.get("minLength", 0)):
+                return f"At least {part['minLength']} characters, please."
+            if len(value) > int(part.get("maxLength", LONGEST_FIELD)):
+                return f"At most {part.get('maxLength', LONGEST_FIELD)} characters, please."
+            if (pattern := part.get("pattern")) and not re.search(str(pattern), value):
+                return "That does not have the form that is wanted."
+    return None
 
 
 # ------------------------------------------------------------- the schema

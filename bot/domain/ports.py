@@ -285,6 +285,14 @@ class RunContext(Protocol):
         """
         ...
 
+    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
+        """Ask people something and sleep until they answer: `answer` is what they said, as JSON.
+
+        *of* is an audience; empty: whoever gave the task. No answer is never taken for one: `cause` says why
+        there is none.
+        """
+        ...
+
     async def note(self, text: str) -> None:
         """Say something in the task's thread."""
         ...

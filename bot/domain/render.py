@@ -12,17 +12,18 @@ Not here: who may press (desk), where the card goes (outbox), how a platform dra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 
+from bot.domain import wording
 from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST, Arguments, arguments, is_approvable, objection, without
 from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec
 from bot.domain.chat import Block, Button, Card, Fact, Field, FieldKind, PersonId, Tone
 from bot.domain.forms import EDIT_REASON, fields_of, values_from_fields
-from bot.domain.inert import show, show_line
+from bot.domain.inert import show_line
 from bot.domain.request import Kind, Move, Request, Status, seats
 from bot.domain.run import Run, RunStatus
 from bot.domain.verdict import ReasonRule
 from bot.domain.wire import Record
+from bot.domain.wording import LINE_MOST, NAME_MOST
 
 __all__ = [
     "ATTACH_MOST",
@@ -42,12 +43,9 @@ __all__ = [
 EDIT, EXPLAIN, STOP = "edit", "explain", "stop"  # moves of buttons that are not votes
 REASON, RESULT = "reason", "result"  # names of the fields beside a vote
 
-LINE_MOST = 300  # characters of a fact, a reason or the agent's "why"
 EXPLANATION_MOST = 1_500
 TASK_MOST = 500
 OUTCOME_MOST = 500
-NAME_MOST = 80
-LINES_MOST = 20  # other people's words may not push the buttons off the screen
 
 RISKS: Mapping[Risk, str] = {
     Risk.READ: "read: only looks",
@@ -88,10 +86,10 @@ class _View(Record):
 
     @property
     def tool(self) -> str:
-        return _clip(show_line(self.request.call.tool), NAME_MOST)
+        return wording.clip(show_line(self.request.call.tool), NAME_MOST)
 
     def name(self, person: PersonId) -> str:
-        return _name(self.names, person)
+        return wording.name(self.names, person)
 
 
 def card(
@@ -146,8 +144,11 @@ def status_card(run: Run, line: str, *, seal: Callable[[str], str], names: Mappi
     return Card(
         title=title,
         tone=tone,
-        facts=(Fact(label="Asked by", value=_name(names, run.task.by)), Fact(label="Agent", value=_line(run.agent))),
-        status=_line(line or run.told),
+        facts=(
+            Fact(label="Asked by", value=wording.name(names, run.task.by)),
+            Fact(label="Agent", value=wording.line(run.agent)),
+        ),
+        status=wording.line(line or run.told),
         buttons=(Button(subject=run.id, move=STOP, label="Stop", token=seal(STOP), style="danger"),)
         if is_alive
         else (),
@@ -209,14 +210,14 @@ def _is_unrun(view: _View) -> bool:
 
 def _facts(view: _View) -> Iterator[Fact]:
     request, ask = view.request, view.request.ask
-    yield Fact(label="Tool", value=_line(f"{request.call.tool}, version {request.call.version}"))
-    yield Fact(label="Asked by", value=f"{view.name(request.requester)}, through {_line(request.agent)}")
+    yield Fact(label="Tool", value=wording.line(f"{request.call.tool}, version {request.call.version}"))
+    yield Fact(label="Asked by", value=f"{view.name(request.requester)}, through {wording.line(request.agent)}")
     yield Fact(label="Risk", value=RISKS[view.spec.risk if view.spec else Risk.IRREVERSIBLE])
     is_named = not ask.rule or ask.rule in ask.why
     asked = without(ask.why if is_named else f"{ask.rule}: {ask.why}", view.args.secrets)
-    yield Fact(label="Why a person is asked", value=_line(asked))
+    yield Fact(label="Why a person is asked", value=wording.line(asked))
     if request.deadline:
-        yield Fact(label="Deadline", value=f"{_time(request.deadline)}, then it is not executed")
+        yield Fact(label="Deadline", value=f"{wording.time(request.deadline)}, then it is not executed")
     yield Fact(label="Signatures", value=_tally(view))
     yield Fact(label="Digest", value=request.call.digest[:12])
     yield from view.args.facts
@@ -242,7 +243,7 @@ def _audience(view: _View, of: str) -> str:
         return f"{view.name(view.request.requester)}'s manager"
     if of.startswith("@"):
         return view.name(PersonId(of[1:]))
-    return _clip(show_line(of), NAME_MOST)
+    return wording.clip(show_line(of), NAME_MOST)
 
 
 # ------------------------------------------------------------------ blocks
@@ -257,42 +258,16 @@ def _blocks(view: _View) -> Iterator[Block]:
         yield Block(label=label, text=view.args.changes, is_code=True)
     if request.task:
         label = f"Task, in {view.name(request.requester)}'s words"
-        yield Block(label=label, text=_quoted(without(request.task, hide), TASK_MOST))
+        yield Block(label=label, text=wording.quoted(without(request.task, hide), TASK_MOST))
     if request.why:
         why = " ".join(without(request.why, hide).split())
-        yield Block(label="Why, in the agent's words (not verified)", text=_quoted(why, LINE_MOST))
+        yield Block(label="Why, in the agent's words (not verified)", text=wording.quoted(why, LINE_MOST))
     if request.explanation:
-        told = _quoted(without(request.explanation, hide), EXPLANATION_MOST)
+        told = wording.quoted(without(request.explanation, hide), EXPLANATION_MOST)
         yield Block(label="The agent's explanation (not verified)", text=told)
     if view.outcome is not None and view.outcome.text:
-        told = _quoted(without(view.outcome.text, hide), OUTCOME_MOST)
+        told = wording.quoted(without(view.outcome.text, hide), OUTCOME_MOST)
         yield Block(label="What the tool answered (not verified)", text=told)
-
-
-def _quoted(text: str, most: int) -> str:
-    """Somebody's words: no empty lines, few lines, inert, at most *most* characters with what tells of the rest."""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    few = "\n".join([*lines[: LINES_MOST - 1], " ".join(lines[LINES_MOST - 1 :])]).strip()
-    return f"“{_clip(show(few), most - 2)}”"
-
-
-def _line(text: str) -> str:
-    return _clip(show_line(text), LINE_MOST)
-
-
-def _clip(shown: str, most: int) -> str:
-    if len(shown) <= most:
-        return shown
-    room = max(most - 30, most // 2)
-    return f"{shown[:room]}… ({len(shown) - room} more characters)" if most > 100 else f"{shown[: most - 1]}…"
-
-
-def _name(names: Mapping[PersonId, str], person: PersonId) -> str:
-    return _clip(show_line(names.get(person, person)), NAME_MOST)
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 # ------------------------------------------------------------------ status
@@ -303,9 +278,9 @@ def _status(view: _View) -> str:
     if request.is_open:
         return f"Cannot be approved: {view.objection}" if view.objection else _progress(view)
     people = " and ".join(view.name(person) for person in decision.by) if decision else ""
-    when = f" at {_time(decision.at)}" if decision else ""
+    when = f" at {wording.time(decision.at)}" if decision else ""
     said = decision.reason if decision and decision.reason not in CAUSES.values() else ""
-    reason = f" Reason: “{_line(without(said, view.args.secrets))}”." if said else ""
+    reason = f" Reason: “{wording.line(without(said, view.args.secrets))}”." if said else ""
     cause = f": {CAUSES[decision.cause]}" if decision and decision.cause else ""
     unrun = "Nothing was run again." if request.kind is Kind.RECOVERY else "Nothing was run."
     match request.status:

@@ -24,6 +24,12 @@ RunId = NewType("RunId", str)
 class Kind(enum.StrEnum):
     APPROVAL = "approval"
     RECOVERY = "recovery"
+    QUESTION = "question"
+    HANDOFF = "handoff"
+    FORM = "form"
+    REVIEW = "review"
+    PLAN = "plan"
+    ESCALATION = "escalation"
 
 
 class Status(enum.StrEnum):
@@ -40,7 +46,7 @@ class Status(enum.StrEnum):
 class Move(enum.StrEnum):
     APPROVE = "approve"  # recovery: it did not happen, run it
     REJECT = "reject"  # recovery: stop
-    ANSWER = "answer"  # recovery: it happened
+    ANSWER = "answer"  # recovery: it happened; an inquiry (domain/inquiry): what `Vote.answer` says
     EXPIRE = "expire"
     CANCEL = "cancel"
     SUPERSEDE = "supersede"
@@ -68,6 +74,12 @@ NEXT: Mapping[Status, Mapping[Move, Status]] = {
 VOTES: Mapping[Kind, frozenset[Move]] = {
     Kind.APPROVAL: frozenset({Move.APPROVE, Move.REJECT}),
     Kind.RECOVERY: frozenset({Move.APPROVE, Move.REJECT, Move.ANSWER}),
+    Kind.QUESTION: frozenset({Move.ANSWER}),
+    Kind.HANDOFF: frozenset({Move.ANSWER}),
+    Kind.FORM: frozenset({Move.ANSWER}),
+    Kind.REVIEW: frozenset({Move.ANSWER}),
+    Kind.PLAN: frozenset({Move.ANSWER}),
+    Kind.ESCALATION: frozenset({Move.ANSWER}),
 }
 
 
@@ -83,6 +95,7 @@ class Vote(Record):
     delivery: str
     seats: tuple[int, ...] = ()
     reason: str = ""
+    answer: str = ""  # canonical JSON of what an inquiry was answered
 
 
 class Decision(Record):
@@ -93,6 +106,7 @@ class Decision(Record):
     by: tuple[PersonId, ...] = ()
     cause: Cause | None = None
     reason: str = ""
+    answer: str = ""  # as in `Vote`
 
 
 class Edit(Record):
@@ -258,5 +272,5 @@ def _decided(request: Request, last: Vote) -> Request:
     status = NEXT[request.status][last.move]
     by = tuple(v.person for v in request.votes if v.move is last.move)
     cause = Cause.PERSON if status is Status.REJECTED else None
-    decision = Decision(status=status, at=last.at, by=by, cause=cause, reason=last.reason)
+    decision = Decision(status=status, at=last.at, by=by, cause=cause, reason=last.reason, answer=last.answer)
     return replace(request, status=status, decision=decision)

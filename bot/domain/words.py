@@ -42,6 +42,11 @@ def read(text: str) -> Meaning:
     return Meaning.LIKE_YES if _is_like_yes(plain) else Meaning.CONTEXT
 
 
+def addressed(text: str) -> str:
+    """What somebody says to the bot: the text without the bot's mention in front."""
+    return re.sub(r"^@\S+\s+", "", text.strip()).strip()
+
+
 def normal(text: str) -> str:
     """Without the bot's mention, case, outer space and closing punctuation."""
     folded = unicodedata.normalize("NFKC", text).casefold()

@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from bot.domain import events
+from bot.domain import events, inquiry
 from bot.domain.chat import Answer
 from bot.domain.errors import Broken, NotEligible, Refused
 from bot.domain.ladder import waiting_timer
@@ -33,13 +33,17 @@ class Ballot:
     def __init__(self, parts: Parts, rights: Rights, runner: Runner) -> None:
         self._parts, self._store, self._rights, self._runner = parts, parts.store, rights, runner
 
-    async def vote(self, held: Held, move: Move, press: Press) -> Answer:
+    async def answer(self, held: Held, press: Press) -> Answer:
+        """Count an answer to an inquiry. Raises InvalidArguments with problems beside the fields."""
+        return await self.vote(held, Move.ANSWER, press, inquiry.read(held.request, press.move, press.fields))
+
+    async def vote(self, held: Held, move: Move, press: Press, said: str = "") -> Answer:
         """Count one person's answer; look again and retry when somebody else's came in between."""
         while True:
             request = held.request
             if any(earlier.delivery == press.delivery for earlier in request.votes):
                 return Answer(is_taken=True, text="Your answer was already counted.")
-            after = await self._counted(request, move, press)
+            after = await self._counted(request, move, press, said)
             if isinstance(after, Answer):
                 return after
             text = _counted_text(after)
@@ -52,7 +56,7 @@ class Ballot:
                 return Answer(is_taken=True, text=text)
             held = await self._store.held(request.id)
 
-    async def _counted(self, request: Request, move: Move, press: Press) -> Request | Answer:
+    async def _counted(self, request: Request, move: Move, press: Press, said: str = "") -> Request | Answer:
         person, chairs = await self._rights.seats(request, press.by)
         if problem := _reason_missing(request, move, press.reason):
             return Answer(is_taken=False, text=problem, problems={"reason": problem})
@@ -69,6 +73,7 @@ class Ballot:
             delivery=press.delivery,
             seats=chairs,
             reason=press.reason,
+            answer=said,
         )
         return vote(await self._rights.refreshed(request) if request.votes else request, given)
 

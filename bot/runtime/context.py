@@ -26,6 +26,7 @@ from bot.runtime.host import Host
 
 T = TypeVar("T")
 NOTHING = Effects()
+ASK = "ask_people"  # the shipped tool that only people run
 
 
 class Scope:
@@ -110,6 +111,11 @@ class Context:
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
         return await self._gate.use(self._host, self._scope.get().next(), wanted, why)
+
+    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
+        args = dumps({"question": question, "options": list(options), "of": of}).decode()
+        (result,) = await self.use((WantedCall(id="ask", tool=ASK, args=args),))
+        return result
 
     async def note(self, text: str) -> None:
         path = self._scope.get().next()

@@ -12,6 +12,7 @@ import structlog
 
 from bot.domain.chat import Answer, Click, Form, Message
 from bot.domain.errors import AlreadySettled, BadRecord, BadSeal, NotShown, Refused, StoreUnavailable
+from bot.domain.inquiry import is_inquiry
 from bot.domain.request import VOTES, Move, Request, RequestId, RunId
 from bot.domain.store import Effects, Explain, Held
 from bot.runtime.ballot import Ballot
@@ -50,6 +51,8 @@ class Desk:
             if press.move == "stop":
                 return await self._stop(press)
             held = await self._offered(press)
+            if is_inquiry(held.request.kind):
+                return await self._ballot.answer(held, press)
             match press.move:
                 case "edit":
                     return await self._edits.edit(held, press)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.domain.calls import ToolSpec
 from bot.domain.chat import Button, Card, PersonId
 from bot.domain.errors import UnknownTool
+from bot.domain.inquiry import is_inquiry
+from bot.domain.inquiry_card import inquiry_card
 from bot.domain.ports import Directory, Toolbox
 from bot.domain.render import STOP, card, status_card
 from bot.domain.request import Request
@@ -26,8 +28,11 @@ class Drawing:
         def token(move: str) -> str:
             return self._seal.mark(request.run, "", move) if move == "stop" else self._seal.request(request, move)
 
-        spec = self._spec(request)
-        drawn = card(request, spec, names=await self._names(people), seal=token, outcome=request.outcome)
+        names = await self._names(people)
+        if is_inquiry(request.kind):
+            drawn = inquiry_card(request, names=names, seal=token)
+        else:
+            drawn = card(request, self._spec(request), names=names, seal=token, outcome=request.outcome)
         return replace(drawn, mentions=(to,)) if to and request.is_open else drawn
 
     async def status(self, run: Run, line: str) -> Card:

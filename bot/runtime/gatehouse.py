@@ -21,13 +21,13 @@ from bot.domain.errors import (
     NotAllowed,
 )
 from bot.domain.ladder import first_timer
-from bot.domain.people import may_answer
+from bot.domain.people import may_answer, parse
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Meter, Tool, Toolbox, WantedCall
 from bot.domain.request import Copy, Request, RequestId
 from bot.domain.run import Opened
 from bot.domain.store import Batch, Effects, Fence, Held, Store
-from bot.domain.verdict import Allow, Ask, Deny
+from bot.domain.verdict import Allow, Ask, Climb, Deny, Need
 from bot.domain.wire import read_foreign, replace
 from bot.runtime.host import Host
 from bot.runtime.journal import patiently
@@ -119,6 +119,14 @@ class Gatehouse:
         """Whoever could sign the call may say what became of it; at once, whatever time it was first given."""
         ask = signed.ask if signed is not None else self._policy.default
         return replace(ask, rule="recovery", why="the call was started, and then this program was interrupted")
+
+    def inquiry_ask(self, call: ToolCall) -> Ask:
+        """Who may answer: whom the agent names, or whoever gave the task. Raises ValueError for nobody's name."""
+        of = str(call.values.get("of") or "requester")
+        parse(of)
+        kept = [rung for rung in self._policy.default.ladder if rung.do in (Climb.REMIND, Climb.EXPIRE)]
+        why = "the agent cannot go on without an answer"
+        return Ask(rule="inquiry", why=why, groups=(Need(of=of),), ladder=tuple(kept))
 
     def now(self) -> datetime:
         return self._store.now()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -187,12 +187,16 @@ class Host:
         heard = self.unheard()
         if not heard:
             return ()
-        steered = tuple(dict.fromkeys((*self.run.steered_by, *(h.by for h in heard))))
-        self.run = replace(self.run, steered_by=steered)
+        self.steer([h.by for h in heard])
         told = len(self.letters)
         await self.write(Batch(op="", count=0, entries=(Told(path=path, heard=heard),), letters=told, run=self.run))
         self.told = told
         return heard
+
+    def steer(self, people: Sequence[PersonId]) -> Run:
+        """From now on the run acts on their words. To be written down with what they said."""
+        self.run = replace(self.run, steered_by=tuple(dict.fromkeys((*self.run.steered_by, *people))))
+        return self.run
 
     @property
     def barred(self) -> tuple[PersonId, ...]:

@@ -9,10 +9,18 @@ from __future__ import annotations
 import secrets
 from functools import partial
 
-from bot.domain import events, words
+from bot.domain import events, inquiry, words
 from bot.domain.chat import Account, Answer, Message, Person
-from bot.domain.errors import AlreadySettled, NotRequestable, Refused, StoreUnavailable
+from bot.domain.errors import (
+    AlreadySettled,
+    InvalidArguments,
+    NotEligible,
+    NotRequestable,
+    Refused,
+    StoreUnavailable,
+)
 from bot.domain.events import account_text
+from bot.domain.inquiry import is_inquiry
 from bot.domain.request import Copy, Kind, Move, RunId, settled_text
 from bot.domain.run import Heard, Run, Task
 from bot.domain.store import FORM, Effects, Held, Said, Turn
@@ -86,11 +94,40 @@ class Intake:
         meaning = words.read(message.text)
         if meaning is Meaning.STOP:
             return await self.stop(run, message.by, message.delivery)
-        if meaning is not Meaning.CONTEXT:
-            held = await self._open(run)
-            if held:
-                return await self._word(message, held, meaning)
+        held = await self._open(run)
+        answer = await self._typed(message, held, meaning)
+        if answer is not None:
+            return answer
+        signable = tuple(one for one in held if one.request.kind is Kind.APPROVAL)
+        if signable and meaning is not Meaning.CONTEXT:
+            return await self._word(message, signable, meaning)
         return await self._context(message, person, run)
+
+    async def _typed(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer | None:
+        """A reply answers the one open question it can belong to; None if it cannot be an answer to any."""
+        asked = [one for one in held if is_inquiry(one.request.kind) and await self._may(one, message)]
+        others = [one for one in held if one.request.kind is Kind.APPROVAL and meaning is not Meaning.CONTEXT]
+        if not asked:
+            return None
+        if len(asked) + len(others) > 1:
+            count = len(asked) + len(others)
+            return Answer(is_taken=False, text=f"{count} questions are open here; please use their buttons.")
+        try:
+            said = inquiry.typed(asked[0].request, words.addressed(message.text))
+            if said is None:
+                return None
+            return await self._ballot.vote(asked[0], Move.ANSWER, self._press(message, asked[0]), said)
+        except InvalidArguments as error:
+            return Answer(is_taken=False, text=" ".join(error.problems.values()))
+        except Refused as error:
+            return await self._ballot.refuse(self._press(message, asked[0]), error)
+
+    async def _may(self, held: Held, message: Message) -> bool:
+        try:
+            await self._rights.seats(held.request, message.by)
+        except NotEligible:
+            return False
+        return True
 
     async def _context(self, message: Message, person: Person, run: RunId) -> Answer | None:
         if await self._told(message, person, run):
@@ -108,7 +145,7 @@ class Intake:
     async def _open(self, run: RunId) -> tuple[Held, ...]:
         loaded = await self._store.load(run)
         found = [await self._store.held(request) for request in loaded.asks] if loaded else []
-        return tuple(held for held in found if held.request.is_open and held.request.kind is Kind.APPROVAL)
+        return tuple(held for held in found if held.request.is_open and held.request.kind is not Kind.RECOVERY)
 
     async def _word(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer:
         """A word that answers, if it can belong to one request only and the rule allows words."""

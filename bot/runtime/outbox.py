@@ -21,6 +21,7 @@ from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, MessageRef, Place
 from bot.domain.errors import ChatUnavailable, CountersignError, LeaseLost, NoSuchRequest, Unavailable, Undeliverable
+from bot.domain.inquiry import is_inquiry
 from bot.domain.request import Copy, Move, Request, RequestId, RunId
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import FORM, Effects, Fence, Held, Row
@@ -259,7 +260,8 @@ class Outbox:
 def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:
     if wanted.request is None:
         return ()
-    is_complete = any(button.move == "approve" for button in wanted.card.buttons) or not wanted.request.is_open
+    is_signable = is_inquiry(wanted.request.kind) or any(button.move == "approve" for button in wanted.card.buttons)
+    is_complete = is_signable or not wanted.request.is_open
     has_buttons = any(button.subject == wanted.request.id for button in wanted.card.buttons)
     shown = events.card_shown(wanted.request, wanted.copy.name, ref, is_complete=is_complete, has_buttons=has_buttons)
     return (shown,)

@@ -12,8 +12,9 @@ from typing import assert_never
 
 import structlog
 
-from bot.domain import events
+from bot.domain import events, inquiry
 from bot.domain.calls import Cause, Outcome, Past, Risk, ToolCall, ToolResult
+from bot.domain.chat import PersonId
 from bot.domain.errors import (
     AlreadySettled,
     BadJson,
@@ -29,6 +30,7 @@ from bot.domain.errors import (
     UnknownTool,
     Unsatisfiable,
 )
+from bot.domain.inquiry import is_inquiry
 from bot.domain.ports import Leave, Tool, WantedCall
 from bot.domain.render import is_approvable
 from bot.domain.request import Kind, Request, RequestId, Status, spend
@@ -107,6 +109,8 @@ class Passage:
     # --------------------------------------------------------- the verdict
 
     async def _decide(self, tool: Tool, call: ToolCall) -> ToolResult:
+        if tool.spec.asks:
+            return await self._inquire(tool, call)
         if call.digest in self._host.refused:
             told = "Not run: people already rejected exactly this call in this run. Do something else, or ask them."
             return await self._refuse(Cause.REPEATED, told, call)
@@ -126,11 +130,26 @@ class Passage:
                 return await self._ask(tool, call, verdict)
         assert_never(verdict)
 
-    async def _ask(self, tool: Tool, call: ToolCall, ask: Ask) -> ToolResult:
+    async def _inquire(self, tool: Tool, call: ToolCall) -> ToolResult:
+        """A call that only people can run: their answer is its result."""
+        kind = Kind(tool.spec.asks)
+        if kind is Kind.HANDOFF and call.values["breakout_of_loop"]:
+            self._lane.know(False)
+            return await self._finish(call, ToolResult(outcome=Outcome.OK, text="Handed over; nobody is waited for."))
+        try:
+            ask, why = self._gate.inquiry_ask(call), inquiry.flaw(kind, call.values)
+        except ValueError as error:
+            why = str(error)
+        if why is not None:
+            return await self._refuse(Cause.INVALID, f"Not asked: {why}.", call)
+        self._lane.know(True)
+        return await self._ask(tool, call, ask, kind)
+
+    async def _ask(self, tool: Tool, call: ToolCall, ask: Ask, kind: Kind = Kind.APPROVAL) -> ToolResult:
         known = len(self._host.letters)
         if self._host.unheard():
             return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
-        request = self._gate.request(self._host, self._path, call, ask, self._why)
+        request = replace(self._gate.request(self._host, self._path, call, ask, self._why), kind=kind)
         if not is_approvable(request):
             told = "Not run: the arguments are too large to be shown to people in full, so nobody may approve them."
             return await self._refuse(Cause.UNDELIVERABLE, told, call)
@@ -151,6 +170,8 @@ class Passage:
             decided = await self._host.decision(decided.replaced_by)
         signed = self._host.signed.pop(decided.request, None) or await self._gate.held(decided.request)
         call = replace(signed.call, id=call.id)
+        if is_inquiry(signed.kind):
+            return await self._answered(call, signed, decided)
         if signed.kind is Kind.RECOVERY:
             return await self._recovered(tool, call, signed, decided)
         if self._path in self._journal.begun:
@@ -158,6 +179,19 @@ class Passage:
         if decided.decision.status is Status.APPROVED:
             return await self._run_signed(tool, call, signed)
         return await self._not_signed(call, decided)
+
+    async def _answered(self, call: ToolCall, asked: Request, decided: Decided) -> ToolResult:
+        """People's words are the result; from here on the run acts on them."""
+        decision = decided.decision
+        resumed = events.run_resumed(self._host.id, asked.id, decision)
+        if decision.status is not Status.ANSWERED:
+            text = told(decided).replace("Not run: ", "No answer: ", 1)
+            result = ToolResult(outcome=Outcome.NOT_RUN, cause=decision.cause, text=f"{text} Assume nothing.")
+            return await self._finish(call, result, resumed)
+        said = inquiry.told(asked, decision.answer)
+        text = said if asked.kind is Kind.HANDOFF else f"{' and '.join(decision.by)} answered. {said}"
+        result = ToolResult(outcome=Outcome.OK, text=text, answer=decision.answer)
+        return await self._finish(call, result, resumed, steered=decision.by)
 
     async def _not_signed(self, call: ToolCall, decided: Decided) -> ToolResult:
         cause = decided.decision.cause or Cause.PERSON
@@ -322,20 +356,28 @@ class Passage:
         return await self._finish(call, ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=text), denied)
 
     async def _finish(
-        self, call: ToolCall | None, result: ToolResult, *audit: bytes, closes: Request | None = None
+        self,
+        call: ToolCall | None,
+        result: ToolResult,
+        *audit: bytes,
+        closes: Request | None = None,
+        steered: Sequence[PersonId] = (),
     ) -> ToolResult:
         if not self._is_over:
-            await self._host.surely(self._record(result, audit, closes))
+            await self._host.surely(self._record(result, audit, closes, steered))
         return self._remember(call, result, ())
 
-    async def _record(self, result: ToolResult, audit: tuple[bytes, ...], closes: Request | None) -> None:
+    async def _record(
+        self, result: ToolResult, audit: tuple[bytes, ...], closes: Request | None, steered: Sequence[PersonId]
+    ) -> None:
         dirty: tuple[str, ...] = ()
         if closes is not None:
             closes = replace(closes, outcome=result, version=closes.version + 1)
             dirty = await self._gate.rows(closes.id)
         entry = Finished(path=self._path, result=result)
         effects = Effects(audit=audit, dirty=dirty)
-        await self._host.write(Batch(op="", count=0, entries=(entry,), effects=effects, closes=closes))
+        run = self._host.steer(steered) if steered else None
+        await self._host.write(Batch(op="", count=0, entries=(entry,), effects=effects, closes=closes, run=run))
 
     def _remember(self, call: ToolCall | None, result: ToolResult, asked: Sequence[Opened]) -> ToolResult:
         """Keep what a policy and a repeated call may ask about; the same on every replay."""

@@ -35,6 +35,7 @@ from bot.runtime.parts import Parts
 
 log = structlog.get_logger()
 LET_GO_WITHIN = 2.0  # seconds a cancelled agent gets; afterwards its writes are refused or never made
+KEPT = frozenset(Kind) - {Kind.APPROVAL, Kind.PLAN}  # a reply withdraws a signature or plan asked for, and nothing else
 LIVE = (RunStatus.ACTIVE, RunStatus.WAITING, RunStatus.STOPPING)
 
 
@@ -258,7 +259,7 @@ class Runner:
                 log.error("request_forged", request=request, error=str(error))
                 return
             fence = self._fence_of(run)
-            is_kept = move is Move.SUPERSEDE and held.request.kind is Kind.RECOVERY  # words do not settle a doubt
+            is_kept = move is Move.SUPERSEDE and held.request.kind in KEPT
             if held.request.replaced_by is not None:
                 request = held.request.replaced_by  # changed meanwhile: what took its place is meant, too
                 continue

@@ -18,6 +18,7 @@ from agents.rehearsal.server import RehearsalServer
 from agents.tools.files import WorkFolder, file_tools
 from agents.tools.http import Hosts, http_tools
 from agents.tools.mail import MailRoute, mail_tools
+from agents.tools.people import people_tools
 from agents.tools.shop import Shop, shop_tools
 from bot.domain.calls import ToolResult
 from bot.domain.ports import Line, Said, Tool, WantedCall
@@ -34,6 +35,7 @@ def tools(tmp_path: Path) -> dict[str, Tool]:
             *mail_tools(MailRoute(sender="bot@example.com", folder=tmp_path / "mail")),
             *file_tools(WorkFolder(tmp_path / "work")),
             *http_tools(Hosts(["example.com"])),
+            *people_tools(),
         )
     )
 
@@ -107,6 +109,15 @@ LINES: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
     ("get https://example.com/a?b=c", [("http_get", {"url": "https://example.com/a?b=c"})]),
     ('post {"a": 1} to https://example.com/hook',
      [("http_post", {"url": "https://example.com/hook", "body": '{"a": 1}', "content_type": "text/plain"})]),
+    ("@countersign paint the front door",
+     [("ask_people", {"question": "Which colour shall the front door have?", "options": ["red", "green", "blue"]})]),
+    ("announce that we move on Friday.",
+     [("review_draft", {"draft": "Hello everybody,\n\nwe move on Friday.\n\nKind regards"})]),
+    ("plan the summer party", [("propose_plan", {"goal": "the summer party", "steps": [
+        "ask everybody for a date", "find a place", "send the invitations"]})]),
+    ("they will take us to court", [("escalate", {
+        "reason": "Somebody threatens legal action.",
+        "suggestion": "answer that a person will call back today"})]),
 ]  # fmt: skip
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from adapters.slack.lookups import Lookups
 from adapters.slack.people import SlackDirectory, Trust
+
 from bot.domain.chat import Account, Answer, Person, PersonId
 from bot.domain.errors import ChatUnavailable, Unavailable
 from bot.domain.people import GroupSource, SourceKind

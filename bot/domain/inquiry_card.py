@@ -1,0 +1,113 @@
+"""An inquiry as a card: whose words, whose answer, how to give it.
+
+Everything the agent proposes is labelled as its own and shown whole; what does not fit stands in an attachment.
+Not what may be answered (inquiry), nor by whom (rights).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+
+from bot.domain import inquiry, wording
+from bot.domain.arguments import SHOWN_MOST
+from bot.domain.chat import Attachment, Block, Button, Card, Fact, PersonId, Tone
+from bot.domain.inert import show, show_line
+from bot.domain.inquiry import Part
+from bot.domain.render import STOP
+from bot.domain.request import Kind, Request, Status
+
+ANSWER_MOST = 1_000  # characters of an answer on its card
+TONES: Mapping[Status, Tone] = {Status.OPEN: Tone.WAITING, Status.ANSWERED: Tone.GOOD}
+
+
+def inquiry_card(request: Request, *, names: Mapping[PersonId, str], seal: Callable[[str], str]) -> Card:
+    """The card of *request* as it stands now. *seal* makes a button's token from its move, as for `render.card`."""
+    parts = [_drawn(number, part) for number, part in enumerate(inquiry.parts(request), 1)]
+    is_danger = request.kind is Kind.ESCALATION and request.is_open
+    return Card(
+        title=_title(request),
+        tone=Tone.DANGER if is_danger else TONES.get(request.status, Tone.QUIET),
+        facts=tuple(_facts(request, names)),
+        blocks=tuple(block for block, _ in parts),
+        attachments=tuple(file for _, file in parts if file is not None),
+        status=_status(request, names),
+        buttons=tuple(_buttons(request, seal)) if request.is_open else (),
+        footer=f"{request.id} · {request.run} · v{request.version}",
+        run=request.run,
+    )
+
+
+def _title(request: Request) -> str:
+    title = inquiry.title(request)
+    match request.status:
+        case Status.OPEN:
+            return title
+        case Status.ANSWERED:
+            return f"Answered: {title.lower()}"
+        case Status.EXPIRED:
+            return f"Not answered in time: {title.lower()}"
+        case Status.SUPERSEDED:
+            return f"Withdrawn: {title.lower()}"
+    return f"Cancelled: {title.lower()}"
+
+
+def _facts(request: Request, names: Mapping[PersonId, str]) -> Iterator[Fact]:
+    agent = wording.line(request.agent)
+    yield Fact(label="Asked by", value=f"{agent}, working for {wording.name(names, request.requester)}")
+    yield Fact(
+        label="Who may answer", value=" and ".join(_audience(need.of, request, names) for need in request.ask.groups)
+    )
+    if request.deadline:
+        yield Fact(label="Until", value=f"{wording.time(request.deadline)}; no answer is never taken for one")
+
+
+def _audience(of: str, request: Request, names: Mapping[PersonId, str]) -> str:
+    if of == "requester":
+        return wording.name(names, request.requester)
+    return wording.name(names, PersonId(of[1:])) if of.startswith("@") else wording.clip(show_line(of), 80)
+
+
+def _drawn(number: int, part: Part) -> tuple[Block, Attachment | None]:
+    """Whole on the card, or whole in a file."""
+    label = f"{part.label} (the agent's words, not verified)"
+    text = (
+        show(part.text) if part.is_exact else "\n".join(line for line in show(part.text).splitlines() if line.strip())
+    )
+    if len(text) <= SHOWN_MOST:
+        return Block(label=label, text=text, is_code=part.is_exact), None
+    content = part.text.encode("utf-8", "replace")
+    sha256 = hashlib.sha256(content).hexdigest()
+    name = f"part-{number}.txt"
+    told = f"attached whole as {name}, {len(content):,} bytes, sha256 {sha256}"
+    return Block(label=label, text=told), Attachment(name=name, content=content, sha256=sha256)
+
+
+def _status(request: Request, names: Mapping[PersonId, str]) -> str:
+    decision = request.decision
+    if decision is None:
+        return "Waiting for an answer."
+    when = wording.time(decision.at)
+    match request.status:
+        case Status.ANSWERED:
+            people = " and ".join(wording.name(names, person) for person in decision.by)
+            said = wording.clip(show(inquiry.told(request, decision.answer)), ANSWER_MOST)
+            return f"{people} answered at {when}. {said}"
+        case Status.EXPIRED:
+            return f"Nobody answered until {when}. The agent was told so; nothing was assumed."
+        case Status.SUPERSEDED:
+            return f"A reply in the thread took its place at {when}."
+    return f"Cancelled at {when}."
+
+
+def _buttons(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:
+    for choice in inquiry.choices(request):
+        yield Button(
+            subject=request.id,
+            move=choice.move,
+            label=show_line(choice.label),
+            token=seal(choice.move),
+            style=choice.style,
+            fields=choice.fields,
+        )
+    yield Button(subject=request.run, move=STOP, label="Stop", token=seal(STOP))

@@ -1,0 +1,39 @@
+"""How cards put things: other people's words quoted and few, names and lines short, times in UTC. All of it inert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bot.domain.chat import PersonId
+from bot.domain.inert import show, show_line
+
+LINE_MOST = 300  # characters of a fact, a reason or the agent's "why"
+NAME_MOST = 80
+LINES_MOST = 20  # other people's words may not push the buttons off the screen
+
+
+def quoted(text: str, most: int) -> str:
+    """Somebody's words: no empty lines, few lines, inert, at most *most* characters with what tells of the rest."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    few = "\n".join([*lines[: LINES_MOST - 1], " ".join(lines[LINES_MOST - 1 :])]).strip()
+    return f"“{clip(show(few), most - 2)}”"
+
+
+def line(text: str) -> str:
+    return clip(show_line(text), LINE_MOST)
+
+
+def clip(shown: str, most: int) -> str:
+    if len(shown) <= most:
+        return shown
+    room = max(most - 30, most // 2)
+    return f"{shown[:room]}… ({len(shown) - room} more characters)" if most > 100 else f"{shown[: most - 1]}…"
+
+
+def name(names: Mapping[PersonId, str], person: PersonId) -> str:
+    return clip(show_line(names.get(person, person)), NAME_MOST)
+
+
+def time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
