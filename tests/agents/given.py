@@ -67,6 +67,9 @@ class Context:
         self.whys.append(why)
         return tuple(ToolResult(outcome=Outcome.OK, text=self._results.pop(0)) for _ in wanted)
 
+    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
+        raise AssertionError(f"no test asks {question}, {options}, {of}")
+
     async def note(self, text: str) -> None: ...
     async def sleep(self, time: timedelta) -> None: ...
     async def now(self) -> datetime:

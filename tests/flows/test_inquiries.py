@@ -252,7 +252,7 @@ async def test_a_form_without_fields_is_not_put_to_anybody(build: Build) -> None
 # ------------------------------------------------------ review, plan, escalation
 
 
-def draft(text: str, round: int) -> object:  # as the tool calls it
+def draft(text: str, round: int) -> Said:  # as the tool calls it
     return calls(call("review_draft", draft=text, round=round, rounds=2))
 
 
