@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.ports import Said
 from bot.domain.wire import Json, loads
 from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, policy, settled
 
