@@ -12,20 +12,22 @@ import secrets
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
-from adapters.slack.chat import Slack, SlackWithin
-from adapters.slack.http import Address
-from adapters.slack.office import SlackSettings, opened_office
-from adapters.slack.people import Trust
 from pydantic import SecretStr
 
 from adapters.playground.chat import Playground, PlaygroundSettings
+from adapters.slack.chat import Slack, SlackWithin
+from adapters.slack.checkup import connected, examined
+from adapters.slack.http import Address
+from adapters.slack.office import SlackSettings, opened_office
+from adapters.slack.people import Trust
+from adapters.slack.rollcall import Remark, Wanted
 from adapters.terminal import Terminal
 from agents.model import ChatCompletions
 from agents.rehearsal.server import RehearsalServer
@@ -39,9 +41,10 @@ from agents.tools.shop import Shop, shop_tools
 from bot.config import Settings, sealing_key
 from bot.domain.calls import make_call
 from bot.domain.chat import Answer, Click, Form, Message, PersonId, Place
-from bot.domain.errors import BadPolicy, BadSettings, NotRequestable, StoreUnavailable
+from bot.domain.errors import BadPolicy, BadSettings, ChatUnavailable, NotRequestable, StoreUnavailable
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Chat, Directory, FrontDoor, Model, Tool
+from bot.domain.verdict import Ask
 from bot.domain.wire import Json
 from bot.peoplefile import PeopleDirectory, read_people
 from bot.policycheck import check, explain_text
@@ -115,6 +118,8 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
             pace=Pace(lease=settings.lease, evict_after=settings.evict_after),
         )
         engine = Engine(parts)
+        for name, value in mouth.gauges.items():
+            metrics.watch(name, value)
         with _usable(f"{settings.var}, the folder for what is kept,"):
             await stack.enter_async_context(mouth.chat.serve(front))
 
@@ -175,12 +180,17 @@ async def read_rules(settings: Settings) -> Rules:
     policy = read_policy(settings.policy)
     with _usable(f"{settings.var} or {settings.work}, where the tools keep things,"):
         toolbox = Toolbox(tools(settings))
-    agents = {"assistant": [spec.name for spec in toolbox.specs()]}
+    agents = _agents(toolbox)
     outside = {*people.sources, *(ASKED_OF_SLACK if settings.chat == "slack" else ())}
     problems = await check(policy, toolbox.specs(), people, agents=agents, outside=frozenset(outside))
     if problems:
         raise BadPolicy(problems)
     return Rules(policy=policy, people=people, toolbox=toolbox)
+
+
+def _agents(toolbox: Toolbox) -> dict[str, list[str]]:
+    """Every agent's tools."""
+    return {"assistant": [spec.name for spec in toolbox.specs()]}
 
 
 def tools(settings: Settings) -> tuple[Tool, ...]:
@@ -251,6 +261,7 @@ class Mouth:
     url: Callable[[], str] = str
     where: Callable[[], str] = str
     not_ready: Callable[[], list[str]] = list
+    gauges: Mapping[str, Callable[[], float]] = field(default_factory=dict)
     ended: Callable[[], Awaitable[object]] = lambda: asyncio.Event().wait()
 
 
@@ -274,19 +285,62 @@ async def _chat(chat: str, settings: Settings, rules: Rules, store: RedisStore, 
 
 
 async def _slack(settings: Settings, rules: Rules, store: RedisStore, stack: AsyncExitStack) -> Mouth:
-    office = await stack.enter_async_context(opened_office(_slack_settings(settings), store.keep()))
-    trust = Trust(
-        sources=rules.people.sources,
-        home=rules.people.tenants.get("slack", ""),
-        manager_field=settings.slack_manager_field,
-    )
-    people = office.directory(rules.people, trust)
+    try:
+        office = await stack.enter_async_context(opened_office(_slack_settings(settings), store.keep()))
+    except ChatUnavailable as error:
+        told = (
+            f"Slack at {settings.slack_api_url} cannot be reached ({error.why}); look at the network or SLACK_API_URL"
+        )
+        raise BadSettings([told]) from error
+    people = office.directory(rules.people, _trust(settings, rules))
     for problem in await people.problems():
         log.warning("slack_group_unreadable", problem=problem)
     views = RuntimeViews(store, rules.toolbox, people, sealing_key(settings))
     explain = partial(_explained, rules, people)
     slack = Slack(SlackWithin(office=office, people=people, views=views, explain=explain))
-    return Mouth(chat=slack, people=people, where=lambda: slack.where, not_ready=slack.not_ready)
+    gauges = {"slack_silence": lambda: slack.silent, "slack_reconnects": lambda: float(slack.reconnects)}
+    return Mouth(chat=slack, people=people, where=lambda: slack.where, not_ready=slack.not_ready, gauges=gauges)
+
+
+async def examined_slack(settings: Settings) -> AsyncIterator[Remark]:
+    """What Slack says to the settings and rules, a sentence each: the tokens first, which need neither store nor files.
+
+    Raises BadSettings, BadPolicy, StoreUnavailable or ChatUnavailable for what keeps the rest from being looked at.
+    """
+    slack = _slack_settings(settings)
+    is_over = False
+    for remark in await connected(slack):
+        is_over = is_over or remark.is_end
+        yield remark
+    if is_over:
+        return
+    rules = await read_rules(settings)
+    async with opened_store(settings, join=True) as store:
+        for remark in await examined(slack, store.keep(), _wanted(settings, rules)):
+            yield remark
+
+
+def _wanted(settings: Settings, rules: Rules) -> Wanted:
+    """What policy.yml and people.yml count on in Slack."""
+    asks = [(f"rule `{rule.id}`", rule.verdict) for rule in rules.policy.rules if isinstance(rule.verdict, Ask)]
+    named = [*asks, ("defaults", rules.policy.default)]
+    specs = rules.toolbox.specs()
+
+    async def judge(people: Directory, outside: frozenset[str]) -> list[str]:
+        return await check(rules.policy, specs, people, agents=_agents(rules.toolbox), outside=outside)
+
+    return Wanted(
+        base=rules.people,
+        people=rules.people.people,
+        trust=_trust(settings, rules),
+        places=[(ask.place, f"{settings.policy.name}, {who}") for who, ask in named if ask.place != "thread"],
+        judge=judge,
+    )
+
+
+def _trust(settings: Settings, rules: Rules) -> Trust:
+    home = rules.people.tenants.get("slack", "")
+    return Trust(sources=rules.people.sources, home=home, manager_field=settings.slack_manager_field)
 
 
 def _slack_settings(settings: Settings) -> SlackSettings:

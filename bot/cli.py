@@ -130,11 +130,12 @@ def _welcome(url: str, *, is_rehearsal: bool) -> str:
 @app.command()
 def demo(
     kill: Annotated[bool, typer.Option("--kill", help="Kill the bot twice on the way, and see it recover.")] = False,
+    slack: Annotated[bool, typer.Option("--slack", help="Play it in a strict imitation of Slack.")] = False,
 ) -> None:
     """Play one whole story with simulated people, printed as it happens."""
     from bot.demo import play_demo
 
-    raise SystemExit(asyncio.run(play_demo(typer.echo, is_deadly=kill)))
+    raise SystemExit(asyncio.run(play_demo(typer.echo, is_deadly=kill, in_slack=slack)))
 
 
 # ------------------------------------------------------------------ doctor

@@ -1,4 +1,4 @@
-"""The doctor: looks at settings, files and store, and says what is wrong or weak, and what that costs."""
+"""The doctor: looks at settings, files, store and Slack, and says what is wrong or weak, and what that costs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from bot.app import opened_store, read_rules
+from bot.app import examined_slack, opened_store, read_rules
 from bot.config import Settings, load_settings, sealing_key
 from bot.domain.errors import CountersignError
 
@@ -23,18 +23,19 @@ class Finding:
 
 
 async def examine() -> list[Finding]:
-    """Every check, whatever the others found."""
+    """Every check, whatever the others found. What two of them stumble over is told once."""
     try:
         settings = load_settings()
     except CountersignError as error:
         return [Finding(line, is_bad=True) for line in str(error).splitlines()]
     found: list[Finding] = [Finding("settings are readable")]
-    for check in (_imports, _key, _rules, _store, _mind):
+    for check in (_imports, _key, _rules, _store, _mind, _slack):
         try:
-            found += [finding async for finding in check(settings)]
+            async for finding in check(settings):
+                found.append(finding)  # noqa: PERF401  # one by one: what was found before an error stays
         except CountersignError as error:
             found += [Finding(line, is_bad=True) for line in str(error).splitlines()]
-    return found
+    return list(dict.fromkeys(found))
 
 
 async def _imports(_: Settings) -> AsyncIterator[Finding]:
@@ -74,3 +75,9 @@ async def _mind(settings: Settings) -> AsyncIterator[Finding]:
         )
     else:
         yield Finding(f"the model is {settings.model}")
+
+
+async def _slack(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.chat == "slack":
+        async for remark in examined_slack(settings):
+            yield Finding(remark.text, is_bad=remark.is_bad, is_weak=remark.is_weak)

@@ -21,6 +21,8 @@ from bot.domain.request import can_fill
 from bot.domain.verdict import Allow, Ask, Audience, Climb, Deny, Rung, Verdict
 from bot.domain.wire import loads, replace
 
+MOST_NAMED = 10  # people in one sentence
+
 
 async def check(
     policy: Policy,
@@ -197,6 +199,12 @@ def _place(problem: str) -> tuple[int, int]:
 # ------------------------------------------------------------------ people
 
 
+def _some(people: Sequence[PersonId]) -> str:
+    """The first of them by name: a workspace has thousands."""
+    rest = len(people) - MOST_NAMED
+    return ", ".join(people[:MOST_NAMED]) + (f" and {rest:,} others" if rest > 0 else "")
+
+
 @dataclass(kw_only=True, slots=True)
 class _World:
     """The people, looked up once each."""
@@ -243,7 +251,7 @@ class _World:
             return ""
         needs = " and ".join(f"{need.need} of {need.of}" for need in ask.groups)
         apart = ", the requester not counted" if ask.separate_duties else ""
-        whom = "anybody's calls" if len(stuck) == len(requesters) else f"calls of {', '.join(stuck)}"
+        whom = "anybody's calls" if len(stuck) == len(requesters) else f"calls of {_some(stuck)}"
         return f"nobody could sign {whom}: it needs {needs}{apart}"
 
     def _counted(self, ask: Ask) -> Ask:

@@ -157,6 +157,8 @@ class Metrics(Meter):
                 ("pending_longer", "pending_requests_older_than", "Those that wait for longer", ("older_than",)),
                 ("oldest_pending", "oldest_pending_seconds", "Age of the oldest open request", ()),
                 ("outbox_depth", "outbox_depth", "Cards that no platform has confirmed yet", ()),
+                ("slack_silence", "slack_silence_seconds", "Since the socket last heard Slack", ()),
+                ("slack_reconnects", "slack_reconnects", "How often the socket to Slack was built anew", ()),
                 ("loop_lag", "loop_lag_seconds", "How late the event loop woke up last", ()),
             )
         }
@@ -191,6 +193,10 @@ class Metrics(Meter):
     def gauge(self, name: str, value: float, **labels: str) -> None:
         gauge = _known(self._gauges, name)
         (gauge.labels(**labels) if labels else gauge).set(value)
+
+    def watch(self, name: str, value: Callable[[], float]) -> None:
+        """What *name* is just now is asked whenever somebody looks."""
+        _known(self._gauges, name).set_function(value)
 
     def page(self) -> bytes:
         """Everything, in the text format that Prometheus reads."""

@@ -29,7 +29,7 @@ from agents.tools.shop import Shop, shop_tools
 from bot.domain.audit import Entry, parse_line, verify_chain
 from bot.domain.chat import Account, Answer, Button, Click, Form, Message, MessageRef, Place
 from bot.domain.invariants import check
-from bot.domain.ports import Agent, Directory, Model, Tool
+from bot.domain.ports import Agent, Chat, Directory, Model, Tool
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy, read_policy
 from bot.runtime.desk import Desk
@@ -103,6 +103,7 @@ class House:
         self.rehearsal = await self._stack.enter_async_context(RehearsalServer())
         self.engine = Engine(await self._parts())
         self.desk = await self._stack.enter_async_context(self.engine.running())
+        await self._listen()
         return self
 
     async def __aexit__(
@@ -136,19 +137,27 @@ class House:
         names = tuple(spec.name for spec in toolbox.specs())
         policy = parse_policy(self._policy.encode()) if self._policy else read_policy(ROOT / "policy.yml")
         agents = (*self._agents, assistant(names))
+        chat, directory = await self._outside(toolbox)
         return Parts(
             store=self.store,
-            chats={self.chat.platform: self.chat},
+            chats={chat.platform: chat},
             policy=policy,
             toolbox=toolbox,
             model=model,
             roster=Roster(agents, default=agents[0].name),
-            directory=self._directory or read_people(ROOT / "people.yml"),
+            directory=directory,
             meter=Metrics(),
             key=KEY,
             owner=f"house-{uuid.uuid4().hex[:6]}",
             pace=self._pace,
         )
+
+    async def _outside(self, toolbox: Toolbox) -> tuple[Chat, Directory]:  # noqa: ARG002  # another chat looks at it
+        """Where people are, and who they are. Another chat than the one in memory overrides this, and `_listen`."""
+        return self.chat, self._directory or read_people(ROOT / "people.yml")
+
+    async def _listen(self) -> None:
+        """The chat in memory is spoken to through the desk."""
 
     def _shipped(self) -> tuple[Tool, ...]:
         return (

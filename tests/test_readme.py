@@ -6,13 +6,14 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import bot
 from bot.config import Settings
-from bot.peoplefile import read_people
+from bot.peoplefile import parse_people, read_people
 from bot.policycheck import check
 from bot.policyfile import parse_policy
 from tests.house import ROOT
@@ -21,9 +22,12 @@ README = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """The README's snippets in *language*, also those inside a list."""
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", README, re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block) for block in found]
 
 
+(PEOPLE, RULE) = blocks("yaml")
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
 BOT_COMMANDS = [shlex.split(line)[1:] for line in COMMANDS if line.startswith(".venv/bin/python")]
 
@@ -37,8 +41,7 @@ def test_the_tool_is_gated_with_one_declaration_and_the_rule_fits_it(
     monkeypatch.syspath_prepend(str(tmp_path))
     import my_tools  # type: ignore[import-not-found]  # written a moment ago
 
-    (rule,) = blocks("yaml")
-    policy = parse_policy(rule.encode())
+    policy = parse_policy(RULE.encode())
     spec = my_tools.restart.spec
 
     assert spec.name == "restart"
@@ -46,10 +49,16 @@ def test_the_tool_is_gated_with_one_declaration_and_the_rule_fits_it(
 
 
 async def test_the_rule_has_no_problems_with_the_shipped_people() -> None:
-    (rule,) = blocks("yaml")
-    problems = await check(parse_policy(rule.encode()), (), read_people(ROOT / "people.yml"))
+    problems = await check(parse_policy(RULE.encode()), (), read_people(ROOT / "people.yml"))
 
     assert [problem for problem in problems if "unknown tool" not in problem and "restart" not in problem] == []
+
+
+def test_the_channel_of_approvers_can_be_added_to_the_shipped_people() -> None:
+    """CD-07: whoever is in the channel signs."""
+    people = parse_people((ROOT / "people.yml").read_bytes() + PEOPLE.encode())
+
+    assert people.sources["approvers"].name == "approvals"
 
 
 def test_every_make_target_of_the_readme_exists() -> None:
@@ -100,7 +109,7 @@ def test_every_setting_of_the_table_exists_and_none_is_left_out() -> None:
     }
     known = {field.alias for field in Settings.model_fields.values() if field.alias}
 
-    assert told == {name for name in known if not name.startswith(("SLACK_", "TEAMS_"))}
+    assert told == {name for name in known if not name.startswith("TEAMS_")}
 
 
 def test_the_flow_is_told_the_same_in_the_package_and_in_the_docs_and_its_files_exist() -> None:

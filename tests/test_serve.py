@@ -56,6 +56,13 @@ async def listening(process: asyncio.subprocess.Process) -> str:
     return line.split()[-1]
 
 
+SLACK_AWAY = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_APP_TOKEN": "xapp-1",
+    "SLACK_API_URL": "http://127.0.0.1:1/api/",
+}
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -65,7 +72,7 @@ async def listening(process: asyncio.subprocess.Process) -> str:
         ({"COUNTERSIGN_PEOPLE": "no-such.yml"}, r"no-such\.yml"),
         ({"COUNTERSIGN_SHRADS": "2"}, r"COUNTERSIGN_SHARDS"),
         ({"PORT": "notaport"}, r"PORT"),
-        ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}, r"SLACK_BOT_TOKEN"),
+        (SLACK_AWAY, r"Slack at http://127\.0\.0\.1:1/api/ cannot be reached \(.*\); .* SLACK_API_URL"),
         ({"OPENAI_API_KEY": "your-api-key-here"}, r"OPENAI_API_KEY"),
         ({"COUNTERSIGN_AGENT": "nosuch"}, r"COUNTERSIGN_AGENT: the default agent nosuch is not on the roster"),
         ({"COUNTERSIGN_VAR": "/dev/null"}, r"/dev/null"),

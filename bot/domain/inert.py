@@ -19,6 +19,15 @@ EMPTY_LOOKING = frozenset(
 )  # letters and marks that render as nothing
 WIDE_SPACE = "\u3000"  # plainly visible, and ordinary in Japanese
 
+_NICETIES = {
+    0x200D: None,
+    0xFE0E: None,
+    0xFE0F: None,
+    0x00A0: " ",
+    0x202F: " ",
+    0x2009: " ",
+}  # emoji's glue, thin spaces
+
 _UNUSUAL = re.compile(r"[^ -~\n\t]")
 _UNUSUAL_IN_LINE = re.compile(r"[^ -~]")
 _SPELLING = re.compile(r"⟨U\+([0-9A-F]{4,6})⟩")
@@ -38,6 +47,11 @@ def show(text: str) -> str:
 def show_line(text: str) -> str:
     """Like `show`, on one line: newlines and tabs are spelled out too."""
     return _UNUSUAL_IN_LINE.sub(lambda found: _spell(found[0]), text)
+
+
+def spoken(text: str) -> str:
+    """An agent's words: what only makes letters and emoji prettier is left out, whatever else hides is spelled."""
+    return show(text.translate(_NICETIES))
 
 
 def unshow(text: str) -> str:

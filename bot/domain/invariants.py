@@ -135,7 +135,8 @@ def _late_buttons(case: Case, late: Sequence[Entry], *, is_quiet: bool) -> Found
         if entry in late and entry.fields["buttons"] and is_new:
             yield entry, "a card with buttons was drawn after the decision"
     if is_quiet:
-        last = {entry.fields["copy"]: entry for entry in cards}
+        lost = {entry.fields["copy"] for entry in late if entry.event == "card_lost"}  # nobody can take them
+        last = {entry.fields["copy"]: entry for entry in cards if entry.fields["copy"] not in lost}
         yield from ((entry, "this copy kept its buttons") for entry in last.values() if entry.fields["buttons"])
 
 

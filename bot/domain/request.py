@@ -251,8 +251,8 @@ def can_fill(needs: Sequence[int], eligible: Sequence[frozenset[PersonId]]) -> b
     return all(place(chair, set()) for chair in range(len(chairs)))
 
 
-def settled_text(request: Request) -> str:
-    """One sentence for somebody who comes too late."""
+def settled_text(request: Request, names: Mapping[PersonId, str] | None = None) -> str:
+    """One sentence for somebody who comes too late. *names* are what people are called; without one, their id."""
     match request.decision:
         case None:
             return "This request is no longer active."
@@ -260,7 +260,8 @@ def settled_text(request: Request) -> str:
             return f"This request is already {status}."
         case Decision(by=people, status=status):
             done = Status.APPROVED if status is Status.SPENT else status
-            return f"{' and '.join(people)} already answered: {done}."
+            called = [(names or {}).get(person, person) for person in people]
+            return f"{' and '.join(called)} already answered: {done}."
 
 
 def _must_be_open(request: Request) -> None:

@@ -14,9 +14,9 @@ import structlog
 
 from bot.domain import events, inquiry
 from bot.domain.chat import Answer
-from bot.domain.errors import Broken, NotEligible, Refused
+from bot.domain.errors import AlreadySettled, Broken, NoSuchRequest, NotEligible, Refused
 from bot.domain.ladder import waiting_timer
-from bot.domain.request import Move, Request, RunId, Status, Vote, seats, vote
+from bot.domain.request import Move, Request, RequestId, RunId, Status, Vote, seats, settled_text, vote
 from bot.domain.run import Decided
 from bot.domain.store import Effects, Held, Turn
 from bot.domain.verdict import ReasonRule
@@ -61,7 +61,7 @@ class Ballot:
         if problem := _reason_missing(request, move, press.reason):
             return Answer(is_taken=False, text=problem, problems={"reason": problem})
         if move is Move.APPROVE and not await self._rights.requester_may(request):
-            told = f"{request.requester}, who asked for this, may no longer give tasks."
+            told = f"{await self._rights.name(request.requester)}, who asked for this, may no longer give tasks."
             raise NotEligible(request.id, person.id, told)
         given = Vote(
             person=person.id,
@@ -104,7 +104,17 @@ class Ballot:
         body = events.vote_refused(press.subject[:80], person.id if person else None, press.by, cause, press.delivery)
         await self._store.log(_shard(press.subject, self._store.shards), (body,))
         problems = getattr(error, "problems", None)
-        return Answer(is_taken=False, text=error.people_read, problems=problems if isinstance(problems, dict) else None)
+        told = await self._late_text(error) if isinstance(error, AlreadySettled) else error.people_read
+        return Answer(is_taken=False, text=told, problems=problems if isinstance(problems, dict) else None)
+
+    async def _late_text(self, error: AlreadySettled) -> str:
+        """Who was faster, by name: an id says nothing to people who are not in people.yml (CD-07)."""
+        try:
+            request = (await self._store.held(RequestId(error.request_id))).request
+        except NoSuchRequest:
+            return error.people_read
+        by = request.decision.by if request.decision else ()
+        return settled_text(request, {who: await self._rights.name(who) for who in by}) if by else error.people_read
 
 
 def _turn(held: Held, after: Request, delivery: str, text: str) -> Turn:

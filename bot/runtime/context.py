@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from bot.domain.calls import ToolResult, ToolSpec
 from bot.domain.chat import Card
 from bot.domain.errors import LeaseLost
+from bot.domain.inert import spoken
 from bot.domain.ports import Chat, Line, Live, Meter, Model, OnText, Said, Toolbox, WantedCall
 from bot.domain.run import Heard, Step, Task
 from bot.domain.store import Batch, Effects, Note, Timer
@@ -119,7 +120,9 @@ class Context:
 
     async def note(self, text: str) -> None:
         path = self._scope.get().next()
-        note = Note(key=f"{self._host.id}{path}", place=self.task.place, card=Card(body=text, run=self._host.id))
+        note = Note(
+            key=f"{self._host.id}{path}", place=self.task.place, card=Card(body=spoken(text), run=self._host.id)
+        )
         if self._host.journal.answer(path, _mark("note", text)) is None:
             effects = Effects(notes=(note,), dirty=(f"note|{note.key}",))
             await self._record(path, _mark("note", text), "", effects=effects)

@@ -210,6 +210,7 @@ class Passage:
         if tool.spec.risk is Risk.READ:  # may be read again: one write for its beginning and its end
             result = await self._run(tool, call, key)
             return await self._finish(call, result, allowed, began, start.finished(result.outcome))
+        self._must_own()
         with self._host.at_work():
             await self._start(self._host.write(self._begin(key, None, allowed, began)), call, start)
             result = await self._run(tool, call, key)
@@ -227,6 +228,7 @@ class Passage:
         key = self._key(call)
         start = events.Start(self._host.id, self._path, call, signed.id)
         began = start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent)
+        self._must_own()
         with self._host.at_work():
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
@@ -243,6 +245,11 @@ class Passage:
     async def _lapse(self, signed: Request, cause: Cause, why: str, resumed: bytes) -> ToolResult:
         result = ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}.")
         return await self._finish(signed.call, result, resumed, closes=signed)
+
+    def _must_own(self) -> None:
+        """Nothing is begun on a shard that is being given away: it could not be started, and would be in doubt."""
+        if not self._gate.is_sure(self._journal.fence):
+            raise LeaseLost(self._journal.fence.shard)
 
     async def _start(
         self, write: Awaitable[None], call: ToolCall, start: events.Start, closes: Request | None = None
@@ -293,6 +300,7 @@ class Passage:
         if tool.spec.is_idempotent:
             epoch = self._journal.fence.epoch
             began = start.started(key=begun.key, epoch=epoch, is_idempotent=True)
+            self._must_own()
             with self._host.at_work():
                 await self._start(self._host.write(self._begin(begun.key, begun.request, began)), call, start, signed)
                 result = await self._run(tool, call, begun.key, signed)

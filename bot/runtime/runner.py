@@ -21,6 +21,7 @@ from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, Tone
 from bot.domain.errors import Broken, CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable, Unheard
+from bot.domain.inert import spoken
 from bot.domain.ladder import waiting_timer
 from bot.domain.request import Kind, Move, Request, RequestId, RunId, close
 from bot.domain.run import Decided, Heard, Run, RunStatus
@@ -192,7 +193,7 @@ class Runner:
     async def _end(self, host: Host, status: RunStatus, told: str, tone: Tone) -> None:
         """The last entry, the answer to post, and the audit: one step."""
         run = replace(host.run, status=status, ended=self._store.now(), told=told[:500])
-        card = Card(body=told, tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
+        card = Card(body=spoken(told), tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
         note = Note(key=f"{host.id}/end", place=host.run.task.place, card=card)
         effects = Effects(
             audit=(events.run_ended(host.id, status),), notes=(note,), dirty=(f"note|{note.key}", f"run|{host.id}")

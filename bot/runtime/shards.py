@@ -49,6 +49,10 @@ class Shards:
         """
         return time.monotonic() < self._sure_until.get(fence, 0.0)
 
+    def doubt(self) -> None:
+        """Be sure of no shard until its lease is renewed: nothing is begun meanwhile."""
+        self._sure_until.clear()
+
     async def run(self, lost: Callable[[int], Awaitable[None]]) -> None:
         """Keep what is ours, take what is free, leave what is more than our share."""
         await steadily(lambda: self.look(lost), self._parts.pace.lease / 3, "leases")
@@ -85,6 +89,7 @@ class Shards:
 
     async def close(self) -> None:
         """Hand over: the next look of any other process takes these at once."""
+        self.doubt()
         for shard, fence in list(self._fences.items()):
             del self._fences[shard]
             try:

@@ -14,12 +14,12 @@ import structlog
 from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, PersonId, Tone
-from bot.domain.errors import CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable
+from bot.domain.errors import ChatUnavailable, CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable
 from bot.domain.ladder import rung, timer_for, timer_name
 from bot.domain.request import Copy, Move, Request, RequestId, RunId, close
 from bot.domain.run import Decided
 from bot.domain.store import Effects, Fence, Held, Note, Timer, Turn
-from bot.domain.verdict import Climb, Rung
+from bot.domain.verdict import Audience, Climb, Rung
 from bot.domain.wire import replace
 from bot.runtime.parts import Parts
 from bot.runtime.rights import Rights
@@ -100,7 +100,7 @@ class Timers:
         audit = events.rung_fired(request.id, index, step.do)
         if step.do is Climb.EXPIRE:
             return _expiry(held, audit, index, fence)
-        people = await self._rights.reached(request, step.to) if step.to != "here" else frozenset[PersonId]()
+        people = await self._found(request, step.to) if step.to != "here" else frozenset[PersonId]()
         notes: tuple[Note, ...] = ()
         copies: tuple[Copy, ...] = ()
         if step.do is Climb.REMIND:
@@ -125,8 +125,22 @@ class Timers:
         )
         return Turn(after=after, copies=copies, effects=effects, fence=fence)
 
+    async def _found(self, request: Request, to: Audience) -> frozenset[PersonId]:
+        """Whom a step turns to; with "here", whoever was asked.
+
+        Once the deadline has passed it is nobody who cannot be looked up: expiry waits for no directory (D-03).
+        """
+        try:
+            if to == "here":
+                return frozenset[PersonId]().union(*await self._rights.groups(request))
+            return await self._rights.reached(request, to)
+        except ChatUnavailable:
+            if request.deadline is None or self._store.now() < request.deadline:
+                raise
+            return frozenset()
+
     async def _reminder(self, request: Request, index: int) -> Note:
-        people = frozenset[PersonId]().union(*await self._rights.groups(request))
+        people = await self._found(request, "here")
         missing = tuple(sorted(people - {vote.person for vote in request.votes}))
         text = f"Reminder: {request.call.tool} still waits for a signature."
         return _note(request, index, Card(body=text, tone=Tone.WAITING, mentions=missing[:10], run=request.run))

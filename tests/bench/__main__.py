@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.domain.wire import dumps
-from tests.bench import peers, pending, resume
+from tests.bench import peers, pending, resume, slack
 from tests.bench.bot import logging_as_shipped
 
-PARTS = ("resume", "peers", "pending")
+PARTS = ("resume", "peers", "slack", "pending")
 Numbers = dict[str, float]
 
 
@@ -41,6 +41,8 @@ BARS: Mapping[str, Bar] = {
     "resume.cold_ratio_to_hot": Bar(most=3),
     "resume.ahead_of_langgraph_redis": Bar(least=4),
     "resume.ahead_of_dbos_sqlite": Bar(least=4),
+    "slack.ack_ratio_to_bolt": Bar(most=1.5),
+    "slack.ack_ratio_to_bolt_and_redis": Bar(most=1.2),  # counts where one round trip to Redis alone breaks the other
     "pending.redis_bytes_each": Bar(most=4096),
     "pending.rss_growth_mb": Bar(most=100),
     "restart.ready_s": Bar(most=3),
@@ -54,6 +56,9 @@ async def measure(args: argparse.Namespace, folder: Path) -> Numbers:
         found |= _resume(await resume.measure(folder / "resume", rounds=args.rounds, clicks=args.clicks))
     if "peers" in args.only:
         found |= await _peers(args, folder, found["resume.same_process.us"])
+    if "slack" in args.only:
+        _tell(f"slack: {args.rounds} rounds of {args.clicks} clicks and {slack.BURST} at once, and one to warm up")
+        found |= _slack(await slack.measure(folder / "slack", rounds=args.rounds, clicks=args.clicks))
     if "pending" in args.only:
         _tell(f"pending: {args.pending:,} runs; some minutes to make them")
         found |= _pending(await pending.measure(folder / "pending", pending=args.pending))
@@ -94,6 +99,21 @@ async def _peers(args: argparse.Namespace, folder: Path, ours_us: float) -> Numb
             found[f"resume.ahead_of_{name}"] = theirs.safe * 1e6 / ours_us
             found[f"resume.ahead_of_{name}.to_line"] = theirs.line * 1e6 / ours_us
     return found
+
+
+def _slack(seconds: Mapping[str, float]) -> Numbers:
+    ack, bolt, redis = seconds["ack"], seconds["bolt"], seconds["redis"]
+    return {
+        "slack.ack_us": ack * 1e6,
+        "slack.bolt_us": bolt * 1e6,
+        "slack.redis_us": redis * 1e6,
+        "slack.redis_small_us": seconds["small"] * 1e6,
+        "slack.ack_ratio_to_bolt": ack / bolt,
+        "slack.ack_ratio_to_bolt_and_redis": ack / (bolt + redis),
+        "slack.click_to_tool_us": seconds["tool"] * 1e6,
+        "slack.ack_p99_ms": seconds["p99"] * 1e3,
+        "slack.acks_per_s": seconds["per_s"],
+    }
 
 
 def _pending(numbers: Mapping[str, float]) -> Numbers:

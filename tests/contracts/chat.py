@@ -18,7 +18,7 @@ from typing import Protocol
 
 import pytest
 
-from bot.domain.chat import Account, Answer, Button, Card, Click, Fact, Form, Message, MessageRef, Place
+from bot.domain.chat import Account, Answer, Button, Card, Click, Fact, Form, Message, MessageRef, PersonId, Place
 from bot.domain.errors import StoreUnavailable, Undeliverable
 from bot.domain.ports import Chat
 
@@ -215,6 +215,15 @@ class ChatContract:
 
             message = await house.door.next()
             assert house.door.turned_away == [message.delivery] * 2
+
+    async def test_words_that_are_shown_live_leave_nothing_behind(self) -> None:
+        """A draft is decoration: whoever reads later finds only what was posted."""
+        async with self.open() as house:
+            async with house.chat.live(house.place, PersonId("ana")) as hear:
+                if hear is not None:
+                    hear("I think I should pay this back. " * 20)
+
+            assert "I think I should" not in await house.read_by(house.ana)
 
     async def test_nothing_is_heard_after_serve(self) -> None:
         """A process that is shutting down takes nothing it could not finish."""

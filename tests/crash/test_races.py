@@ -52,7 +52,7 @@ async def _race(stage: Stage, post: Posted, number: int) -> str:
     (won,) = [answer for answer in first if answer.is_taken]
     (lost,) = [answer for answer in first if not answer.is_taken]
     status = WINNERS[won.text]
-    assert lost.text == f"{'bo' if status == 'approved' else 'chris'} already answered: {status}."
+    assert lost.text == f"{'Bo' if status == 'approved' else 'Chris'} already answered: {status}."
     assert [answer.is_taken for answer in again] == [status == "approved", status == "rejected"]
     return status
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.inert import hidden, mixed_script, show, show_line, unshow
+from bot.domain.inert import hidden, mixed_script, show, show_line, spoken, unshow
 
 EVERY_CHARACTER = [chr(point) for point in range(0x110000)]
 NASTY = st.text(
@@ -107,3 +107,9 @@ def test_a_long_ordinary_text_is_shown_quickly() -> None:
     mixed_script(text)
 
     assert time.perf_counter() - began < 0.5
+
+
+def test_an_agents_words_hide_nothing_and_stay_pleasant() -> None:
+    """T03: an override that turns a line around is spelled out; an emoji's glue and a thin space are not worth it."""
+    assert spoken("Done \u2705\ufe0f 12\u202f000\u00a0€ \U0001f468\u200d\U0001f469") == "Done ✅ 12 000 € 👨👩"
+    assert spoken("safe \u202egnp.exe\u200b") == "safe ⟨U+202E⟩gnp.exe⟨U+200B⟩"

@@ -230,6 +230,16 @@ def test_a_secret_in_any_spelling_is_found(n: int) -> None:
     assert check(entries(a_good_day()), canaries=[canary]) == []
 
 
+def test_a_copy_that_the_platform_let_nobody_change_is_no_breach() -> None:
+    """I3: after an uninstall the card still shows its buttons; that it was lost is written down, and they are dead."""
+    without = a_good_day()
+    drop("card_shown", request="q1", copy="dm-cy", buttons=False)(without)
+    lost = at(999, "card_lost", request="q1", copy="dm-cy", why="the app was removed")
+
+    assert [one.invariant for one in check(entries(without), is_quiet=True)] == ["I3"]
+    assert check(entries([*without, lost]), is_quiet=True) == []
+
+
 def test_a_copy_on_a_second_platform_is_another_tenant_of_the_same_people() -> None:
     """I14: a card in Slack, its copy in Teams; each platform has one tenant."""
     trace = a_good_day()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import BadJson, BadRecord
 from bot.domain.request import Request
-from bot.domain.wire import MAX_BYTES, MAX_DEPTH, Json, Record, pack, read_foreign, replace, unpack
+from bot.domain.wire import MAX_BYTES, MAX_DEPTH, Json, Record, pack, read_foreign, read_signed, replace, unpack
 from tests.domain.given import request
 
 JSON = st.recursive(
@@ -114,3 +114,20 @@ def test_a_record_cannot_be_changed_in_place() -> None:
 
 def test_a_record_leaves_out_what_equals_its_default() -> None:
     assert pack(Older(name="a")) == b'1{"name":"a"}'
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "[1,]", "NaN", '{"a": 1e999}', '"\\ud800"', '{"a": 1} x', b'"\xff"', '{"a":' * 10_000, "[" * 5_000]
+)
+def test_signed_json_that_is_none_is_refused(bad: str | bytes) -> None:
+    """T11: who proved who they are may still send garbage; it is an error of ours to fall over it."""
+    with pytest.raises(BadJson):
+        read_signed(bad)
+
+
+def test_signed_json_is_read_as_it_is() -> None:
+    assert (
+        read_signed('{"a": [1, 2.5, null, "\u00fc"]}')
+        == {"a": [1, 2.5, None, "\u00fc"]}
+        == read_signed(b'{"a":[1,2.5,null,"\xc3\xbc"]}')
+    )

@@ -135,7 +135,7 @@ async def test_the_decided_card_says_who_and_has_no_buttons(house: House) -> Non
 
     late = await house.press("reject", by="chris", card=card, fields={"reason": "no"})
 
-    assert (late.is_taken, late.text) == (False, "bo already answered: approved.")
+    assert (late.is_taken, late.text) == (False, "Bo already answered: approved.")
     assert await settled(house)
     assert "Approved by Bo at" in words(card)
     assert not card.card.buttons

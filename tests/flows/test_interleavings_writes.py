@@ -206,3 +206,25 @@ async def test_an_agent_that_swallows_its_cancellation_holds_up_nobody(
                 await house.engine.runner.close()
         finally:
             agent.may_end.set()
+
+
+async def test_a_shard_that_is_being_given_away_begins_no_call(build: Build, hands: Hands) -> None:
+    """I2, AS-22: the decision comes in the moment the shard leaves: nothing is begun here that could not be started,
+
+    so nobody is asked whether it happened; whoever owns the shard next runs it.
+    """
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        await house.card("approve")
+
+        async def leaving(*_args: object) -> None:
+            house.engine.shards.doubt()
+
+        around(house, "turn", after=leaving)
+
+        await house.press("approve", by="bo")
+
+        await house.shows("ok wire 90 bank")
+        assert [one["kind"] for one in await events(house, "request_opened")] == ["approval"]
+        assert len(await events(house, "tool_started")) == 1
+        assert hands.did == ["wire 90 bank"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from adapters.slack.lookups import Lookups
 from adapters.slack.people import SlackDirectory, Trust
-
 from bot.domain.chat import Account, Answer, Person, PersonId
 from bot.domain.errors import ChatUnavailable, Unavailable
 from bot.domain.people import GroupSource, SourceKind
@@ -91,7 +91,7 @@ async def test_of_two_clicks_at_once_one_decides_and_the_other_is_told(house: Ho
 
     assert sorted(answer.is_taken for answer in answers) == [False, True]
     loser = next(answer for answer in answers if not answer.is_taken)
-    assert loser.text in ("bo already answered: approved.", "chris already answered: approved.")
+    assert loser.text in ("Bo already answered: approved.", "Chris already answered: approved.")
     assert ("bo", "Approved. It runs now.") in house.chat.whispers or (
         "chris",
         "Approved. It runs now.",
@@ -229,7 +229,7 @@ async def test_nobody_approves_for_a_requester_who_left(build: Build, hands: Han
 
         answer = await house.press("approve", by="bo")
 
-        assert (answer.is_taken, answer.text) == (False, "ana, who asked for this, may no longer give tasks.")
+        assert (answer.is_taken, answer.text) == (False, "Ana, who asked for this, may no longer give tasks.")
         assert not hands.did
         assert (await house.press("reject", by="bo", fields={})).is_taken
         assert await settled(house)
@@ -413,7 +413,7 @@ async def test_a_first_signature_of_high_risk_is_dropped_when_its_person_leaves(
         assert not hands.did
         staff.now.change("ana", is_active=False)
         staff.now.change("dana", groups=frozenset({"approvers"}))
-        assert (await house.press("approve", by="dana")).text == "ana, who asked for this, may no longer give tasks."
+        assert (await house.press("approve", by="dana")).text == "Ana, who asked for this, may no longer give tasks."
         assert await house.is_sound()
 
 

@@ -207,7 +207,7 @@ class Bench:
         toolbox = Toolbox(world.tools())
         directory = read_people(ROOT / "people.yml")
         meter = Metrics()
-        self._mind = Mind(model, toolbox, meter)
+        self._mind = Mind(model, toolbox, meter, {})
         self._gate = Gate(Gatehouse(store, POLICY, toolbox, Rights(directory), meter))
         self._lives = self.deaths = 0
 

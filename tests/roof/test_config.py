@@ -19,6 +19,7 @@ MANY = {
     "SLACK_CLIENT_ID": "123.456",
     "SLACK_CLIENT_SECRET": "canary-client",
     "SLACK_SIGNING_SECRET": "canary-sign",
+    "COUNTERSIGN_KEY": KEY,
 }
 TEAMS = {"TEAMS_APP_ID": "6f1c", "TEAMS_APP_PASSWORD": "canary~pw"}
 
@@ -153,7 +154,7 @@ def test_an_app_for_many_workspaces_needs_no_token(env: Env) -> None:
 
     assert settings.real_credentials == ("SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
     assert (settings.slack_bot_token, settings.slack_api_url) == (None, "https://slack.com/api/")
-    assert set(settings.secrets) == {"canary-client", "canary-sign"}
+    assert set(settings.secrets) == {"canary-client", "canary-sign", KEY}
     assert "canary" not in repr(settings)
 
 
@@ -161,6 +162,14 @@ def test_two_things_that_lack_are_two_sentences(env: Env) -> None:
     assert _mistakes(env, SLACK_CLIENT_ID="1.2", SLACK_MANAGER_FIELD="Manager") == [
         "SLACK_CLIENT_ID needs SLACK_CLIENT_SECRET beside it",
         "SLACK_CLIENT_ID needs SLACK_SIGNING_SECRET beside it",
+        "SLACK_CLIENT_ID needs COUNTERSIGN_KEY beside it",
+    ]
+
+
+def test_one_workspace_and_many_exclude_each_other(env: Env) -> None:
+    """Which token would answer is never guessed."""
+    assert _mistakes(env, **MANY, SLACK_BOT_TOKEN="xoxb-1") == [
+        "SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for many: set one of them"
     ]
 
 
@@ -169,7 +178,7 @@ def test_two_things_that_lack_are_two_sentences(env: Env) -> None:
     [
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, "SLACK_BOT_TOKEN needs SLACK_APP_TOKEN or SLACK_SIGNING_SECRET beside it"),
         (
-            {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "x1"},
+            {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "x1", "COUNTERSIGN_KEY": KEY},
             "SLACK_CLIENT_ID needs SLACK_SIGNING_SECRET beside it",
         ),
         ({"SLACK_CLIENT_SECRET": "x1"}, "SLACK_CLIENT_SECRET needs SLACK_CLIENT_ID beside it"),

@@ -1,0 +1,1 @@
+"""Slack: mouth and ears in Slack workspaces. See `docs/slack.md`."""

@@ -1,0 +1,204 @@
+"""Forms: a button's fields as a modal, what was typed into it, and problems back beside their fields.
+
+    Button -> form_view -> Slack -> view.state -> read_state -> Form.fields      problems -> problems_by_block -> errors
+
+A field is an input block `f.<name>` with one element `v`. A form that Slack cannot hold whole is not shown in part: a
+sentence takes its place and says what to do instead. An input left empty reads as "", as on every platform:
+`values_from_fields` takes an optional argument away for it.
+
+Not here: opening, filling and submitting views (modals), what the values mean (`bot.domain.forms`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.slack.limits import CHARACTERS, ITEMS, ONE_TEXT, size, view_faults
+from adapters.slack.literal import Raw, clipped, plain, sections, sound
+from bot.domain.chat import Button, Field, FieldKind
+
+FORM = "cs.form"  # callback_id of every view of ours
+BLOCK, VALUE = "f.", "v"  # block_id is BLOCK + the field's name; VALUE is its element's action_id
+TITLE = CHARACTERS["modal.title"]
+OPTION = CHARACTERS["option.text"]  # a choice's label is the choice: it is never cut
+HINT = 1_000  # characters
+PROBLEM = 300  # characters of one problem beside a field
+CHOSEN, NONE = "=", "-"  # an option's value: CHOSEN + what it stands for, or NONE for no choice at all
+SPELT = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
+MESSAGE_MOST = 6_000  # characters of a view that only says something
+
+TOO_LONG = (
+    "“{label}” is {size:,} characters long; a form in Slack holds 3,000 for one field. "
+    "Please reject this instead and say in the reason what should be different."
+)
+TOO_MUCH = (
+    "This form has more than a form in Slack can hold. "
+    "Please reject this instead and say in the reason what should be different."
+)
+
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")  # any client's number field holds it exactly
+
+
+def form_view(button: Button, *, metadata: str) -> Raw:
+    """The modal behind *button*; its submit button says what the button says. *metadata* comes back unchanged.
+
+    A form that does not fit is a view without inputs, and so without a submit button, that says why.
+    """
+    title = clipped(_or(sound(button.label), "Form"), TITLE)
+    if flaw := _flaw(button.fields):
+        return message_view(title, flaw, metadata=metadata)
+    inputs = [_input(field) for field in button.fields]
+    drawn = _view(title, metadata) | {"submit": plain(title), "close": plain("Cancel"), "blocks": inputs}
+    return message_view(title, TOO_MUCH, metadata=metadata) if view_faults(drawn) else drawn
+
+
+def loading_view(*, metadata: str = "") -> Raw:
+    """What stands there until the fields are known: a trigger lives 3 s, the store may need longer."""
+    return message_view("One moment", "Fetching the form…", metadata=metadata)
+
+
+def message_view(title: str, text: str, *, metadata: str = "") -> Raw:
+    """A modal that only says something."""
+    told = list(sections(clipped(sound(text), MESSAGE_MOST))) or list(sections("(no words)"))
+    shown = clipped(_or(sound(title), "Countersign"), TITLE)
+    return _view(shown, metadata) | {"close": plain("Close"), "blocks": told}
+
+
+def read_state(view: Mapping[str, Any]) -> dict[str, object]:
+    """What was typed into a submitted *view*, by field name, each a text; empty inputs are "".
+
+    Anybody may have made up *view*: what is not shaped like an input of ours is left out.
+    """
+    values = _dict(_dict(view.get("state")).get("values"))
+    return {
+        name.removeprefix(BLOCK): typed
+        for name, block in values.items()
+        if name.startswith(BLOCK) and (typed := _typed(_dict(block).get(VALUE))) is not None
+    }
+
+
+def problems_by_block(problems: Mapping[str, str], view: Mapping[str, Any]) -> dict[str, str]:
+    """*problems* for `response_action: errors`, which takes nothing but block ids of inputs in *view*.
+
+    A problem of no field of the form is told at the first one. Empty if the view has no inputs.
+    """
+    inputs = [block["block_id"] for block in view.get("blocks") or () if block.get("type") == "input"]
+    told: dict[str, str] = {}
+    for name, problem in problems.items() if inputs else ():
+        is_here = BLOCK + name in inputs
+        where = BLOCK + name if is_here else inputs[0]
+        said = problem if is_here or not name else f"{name}: {problem}"
+        told[where] = "; ".join(part for part in (told.get(where), said) if part)
+    return {where: clipped(_or(sound(said), "Please check this."), PROBLEM) for where, said in told.items()}
+
+
+# ------------------------------------------------------------------ drawing
+
+
+def _view(title: str, metadata: str) -> Raw:
+    return {"type": "modal", "callback_id": FORM, "title": plain(title), "private_metadata": metadata}
+
+
+def _flaw(fields: Sequence[Field]) -> str | None:
+    """Why these fields cannot be put to people; None if Slack can hold them, as far as they themselves tell."""
+    for field in fields:
+        if size(field.value) > ONE_TEXT:
+            return TOO_LONG.format(label=clipped(sound(field.label), 80), size=size(field.value))
+    is_sound = all(sound(field.name) == field.name and sound(field.value) == field.value for field in fields)
+    return None if fields and is_sound else TOO_MUCH
+
+
+def _input(field: Field) -> Raw:
+    element, more = _element(field)
+    hint = " ".join(part for part in (sound(field.hint).strip(), more) if part)
+    drawn: Raw = {
+        "type": "input",
+        "block_id": BLOCK + field.name,
+        "label": plain(clipped(_or(sound(field.label), "Value"), CHARACTERS["input.label"])),
+        "element": element,
+        "optional": not field.is_required,
+    }
+    return drawn | ({"hint": plain(clipped(hint, HINT))} if hint else {})
+
+
+def _element(field: Field) -> tuple[Raw, str]:
+    """The input of *field*, and what its hint must say besides."""
+    match field.kind:
+        case FieldKind.YES_NO:
+            return _select(field, ("yes", "no")), ""
+        case FieldKind.CHOICE if _is_selectable(field.options):
+            return _select(field, field.options), ""
+        case FieldKind.CHOICE:
+            return _text(field), _one_of(field.options)
+        case FieldKind.NUMBER if not field.value or _PLAIN_NUMBER.fullmatch(field.value):
+            initial = {"initial_value": field.value} if field.value else {}
+            return {"type": "number_input", "action_id": VALUE, "is_decimal_allowed": True} | initial, ""
+        case FieldKind.NUMBER:
+            return _text(field), "A number."
+        case FieldKind.TEXT | FieldKind.LONG_TEXT:
+            return _text(field), ""
+
+
+def _text(field: Field) -> Raw:
+    is_long = field.kind is FieldKind.LONG_TEXT or "\n" in field.value
+    drawn: Raw = {"type": "plain_text_input", "action_id": VALUE, "multiline": is_long, "max_length": ONE_TEXT}
+    return drawn | ({"initial_value": field.value} if field.value else {})
+
+
+def _select(field: Field, options: Sequence[str]) -> Raw:
+    """One of *options*; where none is allowed, that is an option too, for Slack has no way to take a choice back."""
+    drawn = {option: {"text": plain(option), "value": CHOSEN + option} for option in options}
+    none = [] if field.is_required else [{"text": plain("(none)"), "value": NONE}]
+    first = drawn.get(SPELT.get(field.value.lower(), "") if field.kind is FieldKind.YES_NO else field.value)
+    initial = {"initial_option": first} if first else {}
+    return {"type": "static_select", "action_id": VALUE, "options": [*none, *drawn.values()]} | initial
+
+
+def _is_selectable(options: Sequence[str]) -> bool:
+    is_short = all(option.strip() and size(option) <= OPTION and sound(option) == option for option in options)
+    return is_short and 0 < len(options) < ITEMS["static_select.options"]
+
+
+def _one_of(options: Sequence[str]) -> str:
+    """As many of *options* as fit a hint, and how many there are."""
+    shown = [sound(option) for option in options]
+    ends = itertools.accumulate(size(option) + 2 for option in shown)
+    some = [option for option, end in zip(shown, ends, strict=True) if end < HINT // 2]
+    rest = len(shown) - len(some)
+    return f"One of: {', '.join(some)}" + (f" and {rest} more." if rest else ".")
+
+
+# ------------------------------------------------------------------ reading
+
+
+def _typed(element: object) -> str | None:
+    """What one input holds, as text; None if it is no input of ours."""
+    read = _dict(element)
+    match read.get("type"):
+        case "plain_text_input" | "number_input":
+            value = read.get("value")
+            return "" if value is None else str(value) if isinstance(value, str | int | float) else None
+        case "static_select":
+            if read.get("selected_option") is None:
+                return ""
+            value = _dict(read["selected_option"]).get("value")
+            return _chosen(value) if isinstance(value, str) else None
+        case _:
+            return None
+
+
+def _chosen(value: str) -> str | None:
+    if value == NONE:
+        return ""
+    return value.removeprefix(CHOSEN) if value.startswith(CHOSEN) else None
+
+
+def _dict(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _or(text: str, other: str) -> str:
+    return text if text.strip() else other

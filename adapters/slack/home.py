@@ -1,0 +1,265 @@
+"""Home: each person's own list, shown when they open the tab and kept true while they may be looking.
+
+    opened  -> remembered for an hour -> published
+    pressed -> a window | a form -> front door (durable) -> the answer in the window -> published again
+    a card changed -> whoever looked lately and has another list now -> published, at most every 2 s a person
+
+Another process may have published in between: its `hash_conflict` means read again, then publish. What a list lacks
+for a moment harms nobody: every press is judged by what the store holds. Not owned: how the tab looks (homeview),
+whether a press counts (the front door), forms (modals).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from adapters.slack.api import SlackRefused
+from adapters.slack.asides import Asides, judged
+from adapters.slack.cards import read_action
+from adapters.slack.codes import Outcome
+from adapters.slack.homeview import home_view, read_home_value
+from adapters.slack.literal import Raw, numbered, section
+from adapters.slack.modals import Calls, Modals
+from adapters.slack.reading import HomeClick, HomeOpened
+from adapters.slack.shapes import View, read_as
+from adapters.slack.windows import Pressed, Windows
+from bot.domain.chat import Account, Answer, Click
+from bot.domain.errors import Refused, Unavailable
+from bot.domain.people import may_answer
+from bot.domain.ports import Directory, FrontDoor, Views
+from bot.domain.wire import dumps
+
+log = structlog.get_logger()
+
+STRANGER = "Sorry, only full members of this workspace can work with Countersign."
+INACTIVE = Answer(is_taken=False, text="This button is no longer active.")
+OFF = "switch the Home tab on under App Home in the app's settings, or install the app again from its manifest"
+
+APART = timedelta(seconds=2)  # between two publications for one person
+LOOKING = timedelta(hours=1)  # how long somebody who opened the tab may still be looking at it
+OFF_FOR = timedelta(hours=1)  # until a workspace without Home tab is tried again
+LOOKERS = 500  # people remembered; whoever opened it longest ago is forgotten first
+SIDE_BY_SIDE = 4  # lists that are read at once
+TRIES = 3  # of one publication, APART from each other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeWithin:
+    """What Home works with. *asides* must tell people in person: `Asides(group, directly(mouth))`."""
+
+    api: Calls
+    views: Views
+    front: FrontDoor
+    people: Directory
+    asides: Asides
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(slots=True, kw_only=True)
+class _Looker:
+    """Somebody who opened the tab, and what this process knows of the picture there."""
+
+    account: Account
+    team: str
+    looked: datetime
+    next: datetime  # no publication before
+    hash: str | None = None  # Slack's name for the picture we published last
+    shown: str = ""  # the mark of the list in it
+    is_due: bool = False
+    is_tended: bool = False  # a task of ours keeps it fresh just now
+    is_asked: bool = False  # to be published even if the list is the same
+    failed: int = 0
+
+
+class Home:
+    """The Home tab of everybody. `home_opened` and `home_clicked` are the ears' handlers."""
+
+    def __init__(self, within: HomeWithin) -> None:
+        self._with = within
+        self._windows = Windows(within.api, within.asides)
+        self._lookers: OrderedDict[Account, _Looker] = OrderedDict()
+        self._off: dict[str, datetime] = {}  # workspace -> when to try again
+        self._turns = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def home_opened(self, opened: HomeOpened) -> None:
+        """Show somebody their list, soon. The messages tab shows none."""
+        if opened.tab == "home":
+            self._ask(self._noted(opened.by, opened.team))
+
+    async def home_clicked(self, clicked: HomeClick) -> None:
+        """Hand in a press on the tab. Raises Unavailable, told in a window, if it was not recorded."""
+        pressed = Pressed(by=clicked.by, team=clicked.team, trigger=clicked.trigger)
+        looker = self._noted(clicked.by, clicked.team)
+        try:
+            match _read(clicked):
+                case None:
+                    with self._windows.opened(pressed) as window:
+                        window.show(INACTIVE)
+                case click, True:
+                    await self._form(click, clicked)
+                case click, _:
+                    await self._press(click, pressed)
+        finally:
+            self._ask(looker)
+
+    async def touch(self, accounts: Iterable[Account] | None = None) -> None:
+        """The lists of *accounts* may have changed; those of everybody, if None. Returns at once, and never raises.
+
+        Only people who opened the tab within the last hour are shown anything, and only if their list is another one.
+        """
+        self._forget()
+        for account in list(self._lookers) if accounts is None else accounts:
+            if account in self._lookers:
+                self._want(self._lookers[account])
+
+    # --------------------------------------------------------------- presses
+
+    async def _press(self, click: Click, pressed: Pressed) -> None:
+        with self._windows.opened(pressed) as window:
+            answer = await judged(self._with.front.click(click))
+            window.show(answer or Answer(is_taken=True, text=""))
+
+    async def _form(self, click: Click, clicked: HomeClick) -> None:
+        """The same form as behind the card's button. The ears ack when this returns: once it stands on the screen."""
+        api = _In(self._with.api, clicked.team)
+        modals = Modals(api, self._with.views, self._with.front, self._with.asides)
+        await modals.open(click, clicked.trigger, AsyncAck())  # type: ignore[no-untyped-call]  # bolt gives it no types
+
+    # --------------------------------------------------------------- lookers
+
+    def _noted(self, account: Account, team: str) -> _Looker:
+        now = self._with.clock()
+        looker = self._lookers.setdefault(account, _Looker(account=account, team=team, looked=now, next=now))
+        looker.looked, looker.team = now, team
+        self._lookers.move_to_end(account)
+        self._forget()
+        return looker
+
+    def _forget(self) -> None:
+        """Those who looked too long ago; they stand in front."""
+        gone = self._with.clock() - LOOKING
+        while self._lookers:
+            first = next(iter(self._lookers.values()))
+            if first.looked > gone and len(self._lookers) <= LOOKERS:
+                return
+            del self._lookers[first.account]
+
+    def _ask(self, looker: _Looker) -> None:
+        looker.is_asked = True
+        self._want(looker)
+
+    def _want(self, looker: _Looker) -> None:
+        if self._is_off(looker.team):
+            return
+        looker.is_due = True
+        if not looker.is_tended:
+            looker.is_tended = True
+            self._with.asides.later(self._tend(looker), "show a Home tab")
+
+    async def _tend(self, looker: _Looker) -> None:
+        """Publish until nothing is due; what becomes due meanwhile is one publication, however often it was wanted."""
+        try:
+            while looker.is_due:
+                await self._until(looker.next)
+                looker.is_due, looker.next = False, self._with.clock() + APART
+                async with self._turns:
+                    await self._tried(looker)
+        finally:
+            looker.is_tended = False
+
+    async def _until(self, moment: datetime) -> None:
+        if (wait := (moment - self._with.clock()).total_seconds()) > 0:
+            await self._with.sleep(wait)
+
+    # -------------------------------------------------------------- publishing
+
+    async def _tried(self, looker: _Looker) -> None:
+        try:
+            await self._publish(looker)
+        except Unavailable as error:
+            looker.shown, looker.failed = "", looker.failed + 1
+            if looker.failed >= TRIES:
+                looker.failed = 0
+                raise
+            log.info("slack_home_put_off", error=str(error))
+            looker.is_due = True
+        except Refused:
+            self._lookers.pop(looker.account, None)  # nobody is there to look, or nothing can be shown to them
+            raise
+        else:
+            looker.failed = 0
+
+    async def _publish(self, looker: _Looker) -> None:
+        try:
+            await self._show(looker)
+        except SlackRefused as refused:
+            match refused.outcome:
+                case Outcome.REREAD:
+                    looker.hash, looker.shown = None, ""
+                    await self._show(looker)
+                case Outcome.STOP_FEATURE:
+                    self._switch_off(looker.team)
+                case _:
+                    raise
+
+    async def _show(self, looker: _Looker) -> None:
+        is_asked, looker.is_asked = looker.is_asked, False
+        mark, view = await self._drawn(looker.account)
+        if mark == looker.shown and not is_asked:
+            return
+        reply = await self._with.api.call(
+            looker.team, "views.publish", user_id=looker.account.user, view=view, hash=looker.hash
+        )
+        looker.hash, looker.shown = read_as(View, reply.get("view")).hash, mark
+
+    async def _drawn(self, account: Account) -> tuple[str, Raw]:
+        """A mark that tells lists apart, whatever the time, and the view: their own list, or one sentence."""
+        person = await self._with.people.who(account)
+        if person is None or not may_answer(person):
+            return "stranger", {"type": "home", "blocks": list(numbered([section(STRANGER)]))}
+        waiting = await self._with.views.waiting_for(account)
+        asked = [run for run in await self._with.views.runs(account) if run.requester == person.id]
+        settled = await self._with.views.settled_by(account)
+        mark = hashlib.sha256(dumps([waiting, asked, settled])).hexdigest()
+        return mark, home_view(waiting, asked, settled, now=self._with.clock())
+
+    # ------------------------------------------------------ workspaces without
+
+    def _is_off(self, team: str) -> bool:
+        return team in self._off and self._with.clock() < self._off[team]
+
+    def _switch_off(self, team: str) -> None:
+        """This workspace has no Home tab: said once, tried again much later."""
+        if team not in self._off:
+            log.warning("slack_home_off", team=team, remedy=OFF)
+        self._off[team] = self._with.clock() + OFF_FOR
+
+
+class _In:
+    """Slack as one workspace sees it: the card behind a press may stand in another one, or on another platform."""
+
+    def __init__(self, api: Calls, team: str) -> None:
+        self._api, self._team = api, team
+
+    async def call(self, team: str, method: str, *, channel: str = "", **args: Any) -> Mapping[str, Any]:  # noqa: ARG002  # the card's
+        return await self._api.call(self._team, method, channel=channel, **args)
+
+
+def _read(clicked: HomeClick) -> tuple[Click, bool] | None:
+    """The press on the card that the row stands for, and whether a form comes first; None if it is no row of ours."""
+    action, value = read_action(clicked.action), read_home_value(clicked.value)
+    if action is None or value is None:
+        return None
+    subject, token, ref = value
+    click = Click(delivery=clicked.delivery, by=clicked.by, ref=ref, subject=subject, move=action[0], token=token)
+    return click, action[1]

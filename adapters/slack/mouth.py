@@ -1,0 +1,264 @@
+"""The mouth: everything that is said in Slack. No other module posts.
+
+    post     here -> the channel around the thread -> the fallback channel -> Undeliverable; once for each key
+    update   replaced | deleted by people: nothing | can be changed no more: its end is said once below it
+    whisper  one person reads it, or it is lost
+
+A card stands whole or cannot be signed: what Slack will not show whole is replaced by a plain card without Approve, and
+Undeliverable says so to whoever wanted it signed. Nothing here unfurls a link (T05), and no reply is waited for twice:
+what a lost answer means is `once`'s. Does not own how a card looks (cards), nor when it is shown again (the outbox).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from adapters.slack.api import PLATFORM, Api, SlackRefused, text_in
+from adapters.slack.cards import Drawn, draw, whisper_blocks
+from adapters.slack.codes import Outcome
+from adapters.slack.files import Files, update_key
+from adapters.slack.literal import fallback
+from adapters.slack.once import Attempt, Once
+from bot.domain.chat import Account, Card, MessageRef, PersonId, Place
+from bot.domain.errors import Refused, Unavailable, Undeliverable
+from bot.domain.ports import Keep
+from bot.domain.wire import replace
+
+log = structlog.get_logger()
+
+HARMLESS = frozenset({"reject", "stop"})  # moves that let nothing run: they may stand on a card nobody can read whole
+NOT_WHOLE = "This card could not be shown whole, so nothing can be approved here."
+TITLE_MOST = 100  # characters of a plain card's title
+DIRECTS = 10_000  # direct conversations kept in mind
+
+
+class Users(Protocol):
+    """Who a person is in one workspace."""
+
+    async def user_of(self, person: PersonId, team: str) -> str | None:
+        """Their user id there; None for somebody who is not there. Raises Unavailable."""
+        ...
+
+
+class Mouth:
+    """The outgoing half of `Chat`. *fallback_channel* reads what can be shown nowhere else, except direct messages."""
+
+    def __init__(
+        self,
+        api: Api,
+        keep: Keep,
+        people: Users,
+        fallback_channel: str | None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._api, self._people, self._fallback = api, people, fallback_channel
+        self._once, self._files = Once(api, keep, clock), Files(api, keep, clock)
+        self._directs: dict[Account, Place] = {}
+
+    async def post(self, card: Card, place: Place, *, key: str) -> MessageRef:
+        """As `Chat.post`. The ref says where the card stands: perhaps not at *place*."""
+        async with self._once.attempt(key, place) as attempt:
+            return attempt.ref or await self._somewhere(card, place, key, attempt)
+
+    async def update(self, ref: MessageRef, card: Card) -> None:
+        """As `Chat.update`. Raises Undeliverable when the card is refused: what stands there can then not be signed."""
+        try:
+            drawn = await self._ready(ref, card)
+        except (SlackRefused, Undeliverable) as error:
+            await self._instead(ref, card, error)
+            return
+        try:
+            await self._change(ref, drawn)
+        except SlackRefused as refused:
+            await self._otherwise(ref, card, refused)
+
+    async def whisper(self, text: str, place: Place, to: Account) -> None:
+        """As `Chat.whisper`: in a direct conversation, too, for a plain post would stay there."""
+        try:
+            await self._api.call(
+                place.tenant,
+                "chat.postEphemeral",
+                channel=place.channel,
+                user=to.user,
+                thread_ts=place.thread,
+                text=fallback(text),
+                blocks=whisper_blocks(text),
+            )
+        except (Refused, Unavailable) as lost:
+            log.info("slack_whisper_lost", place=place.key, why=str(lost))
+
+    async def direct(self, to: Account) -> Place:
+        """As `Chat.direct`."""
+        if to not in self._directs:
+            if len(self._directs) >= DIRECTS:
+                self._directs.clear()
+            self._directs[to] = await self._opened(to)
+        return self._directs[to]
+
+    async def _opened(self, to: Account) -> Place:
+        if to.platform != PLATFORM:
+            raise Undeliverable(f"{to.platform}/{to.tenant}/{to.user}", "that is no account of Slack")
+        try:
+            reply = await self._api.call(to.tenant, "conversations.open", users=to.user)
+        except SlackRefused as refused:
+            raise Undeliverable(f"{PLATFORM}/{to.tenant}/{to.user}", str(refused)) from refused
+        channel = text_in(reply.get("channel") or {}, "id", "conversations.open")
+        return Place(platform=PLATFORM, tenant=to.tenant, channel=channel, is_direct=True)
+
+    # ------------------------------------------------------------------- post
+
+    async def _somewhere(self, card: Card, place: Place, key: str, attempt: Attempt) -> MessageRef:
+        for there in self._ways(place):
+            try:
+                return await self._at(there, card, key, attempt)
+            except SlackRefused as refused:
+                last = refused
+                if refused.outcome is not Outcome.REROUTE:
+                    _log_refused(there, refused)
+                    break
+                log.warning("slack_rerouted", place=there.key, code=refused.code)
+        raise Undeliverable(place.key, str(last)) from last
+
+    def _ways(self, place: Place) -> Iterator[Place]:
+        """Where a card may stand, best first. What was meant for one person is shown to nobody else."""
+        yield place
+        if place.thread is not None:
+            yield place.in_thread(None)
+        if self._fallback and not place.is_direct and place.channel != self._fallback:
+            yield Place(platform=PLATFORM, tenant=place.tenant, channel=self._fallback)
+
+    async def _at(self, there: Place, card: Card, key: str, attempt: Attempt) -> MessageRef:
+        drawn = await self._drawn(card, there.tenant)
+        await self._files.share(drawn.files, there, key=key, hold=lambda: self._once.hold(attempt))
+        try:
+            ref = await self._send(there, drawn, attempt)
+        except SlackRefused as refused:
+            if refused.outcome is not Outcome.REPAIR or _is_signable(card):
+                raise
+            _log_refused(there, refused)
+            return await self._send(there, await self._drawn(_plain(card), there.tenant), attempt)
+        await self._files.belong(drawn.files, ref)
+        return ref
+
+    async def _send(self, there: Place, drawn: Drawn, attempt: Attempt) -> MessageRef:
+        await self._api.turn(there.tenant, "chat.postMessage", there.channel)
+        async with self._once.sending(attempt, there):
+            reply = await self._api.send(
+                there.tenant,
+                "chat.postMessage",
+                channel=there.channel,
+                thread_ts=there.thread,
+                metadata=attempt.metadata,
+                unfurl_links=False,
+                unfurl_media=False,
+                text=drawn.text,
+                blocks=drawn.blocks,
+            )
+            channel, ts = text_in(reply, "channel", "chat.postMessage"), text_in(reply, "ts", "chat.postMessage")
+        ref = MessageRef(place=replace(there, channel=channel, is_direct=channel.startswith("D")), id=ts)
+        await self._once.stands(attempt, ref)
+        return ref
+
+    # ----------------------------------------------------------------- update
+
+    async def _ready(self, ref: MessageRef, card: Card) -> Drawn:
+        """The new picture, its files already there. An end needs none: nobody decides by it."""
+        drawn = await self._drawn(card, ref.place.tenant)
+        if _is_signable(card):
+            await self._files.share(drawn.files, ref.place, key=update_key(drawn.files, ref), hold=_nothing)
+        return drawn
+
+    async def _change(self, ref: MessageRef, drawn: Drawn) -> None:
+        await self._api.call(
+            ref.place.tenant,
+            "chat.update",
+            channel=ref.place.channel,
+            ts=ref.id,
+            unfurl_links=False,
+            unfurl_media=False,
+            text=drawn.text,
+            blocks=drawn.blocks,
+        )
+
+    async def _otherwise(self, ref: MessageRef, card: Card, refused: SlackRefused) -> None:
+        """What a refused update turns into."""
+        match refused.outcome:
+            case Outcome.GONE:
+                return
+            case Outcome.NOTICE | Outcome.REROUTE:
+                await self._notice(ref, card, refused)
+            case Outcome.END_STREAM:
+                await self._end_stream(ref)
+                await self._change_or_notice(ref, card)
+            case _:
+                await self._instead(ref, card, refused)
+
+    async def _instead(self, ref: MessageRef, card: Card, error: Refused) -> None:
+        """This card cannot be shown whole: nothing may stand there that could be signed in its place."""
+        log.error("slack_card_refused", place=ref.place.key, why=str(error))
+        await self._change_or_notice(ref, _plain(card))
+        if _is_signable(card):
+            raise Undeliverable(ref.place.key, str(error)) from error
+
+    async def _change_or_notice(self, ref: MessageRef, card: Card) -> None:
+        """The second try of an update, and its last."""
+        try:
+            await self._change(ref, await self._drawn(card, ref.place.tenant))
+        except SlackRefused as again:
+            if again.outcome is not Outcome.GONE:
+                await self._notice(ref, card, again)
+
+    async def _end_stream(self, ref: MessageRef) -> None:
+        try:
+            await self._api.call(ref.place.tenant, "chat.stopStream", channel=ref.place.channel, ts=ref.id)
+        except SlackRefused as refused:
+            if refused.outcome is not Outcome.NO_STREAM:
+                _log_refused(ref.place, refused)
+
+    async def _notice(self, ref: MessageRef, card: Card, refused: SlackRefused) -> None:
+        """An end that the card itself can no longer show, below it and once. Before the end, the old picture stands:
+        its buttons are judged by what the store holds, so none of them runs anything that was changed since."""
+        _log_refused(ref.place, refused)
+        if card.buttons:
+            return
+        below = ref.place.in_thread(ref.place.thread or ref.id)
+        try:
+            await self.post(replace(card, attachments=()), below, key=f"notice/{ref.place.key}/{ref.id}")
+        except Undeliverable as lost:
+            log.warning("slack_notice_lost", place=ref.place.key, why=lost.why)
+
+    # ---------------------------------------------------------------- drawing
+
+    async def _drawn(self, card: Card, team: str) -> Drawn:
+        users = {person: await self._people.user_of(person, team) for person in card.mentions}
+        return draw(card, user_of={person: user for person, user in users.items() if user})
+
+
+def _is_signable(card: Card) -> bool:
+    """Something may run, or change, because of what a person presses here."""
+    return any(button.move not in HARMLESS for button in card.buttons)
+
+
+def _plain(card: Card) -> Card:
+    """What is left of a card that Slack will not show: what it is about, and no way to let anything run."""
+    return Card(
+        title=card.title[:TITLE_MOST],
+        tone=card.tone,
+        status=NOT_WHOLE,
+        buttons=tuple(button for button in card.buttons if button.move in HARMLESS),
+        footer=card.footer,
+        run=card.run,
+    )
+
+
+def _log_refused(place: Place, refused: SlackRefused) -> None:
+    log.error("slack_card_refused", place=place.key, method=refused.method, code=refused.code)
+
+
+async def _nothing() -> None:
+    """An update holds no lock: it may be repeated."""

@@ -1,0 +1,48 @@
+"""The office, with its app switched off or listening over HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from tests.fakes.office import Office
+from tests.fakes.slack import FakeSlack
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[FakeSlack]:
+    async with FakeSlack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def api(slack: FakeSlack) -> AsyncWebClient:
+    return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, retry_handlers=[], timeout=1)
+
+
+@pytest.fixture
+def office(slack: FakeSlack, api: AsyncWebClient) -> Office:
+    app = AsyncApp(client=api, signing_secret=slack.signing_secret, process_before_response=True)
+    ana, bo = slack.add_user("ana", email="ana@x.example"), slack.add_user("bo")
+    made = Office(slack, api, app, ana, bo, slack.add_channel("ops", (ana, bo)))
+    app.event(re.compile("."))(made.event)
+    app.action(re.compile("."))(made.act)
+    app.view(re.compile("."))(made.form)
+    app.command("/countersign")(made.act)
+    app.shortcut("give")(made.act)
+    return made
+
+
+@pytest.fixture
+async def over_http(office: Office) -> AsyncIterator[Office]:
+    runner = web.AppRunner(office.app.web_app(path="/slack/events"), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    office.slack.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    yield office
+    await runner.cleanup()

@@ -1,0 +1,474 @@
+"""Home: everybody sees their own list, it stays true while they look, and every press on it is answered in words."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.slack import home
+from adapters.slack.home import INACTIVE, STRANGER, TRIES
+from adapters.slack.homeview import home_value
+from adapters.slack.windows import DONE
+from bot.domain.chat import Answer, Click, Form, MessageRef, Place
+from bot.domain.errors import NotEligible, StoreUnavailable
+from bot.domain.ports import RunView
+from bot.domain.request import RunId
+from bot.domain.wire import replace
+from tests.fakes.slack import FakeView
+from tests.slack.indoors import CARD, Indoors, indoors
+from tests.slack.listening import APPROVE, REJECT
+
+SORRY = "Not recorded, please try again."
+
+
+def publications(here: Indoors) -> list[str]:
+    return [str(call["user_id"]) for call in here.slack.calls("views.publish")]
+
+
+def read(here: Indoors, user: str) -> str:
+    shown = here.slack.home_of(user)
+    assert isinstance(shown, FakeView)
+    return here.slack.text_of(shown)
+
+
+# ------------------------------------------------------------------ the list
+
+
+async def test_everybody_sees_their_own_list_and_nobody_elses() -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+        here.views.all_runs = [
+            RunView(
+                run=RunId(f"r-{who}"),
+                status="waiting",
+                task=f"a task of {who}",
+                requester=here.people.people[number].id,
+                place=here.place(here.ops),
+                began=here.watch.now,
+            )
+            for number, who in enumerate(("ana", "bo"))
+        ]
+
+        await here.opens(here.bo)
+        await here.opens(here.ana)
+
+        assert "Approval needed: refund" in read(here, here.bo)
+        assert "a task of bo" in read(here, here.bo)
+        assert "a task of ana" not in read(here, here.bo)
+        assert "Nothing waits for you." in read(here, here.ana)
+        assert "a task of ana" in read(here, here.ana)
+
+
+async def test_guests_and_strangers_read_one_sentence_and_the_store_is_not_asked_for_them() -> None:
+    """T16: whoever may not answer sees nothing of what waits."""
+    async with indoors() as here:
+        here.waits(here.gus)
+
+        for user in (here.gus, here.zoe):
+            await here.opens(user)
+
+            assert read(here, user) == STRANGER
+        assert here.views.looks == 0
+
+
+async def test_the_messages_tab_shows_no_home() -> None:
+    async with indoors() as here:
+        reply = await here.slack.open_home(here.ana, "messages")
+        await here.rest()
+
+        assert (reply.status, publications(here)) == (200, [])
+
+
+# --------------------------------------------------------------- staying true
+
+
+async def test_a_list_is_published_again_when_it_changes_and_only_then() -> None:
+    """Cards change all day; whoever has the same list as before costs Slack nothing."""
+    async with indoors() as here:
+        here.waits(here.bo)
+        for user in (here.ana, here.bo):
+            await here.opens(user)
+        here.watch.later(10)
+
+        here.answered(here.bo)
+        await here.home.touch()
+        await here.rest()
+
+        assert publications(here) == [here.ana, here.bo, here.bo]
+        assert "Nothing waits for you." in read(here, here.bo)
+
+
+async def test_many_changes_within_two_seconds_are_one_publication_of_the_last_one() -> None:
+    async with indoors() as here:
+        await here.opens(here.bo)
+        for number in range(1, 6):
+            here.waits(here.bo, number, card=replace(CARD, title=f"Refund number {number}"))
+            await here.home.touch([here.account(here.bo)])
+        await here.watch.slept.wait()
+        here.watch.later(1.9)
+        await here.rest()
+        assert publications(here) == [here.bo]
+
+        here.watch.later(0.1)
+        await here.published(2)
+
+        assert publications(here) == [here.bo, here.bo]
+        assert "Refund number 5" in read(here, here.bo)
+
+
+async def test_what_changes_while_a_list_is_read_is_shown_after_it() -> None:
+    """The look at the store is on its way when one more request is opened: it may not be forgotten."""
+    async with indoors() as here:
+        here.views.read.clear()
+        await here.slack.open_home(here.bo)
+        await here.views.looked.wait()
+
+        here.waits(here.bo)
+        await here.home.touch()
+        here.views.read.set()
+        await here.watch.slept.wait()
+        here.watch.later(2)
+        await here.published(2)
+
+        assert "Approval needed: refund" in read(here, here.bo)
+
+
+async def test_nobody_is_shown_anything_an_hour_after_they_looked() -> None:
+    async with indoors() as here:
+        await here.opens(here.bo)
+        here.waits(here.bo)
+
+        here.watch.later(3600)
+        await here.home.touch()
+        await here.rest()
+
+        assert publications(here) == [here.bo]
+
+
+async def test_who_never_opened_the_tab_is_never_published_to() -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+
+        await here.home.touch()
+        await here.home.touch([here.account(here.bo)])
+        await here.rest()
+
+        assert publications(here) == []
+
+
+async def test_the_memory_of_who_looked_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opened the tab longest ago is forgotten first (T18)."""
+    monkeypatch.setattr(home, "LOOKERS", 1)
+    async with indoors() as here:
+        for user in (here.ana, here.bo):
+            await here.opens(user)
+            here.waits(user)
+        here.watch.later(10)
+
+        await here.home.touch()
+        await here.rest()
+
+        assert publications(here) == [here.ana, here.bo, here.bo]
+
+
+# ------------------------------------------------------------------- trouble
+
+
+async def test_another_process_was_faster_so_the_list_is_read_again_and_published_once_more() -> None:
+    """`hash_conflict`: what we had read may be older than what stands there now."""
+    async with indoors() as here:
+        await here.opens(here.bo)
+        other = {"type": "home", "blocks": [{"type": "section", "text": {"type": "plain_text", "text": "theirs"}}]}
+        await here.api.call(here.slack.team, "views.publish", user_id=here.bo, view=other)
+        here.waits(here.bo)
+        here.watch.later(10)
+        before = here.views.looks
+
+        await here.home.touch()
+        await here.rest()
+
+        ours = here.slack.calls("views.publish")[2:]
+        assert ["hash" in call for call in ours] == [True, False]
+        assert here.views.looks == before + 2
+        assert "Approval needed: refund" in read(here, here.bo)
+
+
+async def test_a_second_conflict_is_left_to_the_next_change() -> None:
+    async with indoors() as here:
+        await here.opens(here.bo)
+        here.slack.faults.fail("views.publish", "hash_conflict", times=2)
+        here.watch.later(10)
+
+        await here.opens(here.bo)
+
+        assert len(publications(here)) == 3
+
+
+async def test_a_workspace_without_home_tab_is_left_alone_and_said_once() -> None:
+    """`not_enabled`: the app's settings say no. Every further call would be one for nothing."""
+    async with indoors() as here:
+        here.slack.home_enabled = False
+        with capture_logs() as logs:
+            for user in (here.ana, here.bo):
+                await here.slack.open_home(user)
+                await here.rest()
+            calls = len(publications(here))
+            here.watch.later(3600)
+            await here.slack.open_home(here.ana)
+            await here.rest()
+
+        assert (calls, len(publications(here))) == (1, 2)
+        [said] = [line for line in logs if line["event"] == "slack_home_off"]
+        assert (said["team"], said["remedy"]) == (here.slack.team, home.OFF)
+
+
+async def test_a_tab_comes_back_once_it_is_switched_on() -> None:
+    async with indoors() as here:
+        here.slack.home_enabled = False
+        await here.slack.open_home(here.ana)
+        await here.rest()
+        here.slack.home_enabled = True
+        here.watch.later(3600)
+
+        await here.opens(here.ana)
+
+        assert "Nothing waits for you." in read(here, here.ana)
+
+
+async def test_a_store_that_is_away_for_a_moment_is_asked_again() -> None:
+    async with indoors() as here:
+        here.views.away, here.views.away_error = TRIES - 1, StoreUnavailable("away")
+        await here.slack.open_home(here.ana)
+        for _ in range(TRIES - 1):
+            await here.watch.slept.wait()
+            here.watch.later(2)
+        await here.published(1)
+
+        assert "Nothing waits for you." in read(here, here.ana)
+
+
+async def test_a_store_that_stays_away_is_not_asked_for_ever_and_the_next_opening_asks_again() -> None:
+    async with indoors() as here:
+        here.views.away, here.views.away_error = 100, StoreUnavailable("away")
+        await here.slack.open_home(here.ana)
+        for _ in range(TRIES - 1):
+            await here.watch.slept.wait()
+            here.watch.later(2)
+        await here.rest()
+        here.watch.later(60)
+        await here.rest()
+        assert (here.views.looks, publications(here)) == (TRIES, [])
+        here.views.away = 0
+
+        await here.opens(here.ana)
+
+        assert "Nothing waits for you." in read(here, here.ana)
+
+
+# ------------------------------------------------------------------- presses
+
+
+async def test_a_press_on_home_is_a_press_on_the_card_it_stands_for() -> None:
+    """I8, T14: the front door compares the ref with the copies that were shown, so it must be the card's own."""
+    async with indoors() as here:
+        ref = here.waits(here.bo)
+        await here.opens(here.bo)
+        here.front.answer = Answer(is_taken=True, text="Approved. The agent goes on.")
+
+        reply = await here.slack.press_home(here.bo, "Approve")
+
+        window = await here.window(here.bo, "Approved. The agent goes on.")
+        assert (reply.status, window.title) == (200, "Recorded")
+    [click] = here.front.came
+    assert isinstance(click, Click)
+    assert (click.ref, click.by) == (ref, here.account(here.bo))
+    assert (click.subject, click.move, click.token) == (APPROVE.subject, APPROVE.move, APPROVE.token)
+    assert click.delivery.startswith("slack:")
+
+
+async def test_home_is_published_again_after_a_press_even_if_it_says_the_same() -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.watch.later(2)
+
+        await here.slack.press_home(here.bo, "Approve")
+        await here.published(2)
+
+        assert publications(here) == [here.bo, here.bo]
+
+
+async def test_a_window_stands_before_the_store_has_answered() -> None:
+    """A trigger lives 3 s; a store may take two of them."""
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.front.opened.clear()
+        here.front.answer = Answer(is_taken=False, text="Ana already answered: rejected.")
+
+        async def let_through() -> None:
+            await here.window(here.bo, "Working on it")
+            here.front.opened.set()
+
+        await here.both(here.slack.press_home(here.bo, "Approve"), let_through())
+
+        window = await here.window(here.bo, "Ana already answered: rejected.")
+        assert window.title == "Not possible"
+
+
+async def test_slack_hears_ok_even_while_no_window_will_open() -> None:
+    """Slack's own trouble with a window costs neither the press nor its three seconds."""
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.slack.faults.html("views.open")
+        here.front.answer = Answer(is_taken=True, text="Approved.")
+
+        reply = await here.slack.press_home(here.bo, "Approve")
+
+        assert reply.status == 200
+        assert await here.whispered(here.bo) == ["Approved."]
+
+
+async def test_a_refused_press_says_why() -> None:
+    """T16: the reason is the front door's own words, in a window nobody else sees."""
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.front.error = NotEligible("q-1", "bo", "Sorry, this needs an answer from: finance.")
+
+        reply = await here.slack.press_home(here.bo, "Approve")
+
+        window = await here.window(here.bo, "Sorry, this needs an answer from: finance.")
+        assert (reply.status, window.title) == (200, "Not possible")
+
+
+async def test_a_press_that_was_not_recorded_is_said_and_never_acked() -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.front.shut = 1
+
+        reply = await here.slack.press_home(here.bo, "Approve")
+
+        await here.window(here.bo, SORRY)
+        assert reply.status == 503
+
+
+async def test_a_bug_behind_the_front_door_leaves_no_window_waiting() -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.front.error = ZeroDivisionError("a bug")
+
+        reply = await here.slack.press_home(here.bo, "Approve")
+
+        await here.window(here.bo, "Something went wrong.")
+        assert reply.status == 500
+
+
+@pytest.mark.parametrize("code", ["expired_trigger_id", "exchanged_trigger_id"])
+async def test_a_trigger_that_died_means_the_answer_is_told_in_person(code: str) -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.slack.faults.fail("views.open", code)
+        here.front.answer = Answer(is_taken=False, text="Ana already answered: rejected.")
+
+        reply = await here.slack.press_home(here.bo, "Approve")
+
+        assert await here.whispered(here.bo) == ["Ana already answered: rejected."]
+        assert reply.status == 200
+
+
+async def test_who_closes_the_window_early_still_hears_of_a_refusal() -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.front.opened.clear()
+        here.front.answer = Answer(is_taken=False, text="Ana already answered: rejected.")
+
+        async def close() -> None:
+            await here.window(here.bo, "Working on it")
+            await here.slack.close_view(here.bo)
+            here.front.opened.set()
+
+        await here.both(here.slack.press_home(here.bo, "Approve"), close())
+
+        assert await here.whispered(here.bo) == ["Ana already answered: rejected."]
+
+
+async def test_a_window_whose_filling_got_lost_is_filled_again() -> None:
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        here.slack.faults.lose_request("views.update")
+
+        await here.slack.press_home(here.bo, "Approve")
+
+        await here.window(here.bo, DONE)
+        assert here.slack.ephemerals(here.bo) == []
+
+
+async def test_a_press_whose_value_somebody_made_up_reaches_nobody() -> None:
+    """T13: only what reads as a row of ours is handed in, and the rest is told."""
+    async with indoors() as here:
+        here.waits(here.bo)
+        view = await here.opens(here.bo)
+        for block in view.blocks:
+            for element in block.get("elements", []):
+                if element.get("type") == "button":
+                    element["value"] = "q-1 tok-a"
+
+        reply = await here.slack.press_home(here.bo, "Approve")
+
+        await here.window(here.bo, INACTIVE.text)
+        assert (reply.status, here.front.came) == (200, [])
+
+
+# -------------------------------------------------------------------- forms
+
+
+async def test_a_button_with_fields_opens_the_cards_own_form_and_sends_its_ref() -> None:
+    async with indoors() as here:
+        ref = here.waits(here.bo)
+        await here.opens(here.bo)
+
+        reply = await here.slack.press_home(here.bo, "Reject")
+        await here.window(here.bo, "Reason")
+        await here.slack.submit(here.bo, {"Reason": "too much"})
+
+        assert reply.status == 200
+    [form] = here.front.came
+    assert isinstance(form, Form)
+    assert (form.ref, form.subject, form.move, form.token) == (ref, REJECT.subject, REJECT.move, REJECT.token)
+    assert form.fields == {"reason": "too much"}
+
+
+async def test_a_form_opens_for_a_card_that_stands_on_another_platform() -> None:
+    """A request may have been shown in Teams: the window belongs to where the press was, the ref to the card."""
+    async with indoors() as here:
+        teams = MessageRef(place=Place(platform="teams", tenant="acme", channel="19:ops"), id="1")
+        here.waits(here.bo, ref=teams)
+        await here.opens(here.bo)
+
+        await here.slack.press_home(here.bo, "Reject")
+        await here.window(here.bo, "Reason")
+        await here.slack.submit(here.bo, {"Reason": "too much"})
+
+        assert [form.ref for form in here.front.came if isinstance(form, Form)] == [teams]
+        assert home_value("q-1", "tok-r", teams) in str(here.slack.home_of(here.bo))
+
+
+async def test_a_form_that_came_too_late_is_said_in_person() -> None:
+    """The card may stand where this person is not: the answer goes to their own conversation."""
+    async with indoors() as here:
+        here.waits(here.bo, ref=MessageRef(place=here.place(here.secret), id="1700000001.000100"))
+        await here.opens(here.bo)
+        here.slack.faults.fail("views.open", "expired_trigger_id")
+
+        reply = await here.slack.press_home(here.bo, "Reject")
+
+        [told] = await here.whispered(here.bo)
+        assert "Please press the button again." in told
+        assert (reply.status, here.front.came) == (200, [])

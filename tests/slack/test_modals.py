@@ -1,0 +1,289 @@
+"""Modals: a form opens before its trigger dies, is filled once the store answers, and never loses what was typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.slack import modals
+from bot.domain.chat import Answer, Button, Field, FieldKind, Form, MessageRef, Place
+from bot.domain.errors import BadSeal, NoSuchRequest, StoreUnavailable
+from bot.domain.wire import replace
+from tests.fakes.slack import FakeView
+from tests.slack.listening import CARD, REASON, REJECT, House, a_house
+
+SORRY = "Not recorded, please try again."
+KEY = ("q-1", "reject")
+
+
+async def ana_and_a_card(house: House) -> tuple[str, str, str]:
+    ana = house.slack.add_user("ana")
+    ops = house.slack.add_channel("ops", [ana])
+    return ana, ops, await house.post(ops, CARD)
+
+
+async def the_form(house: House, user: str, *words: str) -> FakeView:
+    """The person's window, once it says all of *words*."""
+
+    def is_there() -> bool:
+        shown = house.slack.view_of(user)
+        return shown is not None and all(word in house.slack.text_of(shown) for word in words)
+
+    await house.slack.until(is_there, f"a window with {words}")
+    shown = house.slack.view_of(user)
+    assert shown is not None
+    return shown
+
+
+# -------------------------------------------------------------------- opening
+
+
+async def test_a_window_opens_before_anybody_asks_the_store() -> None:
+    """A trigger lives 3 s, and a store may take longer: first a window, then "ok", then its fields."""
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.views.opened.clear()
+
+        reply = await house.slack.press(ana, ops, card, "Reject")
+
+        waiting = await the_form(house, ana, "One moment")
+        assert reply.status == 200
+        assert [one.method for one in house.slack.called][-1] == "views.open"
+        assert "submit" not in waiting.body
+        house.views.opened.set()
+        filled = await the_form(house, ana, "Reason")
+    assert filled.id == waiting.id
+    assert filled.title == "Reject"
+    assert house.front.came == []
+
+
+async def test_a_sent_form_is_the_press_it_was_opened_by_and_what_was_typed() -> None:
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.front.answer = Answer(is_taken=True, text="Counted: rejected.")
+        await house.slack.press(ana, ops, card, "Reject")
+        window = await the_form(house, ana, "Reason")
+
+        await house.slack.submit(ana, {"Reason": "too much"})
+
+        assert await house.told() == [(ana, "Counted: rejected.")]
+    [form] = house.front.came
+    assert isinstance(form, Form)
+    assert form.delivery == f"slack:{window.id}"
+    assert form.ref == MessageRef(place=Place(platform="slack", tenant=house.slack.team, channel=ops), id=card)
+    assert (form.subject, form.move, form.token) == (REJECT.subject, REJECT.move, REJECT.token)
+    assert (form.by.user, form.fields) == (ana, {"reason": "too much"})
+    assert house.slack.view_of(ana) is None
+
+
+async def test_a_trigger_that_died_is_said_and_the_press_is_acked() -> None:
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        payload = house.slack.block_actions(ana, ops, card, "Reject")
+        house.slack.later(4)
+
+        reply = await house.slack.interact(payload)
+
+        assert await house.told() == [(ana, modals.AGAIN)]
+    assert reply.status == 200
+    assert house.views.asked == 0
+
+
+async def test_a_press_replayed_opens_no_second_window() -> None:
+    """T12: the trigger is spent; the person is asked to press again, and nothing else happens."""
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        await house.slack.press(ana, ops, card, "Reject")
+        await the_form(house, ana, "Reason")
+
+        reply = await house.slack.again(house.slack.deliveries[-1])
+
+        assert await house.told() == [(ana, modals.AGAIN)]
+    assert reply.status == 200
+    assert house.views.asked == 1
+
+
+async def test_when_slack_does_not_answer_the_person_is_asked_to_press_again() -> None:
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.slack.faults.html("views.open")
+
+        reply = await house.slack.press(ana, ops, card, "Reject")
+
+        assert await house.told() == [(ana, modals.AGAIN)]
+    assert reply.status == 503
+
+
+# -------------------------------------------------------------------- filling
+
+
+async def test_a_button_that_is_gone_becomes_a_sentence() -> None:
+    """Bo answered while Ana's window was opening."""
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        del house.views.buttons[KEY]
+
+        await house.slack.press(ana, ops, card, "Reject")
+
+        shown = await the_form(house, ana, modals.GONE)
+    assert "submit" not in shown.body
+
+
+@pytest.mark.parametrize("drawn_now", [replace(REJECT, token="tok-new"), replace(REJECT, fields=())])
+async def test_nobody_signs_fields_they_pressed_an_older_picture_of(drawn_now: Button) -> None:
+    """T13: the call was edited since the card was drawn; its fields would be about other bytes."""
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.views.buttons[KEY] = drawn_now
+
+        await house.slack.press(ana, ops, card, "Reject")
+
+        shown = await the_form(house, ana, modals.CHANGED)
+    assert "submit" not in shown.body
+
+
+async def test_a_guessed_token_shows_no_fields() -> None:
+    """T13: a form shows a call's arguments; whoever made up the button's value gets to see none."""
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+
+        await house.slack.press(ana, ops, card, "Reject", value="q-1 guessed")
+
+        await the_form(house, ana, modals.CHANGED)
+    assert house.front.came == []
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), BadSeal("a request")])
+async def test_a_store_that_does_not_answer_becomes_a_sentence(error: StoreUnavailable | BadSeal) -> None:
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.views.error = error
+
+        await house.slack.press(ana, ops, card, "Reject")
+
+        await the_form(house, ana, error.people_read)
+
+
+async def test_a_lost_reply_while_filling_leaves_a_filled_form() -> None:
+    """It is tried again with the hash of the empty window: who types already keeps what they typed."""
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.slack.faults.lose_reply("views.update")
+
+        await house.slack.press(ana, ops, card, "Reject")
+
+        await the_form(house, ana, "Reason")
+        await house.slack.until(lambda: len(house.slack.calls("views.update")) == 2, "the second update")
+        window = house.slack.view_of(ana)
+        assert window is not None
+        assert window.hash not in [call["hash"] for call in house.slack.calls("views.update")]
+        await house.slack.submit(ana, {"Reason": "no"})
+    assert len(house.front.came) == 1
+    assert house.whispers == []
+
+
+async def test_a_form_that_cannot_be_filled_is_said() -> None:
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.slack.faults.html("views.update", times=2)
+
+        await house.slack.press(ana, ops, card, "Reject")
+
+        assert await house.told() == [(ana, modals.NOT_SHOWN)]
+
+
+async def test_a_window_somebody_closed_stays_closed() -> None:
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        house.views.opened.clear()
+        await house.slack.press(ana, ops, card, "Reject")
+        await the_form(house, ana, "One moment")
+        await house.slack.close_view(ana)
+
+        house.views.opened.set()
+
+        await house.slack.until(lambda: house.slack.calls("views.update"), "the update that finds nobody")
+    assert house.slack.view_of(ana) is None
+    assert house.whispers == []
+
+
+# -------------------------------------------------------------------- sending
+
+
+async def opened(house: House, *fields: Field) -> str:
+    """Ana, with the form before her."""
+    ana, ops, card = await ana_and_a_card(house)
+    house.views.buttons[KEY] = replace(REJECT, fields=fields or (REASON,))
+    await house.slack.press(ana, ops, card, "Reject")
+    await the_form(house, ana, (fields or (REASON,))[0].label)
+    return ana
+
+
+async def test_problems_stand_beside_their_fields_and_sending_again_works() -> None:
+    async with a_house() as house:
+        amount = Field(name="amount", label="Amount", kind=FieldKind.NUMBER, value="40")
+        ana = await opened(house, amount, REASON)
+        house.front.answer = Answer(is_taken=False, text="", problems={"amount": "at most 100", "_": "something else"})
+        await house.slack.submit(ana, {"Amount": "400", "Reason": "typo"})
+        beside = house.slack.errors_of(ana)
+        house.front.answer = Answer(is_taken=True, text="")
+
+        await house.slack.submit(ana, {"Amount": "100", "Reason": "typo"})
+
+    assert beside == {"Amount": "at most 100; _: something else"}
+    first, second = house.front.came
+    assert isinstance(first, Form)
+    assert isinstance(second, Form)
+    assert first.fields == {"amount": "400", "reason": "typo"}
+    assert second.fields == {"amount": "100", "reason": "typo"}
+    assert house.slack.view_of(ana) is None
+
+
+async def test_while_the_store_is_down_the_form_stays_with_what_was_typed() -> None:
+    """Nothing is lost: the person reads that it was not recorded, and sends the same again."""
+    async with a_house() as house:
+        ana = await opened(house)
+        house.front.shut = 1
+        reply = await house.slack.submit(ana, {"Reason": "a long story"})
+        beside = house.slack.errors_of(ana)
+
+        await house.slack.submit(ana, {"Reason": "a long story"})
+
+    assert reply.status == 200
+    assert beside == {"Reason": SORRY}
+    assert len(house.front.came) == 2
+    assert len(set(house.front.deliveries)) == 1
+    assert house.slack.view_of(ana) is None
+
+
+async def test_a_refused_form_becomes_the_reason() -> None:
+    """Ana filled a form while Bo answered: she reads so in her window."""
+    async with a_house() as house:
+        ana = await opened(house)
+        house.front.answer = Answer(is_taken=False, text="Bo already answered: approved.")
+
+        await house.slack.submit(ana, {"Reason": "no"})
+
+        shown = await the_form(house, ana, "Bo already answered: approved.")
+    assert "submit" not in shown.body
+    assert house.whispers == []
+
+
+async def test_an_error_of_ours_is_read_in_the_window() -> None:
+    async with a_house() as house:
+        ana = await opened(house)
+        house.front.error = NoSuchRequest("q-1")
+
+        await house.slack.submit(ana, {"Reason": "no"})
+
+        await the_form(house, ana, NoSuchRequest.people_read)
+
+
+async def test_a_bug_behind_a_form_surfaces() -> None:
+    async with a_house() as house:
+        ana = await opened(house)
+        house.front.error = ZeroDivisionError("a bug of ours")
+
+        reply = await house.slack.submit(ana, {"Reason": "no"})
+
+    assert reply.status == 500
+    assert "" in house.slack.errors_of(ana)  # Slack's own "we had some trouble"

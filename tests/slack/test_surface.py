@@ -1,0 +1,292 @@
+"""The surface: Slack's own lamps follow the run, are never touched for nothing, and never hold anybody up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.slack.surface import LIGHTS, Surface
+from bot.domain.chat import Place
+from bot.domain.run import RunStatus
+from tests.slack.given import Booth, opened_booth
+
+SESSION, TYPING = "agents.sessions.setStatus", "assistant.threads.setStatus"
+ENDS = [RunStatus.DONE, RunStatus.STOPPED, RunStatus.FAILED]
+ACTIVE, WAITING, STOPPING, DONE = RunStatus.ACTIVE, RunStatus.WAITING, RunStatus.STOPPING, RunStatus.DONE
+FOR_GOOD = ["unknown_method", "feature_disabled", "not_agent_app", "missing_scope", "not_authorized", "brand_new_code"]
+HERE_ALONE = [
+    *("thread_ts_required", "thread_ts_not_allowed", "invalid_thread_ts"),
+    *("channel_not_found", "not_in_channel", "is_archived"),
+]
+
+
+@pytest.fixture
+async def booth() -> AsyncIterator[Booth]:
+    async with opened_booth() as booth:
+        yield booth
+
+
+def surface(booth: Booth) -> Surface:
+    """Another process."""
+    return Surface(booth.api(), booth.keep, booth.people)
+
+
+async def a_thread(booth: Booth) -> Place:
+    return booth.place(await booth.thread())
+
+
+def lamps(booth: Booth, place: Place) -> tuple[str | None, str | None]:
+    """The session's status and the older lamp's text, as people see them."""
+    assert place.thread
+    there = place.channel, place.thread
+    return booth.slack.sessions.get(there), booth.slack.statuses.get(there)
+
+
+def sent(booth: Booth, method: str) -> list[str]:
+    return [str(args["status"]) for args in booth.slack.calls(method)]
+
+
+def without(booth: Booth, method: str, code: str = "unknown_method") -> None:
+    booth.slack.faults.fail(method, code, times=50)
+
+
+# ------------------------------------------------------------------------- what is shown
+
+
+@pytest.mark.parametrize(
+    ("status", "session"),
+    [
+        *((ACTIVE, "processing"), (WAITING, "suspended"), (STOPPING, "processing")),
+        *((end, "active") for end in ENDS),
+    ],
+)
+async def test_the_session_says_what_the_run_does(booth: Booth, status: RunStatus, session: str) -> None:
+    """The table of docs/slack.md, decision 10. The older lamp stays dark where there are sessions."""
+    place = await a_thread(booth)
+
+    await surface(booth).presence(place, status)
+
+    assert lamps(booth, place) == (session, None)
+
+
+def test_every_status_of_a_run_has_its_light() -> None:
+    assert set(LIGHTS) == set(RunStatus)
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_workspace_without_sessions_gets_the_older_lamp_and_its_end(booth: Booth, end: RunStatus) -> None:
+    """It is lit while the run works and off at the end, whatever the end is (hermes-agent#24117)."""
+    place, ours = await a_thread(booth), surface(booth)
+    without(booth, SESSION)
+
+    await ours.presence(place, ACTIVE)
+    assert lamps(booth, place) == (None, "is working…")
+    await ours.presence(place, STOPPING)
+    assert lamps(booth, place) == (None, "is stopping…")
+    await ours.presence(place, end)
+
+    assert lamps(booth, place) == (None, None)
+    assert sent(booth, TYPING) == ["is working…", "is stopping…", ""]
+
+
+async def test_the_composer_is_free_before_anybody_is_asked(booth: Booth) -> None:
+    """hermes-agent#92202: the older lamp locks the composer. Another process may have lit it: it goes off first."""
+    place = await a_thread(booth)
+    without(booth, SESSION)
+    await surface(booth).presence(place, ACTIVE)
+    booth.slack.faults.clear()
+
+    await surface(booth).presence(place, WAITING)
+
+    assert lamps(booth, place) == ("suspended", None)
+    assert [one.method for one in booth.slack.called[-2:]] == [TYPING, SESSION]
+
+
+@pytest.mark.parametrize("has_sessions", [True, False])
+async def test_the_same_state_is_never_sent_twice(booth: Booth, has_sessions: bool) -> None:
+    """The outbox calls at every picture of the status card; Slack hears of changes alone."""
+    place, ours = await a_thread(booth), surface(booth)
+    if not has_sessions:
+        without(booth, SESSION)
+
+    for status in (ACTIVE, ACTIVE, STOPPING, WAITING, WAITING, ACTIVE, DONE, DONE, RunStatus.FAILED):
+        await ours.presence(place, status)
+
+    if has_sessions:
+        assert sent(booth, SESSION) == ["processing", "suspended", "processing", "active"]
+        assert sent(booth, TYPING) == [""]  # once, for whoever was here before us
+    else:
+        assert len(sent(booth, SESSION)) == 1
+        assert sent(booth, TYPING) == ["is working…", "is stopping…", "", "is working…", ""]
+
+
+async def test_the_next_task_of_a_thread_is_shown_again(booth: Booth) -> None:
+    place, ours = await a_thread(booth), surface(booth)
+
+    for status in (ACTIVE, DONE, ACTIVE):
+        await ours.presence(place, status)
+
+    assert lamps(booth, place)[0] == "processing"
+
+
+async def test_what_is_remembered_is_bounded(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forgotten thread costs one call more, and nothing else."""
+    monkeypatch.setattr("adapters.slack.surface.REMEMBERED", 2)
+    ours, places = surface(booth), [await a_thread(booth) for _ in range(3)]
+    for place in places:
+        await ours.presence(place, ACTIVE)
+
+    await ours.presence(places[2], ACTIVE)
+    await ours.presence(places[0], ACTIVE)
+
+    assert len(sent(booth, SESSION)) == 4
+
+
+# ------------------------------------------------------------------------- what is not there
+
+
+@pytest.mark.parametrize("code", FOR_GOOD)
+@pytest.mark.parametrize("method", [SESSION, TYPING])
+async def test_what_a_workspace_does_not_have_is_asked_for_once(booth: Booth, method: str, code: str) -> None:
+    """Each lamp by itself: without one of them the other still shines, in every thread."""
+    place, other, ours = await a_thread(booth), await a_thread(booth), surface(booth)
+    without(booth, method, code)
+
+    for where in (place, other):
+        for status in (ACTIVE, WAITING, ACTIVE, DONE):
+            await ours.presence(where, status)
+
+    assert len(booth.slack.calls(method)) == 1
+    assert lamps(booth, other) == (("active", None) if method == TYPING else (None, None))
+    assert sent(booth, TYPING).count("is working…") == (4 if method == SESSION else 0)
+
+
+@pytest.mark.parametrize("code", HERE_ALONE)
+async def test_a_thread_that_cannot_show_it_does_not_switch_it_off_for_others(booth: Booth, code: str) -> None:
+    """Somebody deletes a thread's first message; everybody else's lamps stay."""
+    place, other, ours = await a_thread(booth), await a_thread(booth), surface(booth)
+    booth.slack.faults.fail(SESSION, code)
+
+    for status in (ACTIVE, WAITING, DONE):
+        await ours.presence(place, status)
+    await ours.presence(other, ACTIVE)
+
+    assert lamps(booth, place)[0] is None
+    assert lamps(booth, other)[0] == "processing"
+    assert len(booth.slack.calls(SESSION)) == 2
+
+
+async def test_one_workspaces_lack_is_not_anothers(booth: Booth) -> None:
+    """T15: what is remembered is remembered of the workspace that said so."""
+    ours = surface(booth)
+    without(booth, SESSION)
+    await ours.presence(await a_thread(booth), ACTIVE)
+    booth.slack.faults.clear()
+    booth.tokens.known["T0OTHER"] = booth.slack.bot_token
+    there = Place(platform="slack", tenant="T0OTHER", channel=booth.channel, thread=await booth.thread())
+
+    await ours.presence(there, ACTIVE)
+
+    assert lamps(booth, there)[0] == "processing"
+
+
+async def test_a_place_without_a_thread_has_no_lamps(booth: Booth) -> None:
+    """Slack wants a thread; it is asked once, for there are conversations that are one session as a whole."""
+    ours = surface(booth)
+
+    for status in (ACTIVE, WAITING, DONE):
+        await ours.presence(booth.place(), status)
+
+    assert len(booth.slack.calls(SESSION)) == 1
+    assert not booth.slack.calls(TYPING)
+
+
+# ------------------------------------------------------------------------- what goes wrong
+
+
+@pytest.mark.parametrize("trouble", ["rate limit", "html", "lost request", "lost reply", "internal_error"])
+async def test_trouble_is_dropped_and_the_next_change_is_sent(booth: Booth, trouble: str) -> None:
+    """Decoration: nothing is raised, nothing is tried again in a hurry."""
+    place, ours, faults = await a_thread(booth), surface(booth), booth.slack.faults
+    for method in (SESSION, TYPING):
+        match trouble:
+            case "rate limit":
+                faults.rate_limit(method, retry_after=1)
+            case "html":
+                faults.html(method)
+            case "lost request":
+                faults.lose_request(method)
+            case "lost reply":
+                faults.lose_reply(method)
+            case code:
+                faults.fail(method, code)
+
+    await ours.presence(place, WAITING)
+    assert len(booth.slack.calls(SESSION)) == len(booth.slack.calls(TYPING)) == 1
+    await ours.presence(place, WAITING)
+
+    assert lamps(booth, place) == ("suspended", None)
+
+
+async def test_a_dead_token_or_an_uninstalled_app_is_nobodys_trouble(booth: Booth) -> None:
+    ours = surface(booth)
+    place = await a_thread(booth)
+    booth.slack.faults.fail(SESSION, "token_revoked")
+
+    await ours.presence(place, ACTIVE)
+    booth.tokens.known.clear()
+    await ours.presence(place, DONE)
+
+    assert len(booth.slack.called) == 1
+
+
+async def test_a_silent_slack_holds_up_nobody(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds, here a twentieth of one. What it became is not known, so the next call is made."""
+    monkeypatch.setattr("adapters.slack.surface.WITHIN", 0.05)
+    place, ours = await a_thread(booth), surface(booth)
+    booth.slack.faults.hang(SESSION)
+    await ours.presence(place, ACTIVE)
+    monkeypatch.undo()
+
+    await ours.presence(place, ACTIVE)
+
+    assert sent(booth, SESSION) == ["processing", "processing"]
+    assert lamps(booth, place)[0] == "processing"
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+@pytest.mark.parametrize("end", ENDS)
+async def test_an_end_that_was_lost_is_shown_with_the_next_chance(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, end: RunStatus, is_silent: bool
+) -> None:
+    """ "Is working" must not stand for ever below an answer: any other thread's status takes it along."""
+    place, other, ours = await a_thread(booth), await a_thread(booth), surface(booth)
+    await ours.presence(place, ACTIVE)
+    with monkeypatch.context() as impatient:
+        if is_silent:
+            impatient.setattr("adapters.slack.surface.WITHIN", 0.05)
+            booth.slack.faults.hang(SESSION)
+        else:
+            booth.slack.faults.html(SESSION)
+        await ours.presence(place, end)
+    assert lamps(booth, place)[0] == "processing"
+
+    await ours.presence(other, ACTIVE)
+    await ours.presence(other, WAITING)
+
+    assert lamps(booth, place)[0] == "active"
+    assert sent(booth, SESSION).count("active") == 2
+
+
+async def test_an_end_that_is_owed_does_not_end_the_threads_next_task(booth: Booth) -> None:
+    """The end's reply was lost: perhaps it is shown. The next task is, in any case, and stays."""
+    place, other, ours = await a_thread(booth), await a_thread(booth), surface(booth)
+    await ours.presence(place, ACTIVE)
+    booth.slack.faults.lose_reply(SESSION)
+    await ours.presence(place, DONE)
+
+    await ours.presence(place, ACTIVE)
+    await ours.presence(other, ACTIVE)
+
+    assert lamps(booth, place)[0] == "processing"
