@@ -6,7 +6,7 @@ Reads calls, asks the policy, writes requests, looks people up. Not the order of
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
@@ -42,7 +42,7 @@ class Gatehouse:
     def __init__(self, store: Store, policy: Policy, toolbox: Toolbox, rights: Rights, meter: Meter) -> None:
         self._store, self._policy, self._toolbox = store, policy, toolbox
         self._rights, self._meter = rights, meter
-        self.is_sure: Callable[[Fence], bool] = lambda _fence: True  # the engine knows its leases
+        self.owns: Callable[[Fence], Awaitable[bool]]  # the engine knows its leases
 
     def read(self, wanted: WantedCall) -> tuple[Tool, ToolCall]:
         """The call as it would run. Raises UnknownTool, BadJson or InvalidArguments: no person is bothered."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -40,6 +41,7 @@ from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import replace
 from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host
+from bot.runtime.journal import patiently
 from bot.runtime.lanes import Lane
 
 log = structlog.get_logger()
@@ -210,7 +212,7 @@ class Passage:
         if tool.spec.risk is Risk.READ:  # may be read again: one write for its beginning and its end
             result = await self._run(tool, call, key)
             return await self._finish(call, result, allowed, began, start.finished(result.outcome))
-        self._must_own()
+        await self._must_own()
         with self._host.at_work():
             await self._start(self._host.write(self._begin(key, None, allowed, began)), call, start)
             result = await self._run(tool, call, key)
@@ -228,7 +230,7 @@ class Passage:
         key = self._key(call)
         start = events.Start(self._host.id, self._path, call, signed.id)
         began = start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent)
-        self._must_own()
+        await self._must_own()
         with self._host.at_work():
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
@@ -246,9 +248,9 @@ class Passage:
         result = ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}.")
         return await self._finish(signed.call, result, resumed, closes=signed)
 
-    def _must_own(self) -> None:
+    async def _must_own(self) -> None:
         """Nothing is begun on a shard that is being given away: it could not be started, and would be in doubt."""
-        if not self._gate.is_sure(self._journal.fence):
+        if not await patiently(partial(self._gate.owns, self._journal.fence)):
             raise LeaseLost(self._journal.fence.shard)
 
     async def _start(
@@ -270,8 +272,12 @@ class Passage:
         """The tool itself, as a task of its own: a Stop lets it end, and records what really happened."""
         request = closes.id if closes is not None else None
         leave = Leave(digest=call.digest, key=key, run=self._host.id, request=request, requester=self._host.run.task.by)
-        if not self._gate.is_sure(self._journal.fence):
-            raise LeaseLost(self._journal.fence.shard)  # begun, but not started: in doubt, for the new owner to ask
+        try:
+            await self._must_own()  # begun, but not started: if the shard is lost, its new owner asks people
+        except asyncio.CancelledError:
+            if self._host.is_stopping:
+                await self._finish(call, NEVER_BEGAN, *self._last_audit(call, request, NEVER_BEGAN), closes=closes)
+            raise
         work = self._host.employ(tool.run(call, leave), f"{tool.spec.name} for {self._host.id}")
         try:
             result = await asyncio.shield(work)
@@ -300,7 +306,7 @@ class Passage:
         if tool.spec.is_idempotent:
             epoch = self._journal.fence.epoch
             began = start.started(key=begun.key, epoch=epoch, is_idempotent=True)
-            self._must_own()
+            await self._must_own()
             with self._host.at_work():
                 await self._start(self._host.write(self._begin(begun.key, begun.request, began)), call, start, signed)
                 result = await self._run(tool, call, begun.key, signed)

@@ -42,16 +42,19 @@ class Shards:
     def fence_of(self, run: RunId) -> Fence | None:
         return self._fences.get(int(run.split("-", 2)[1]))
 
-    def is_sure(self, fence: Fence) -> bool:
-        """Can nobody else have taken over yet? Asked right before a tool starts: after a pause longer than the
+    async def owns(self, fence: Fence) -> bool:
+        """Can nobody else have taken over yet? Asked right before a call begins, and before its tool starts: after a
 
-        lease, what was begun here belongs to somebody else, who has already asked people what became of it.
+        pause longer than the lease, what was begun here may belong to somebody else, who has already asked people
+        what became of it. So past the lease the store is asked; a shard that we are giving away is not ours.
         """
-        return time.monotonic() < self._sure_until.get(fence, 0.0)
+        if self._fences.get(fence.shard) != fence:
+            return False
+        return time.monotonic() < self._sure_until.get(fence, 0.0) or await self._renew(fence)
 
-    def doubt(self) -> None:
-        """Be sure of no shard until its lease is renewed: nothing is begun meanwhile."""
-        self._sure_until.clear()
+    def forget(self, shard: int) -> None:
+        """From now on nothing begins there."""
+        self._sure_until.pop(self._fences.pop(shard), None)
 
     async def run(self, lost: Callable[[int], Awaitable[None]]) -> None:
         """Keep what is ours, take what is free, leave what is more than our share."""
@@ -70,10 +73,7 @@ class Shards:
     async def _balance(self, share: int, lost: Callable[[int], Awaitable[None]]) -> None:
         lease = self._parts.pace.lease
         for shard, fence in list(self._fences.items()):
-            asked = time.monotonic()
-            if await self._store.renew(fence, lease):
-                self._sure_until[fence] = asked + lease.total_seconds()
-            else:
+            if not await self._renew(fence):
                 await self._lose(shard, lost)
         for shard in sorted(self._fences, reverse=True):
             if len(self._fences) > share and not self.is_busy(shard):  # a busy one is given at a later look
@@ -87,11 +87,18 @@ class Shards:
                 self._sure_until[taken] = asked + lease.total_seconds()
                 log.info("shard_taken", shard=shard, epoch=taken.epoch)
 
+    async def _renew(self, fence: Fence) -> bool:
+        asked, lease = time.monotonic(), self._parts.pace.lease
+        if not await self._store.renew(fence, lease):
+            return False
+        if self._fences.get(fence.shard) == fence:
+            self._sure_until[fence] = asked + lease.total_seconds()
+        return True
+
     async def close(self) -> None:
         """Hand over: the next look of any other process takes these at once."""
-        self.doubt()
         for shard, fence in list(self._fences.items()):
-            del self._fences[shard]
+            self.forget(shard)
             try:
                 await self._store.release(fence)
             except StoreUnavailable as error:
@@ -107,6 +114,6 @@ class Shards:
         await self._store.release(fence)
 
     async def _lose(self, shard: int, lost: Callable[[int], Awaitable[None]]) -> None:
-        self._sure_until.pop(self._fences.pop(shard), None)
+        self.forget(shard)
         log.info("shard_left", shard=shard)
         await lost(shard)

@@ -40,7 +40,6 @@ from bot.domain.request import RequestId
 from bot.domain.store import Turn, Turned
 from bot.domain.wire import Json, dumps, loads
 from bot.peoplefile import parse_people
-from bot.policyfile import read_policy
 from bot.runtime.engine import Engine
 from bot.runtime.parts import Parts
 from bot.runtime.views import RuntimeViews
@@ -48,7 +47,7 @@ from bot.store.keys import Keyring
 from bot.store.link import Link
 from bot.store.redis import RedisStore
 from bot.telemetry import Metrics
-from tests.bench.bot import KEY, ROOT, STEADY, Clerk, Script, Stamps, logging_as_shipped, refund_tool
+from tests.bench.bot import KEY, STEADY, Clerk, Script, Stamps, logging_as_shipped, patient_policy, refund_tool
 from tests.fakes.slack import FakeSlack
 
 Said = dict[str, Any]
@@ -269,7 +268,7 @@ async def _running(given: Said) -> AsyncIterator[tuple[Replica, Slack, Loose]]:
                 parts = Parts(
                     store=store,
                     chats={slack.platform: slack},
-                    policy=read_policy(ROOT / "policy.yml"),
+                    policy=patient_policy(),
                     toolbox=toolbox,
                     model=Script(),
                     roster=Roster((Clerk(stamps),), default="clerk"),

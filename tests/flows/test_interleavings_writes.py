@@ -218,7 +218,8 @@ async def test_a_shard_that_is_being_given_away_begins_no_call(build: Build, han
         await house.card("approve")
 
         async def leaving(*_args: object) -> None:
-            house.engine.shards.doubt()
+            if 0 in house.engine.shards.fences:
+                house.engine.shards.forget(0)  # as it does before it lets the coroutines go
 
         around(house, "turn", after=leaving)
 

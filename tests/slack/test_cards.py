@@ -254,6 +254,16 @@ def test_a_body_within_the_limits_is_split_between_words_and_loses_nothing() -> 
     assert all(piece.endswith("word ") for piece in pieces)
 
 
+def test_no_text_waits_behind_see_more() -> None:
+    """T01: Slack folds the text of a section away unless it says `expand`; nobody signs what they had to unfold."""
+    card = Card(title="t" * 200, body="b " * 2_000, blocks=(Block(label="why", text="w " * 700),), status="s")
+
+    folding = [block for block in shown(card).blocks if block["type"] == "section" and "text" in block]
+
+    assert len(folding) >= 4
+    assert all(block["expand"] is True for block in folding)
+
+
 def test_a_card_of_too_many_parts_goes_into_one_file_with_its_buttons_left() -> None:
     """60 blocks of one line each: Slack takes 50."""
     blocks = tuple(Block(label=f"Label {n}", text=f"text {n}") for n in range(60))

@@ -398,6 +398,23 @@ async def test_what_is_said_in_a_thread_is_never_cut_off() -> None:
     assert len(house.front.came) == 1
 
 
+@pytest.mark.parametrize("is_direct", [True, False])
+async def test_a_stop_gets_through_any_flood(is_direct: bool) -> None:
+    """T18, AS-16: in a direct conversation everything is said to the bot, and somebody may mention it to stop it."""
+    async with a_house(flood=Flood(FloodLimits(user_burst=0))) as house:
+        house.slack.subscribed -= {"app_mention"}
+        ana = house.slack.add_user("ana")
+        where = house.slack.dm(ana) if is_direct else house.slack.add_channel("ops", [ana])
+        begin = "" if is_direct else f"{house.slack.mention} "
+
+        await house.slack.say(ana, where, f"{begin}refund 40")
+        await house.slack.say(ana, where, f"{begin}Stop!")
+
+    [heard] = house.front.came
+    assert isinstance(heard, Message)
+    assert heard.text.endswith("Stop!")
+
+
 def mention(number: int, user: str = "UANA", team: str = "T1") -> Message:
     place = Place(platform="slack", tenant=team, channel="C1", thread=f"{number}")
     by = Account(platform="slack", tenant=team, user=user)

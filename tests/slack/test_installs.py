@@ -24,6 +24,7 @@ from adapters.slack.api import SlackGone
 from adapters.slack.install_pages import COOKIE, INSTALL, REDIRECT, STARTS_MOST, InstallPages, Registration
 from adapters.slack.installs import REMEMBERED, Installed, KeptInstalls, KeptStates
 from adapters.slack.manifest import SCOPES
+from adapters.slack.office import SlackSettings, opened_office
 from adapters.slack.workspace import OneWorkspace, bare_client
 from bot.domain.errors import BadSettings, ChatUnavailable, StoreUnavailable
 from bot.domain.ports import Keep
@@ -167,6 +168,28 @@ async def test_the_first_page_links_to_slack_and_binds_this_browser(site: Site) 
     assert COOKIE.startswith("__Host-")
     told = {name: page.cookie[name] for name in ("secure", "httponly", "samesite", "path", "domain", "max-age")}
     assert told == {"secure": True, "httponly": True, "samesite": "Lax", "path": "/", "domain": "", "max-age": "600"}
+
+
+@pytest.mark.parametrize(
+    ("api_url", "site"),
+    [
+        ("https://slack.com/api/", "slack.com"),
+        ("https://slack-gov.com/api/", "slack-gov.com"),
+        ("https://team.slack-gov.com/api", "slack-gov.com"),
+        ("https://proxy.example.com/slack/api/", "slack.com"),
+        ("https://slack-gov.com.example.com/api/", "slack.com"),
+        ("http://127.0.0.1:8080/api/", "slack.com"),
+    ],
+)
+async def test_people_agree_on_the_site_that_the_web_api_belongs_to(keep: MemoryKeep, api_url: str, site: str) -> None:
+    """GovSlack has its own; whoever was sent to slack.com would install nothing there."""
+    settings = SlackSettings(client_id="1.2", client_secret="s", signing_secret="s", api_url=api_url)
+    async with opened_office(settings, keep) as office, aiohttp.ClientSession() as browser:
+        assert office.pages is not None
+        async with served(office.pages.routes) as url, browser.get(url + INSTALL) as page:
+            text = await page.text()
+
+    assert f'href="https://{site}/oauth/v2/authorize?client_id=1.2&amp;' in text
 
 
 @pytest.mark.parametrize("team", ["<script>", "T1&scope=admin", "t1", "T" * 40])

@@ -65,6 +65,32 @@ def modal(*blocks: Raw, **changes: Any) -> Raw:
     return {"type": "modal", "title": plain(), "submit": plain(), "blocks": list(blocks or (section(),))} | changes
 
 
+CELL: Raw = {"type": "raw_text", "text": "a"}
+
+
+def groups(many: int, each: int = 1, label: str = "a") -> Raw:
+    """A select whose options stand in groups."""
+    some = [option(str(i), str(i)) for i in range(each)]
+    element = {
+        "type": "static_select",
+        "action_id": "v",
+        "option_groups": [{"label": plain(label), "options": some}] * many,
+    }
+    return question(element)
+
+
+def listed(kind: str, many: int) -> Raw:
+    return {"type": kind, "action_id": "v", "options": [option(str(i), str(i)) for i in range(many)]}
+
+
+def icon(number: int) -> Raw:
+    return {"type": "icon_button", "action_id": f"cs.a.{number}", "icon": "trash", "text": plain(), "value": "q t"}
+
+
+def image(**changes: Any) -> Raw:
+    return {"type": "image", "image_url": "https://a.b/c.png", "alt_text": "a"} | changes
+
+
 AT_LIMIT = [
     ("header", 150, lambda n: {"type": "header", "text": plain("a" * n)}),
     ("section.text", 3_000, lambda n: section("a" * n)),
@@ -92,6 +118,31 @@ AT_LIMIT = [
         3_000,
         lambda n: question({"type": "plain_text_input", "action_id": "v", "initial_value": "a" * n}),
     ),
+    ("longest answer", 3_000, lambda n: question({"type": "plain_text_input", "action_id": "v", "max_length": n})),
+    ("placeholder", 150, lambda n: select(placeholder=plain("a" * n))),
+    ("option groups", 100, lambda n: groups(n)),
+    ("options of a group", 100, lambda n: groups(1, n)),
+    ("label of a group", 75, lambda n: groups(1, label="a" * n)),
+    ("option description", 75, lambda n: select(options=[option() | {"description": plain("a" * n)}])),
+    ("overflow", 5, lambda n: section() | {"accessory": listed("overflow", n)}),
+    ("radio buttons", 10, lambda n: question(listed("radio_buttons", n))),
+    ("checkboxes", 10, lambda n: question(listed("checkboxes", n))),
+    ("button url", 3_000, lambda n: actions(button(url="https://a.b/".ljust(n, "a")))),
+    ("button for screen readers", 75, lambda n: actions(button(accessibility_label="a" * n))),
+    ("button prompt", 4_000, lambda n: actions(button(agent_prompt="a" * n))),
+    ("context actions", 5, lambda n: {"type": "context_actions", "elements": [icon(i) for i in range(n)]}),
+    ("image url", 3_000, lambda n: image(image_url="https://a.b/".ljust(n, "a"))),
+    ("image words", 2_000, lambda n: image(alt_text="a" * n)),
+    ("image title", 2_000, lambda n: image(title=plain("a" * n))),
+    ("markdown", 12_000, lambda n: {"type": "markdown", "text": "a" * n}),
+    ("card title", 150, lambda n: {"type": "card", "title": plain("a" * n)}),
+    ("card subtitle", 150, lambda n: {"type": "card", "title": plain(), "subtitle": plain("a" * n)}),
+    ("card body", 200, lambda n: {"type": "card", "body": plain("a" * n)}),
+    ("carousel", 10, lambda n: {"type": "carousel", "elements": [{"type": "card", "title": plain()}] * n}),
+    ("container title", 150, lambda n: {"type": "container", "title": plain("a" * n), "child_blocks": [section()]}),
+    ("container", 10, lambda n: {"type": "container", "title": plain(), "child_blocks": [section()] * n}),
+    ("table rows", 100, lambda n: {"type": "table", "rows": [[CELL]] * n}),
+    ("table cells", 20, lambda n: {"type": "table", "rows": [[CELL] * n]}),
 ]
 
 
@@ -142,14 +193,27 @@ def test_length_is_counted_as_slack_may_count_it() -> None:
         ({"type": "section"}, "text or fields attribute must be specified"),
         ({"type": "rich_text"}, "cannot be read"),
         (actions(button(style="green")), "style"),
+        (
+            {"type": "task_card", "task_id": "t", "title": "a", "status": "late"},
+            "task_card.status cannot be 'late'",
+        ),
+        ({"type": "alert", "text": plain(), "level": "loud"}, "alert.level cannot be 'loud'"),
     ],
 )
 def test_what_else_slack_refuses_is_named(block: Raw, told: str) -> None:
     """Half of these pass slack_sdk's own models."""
-    (fault,) = faults([block])
+    (fault,) = faults([block], VIEW_BLOCKS)
 
     assert fault.startswith("block 0: ")
     assert told in fault
+
+
+def test_an_alert_stands_in_modals_alone() -> None:
+    """java-slack-sdk#1624."""
+    alert = {"type": "alert", "text": plain(), "level": "warning"}
+
+    assert faults([alert], VIEW_BLOCKS) == []
+    assert faults([alert]) == ["an alert stands in modals alone"]
 
 
 def test_two_things_of_one_name_are_found() -> None:

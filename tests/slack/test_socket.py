@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from aiohttp import web
 from slack_bolt.response import BoltResponse
 from structlog.testing import capture_logs
 
@@ -59,6 +62,20 @@ class Counted:
     async def take(self, payload: Payload) -> BoltResponse:
         self.taken += 1
         return await self.ears.take(payload)
+
+
+@asynccontextmanager
+async def served(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """A Web API that gives *answer* to everything."""
+    app = web.Application()
+    app.router.add_route("*", "/api/{method}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
+    finally:
+        await runner.cleanup()
 
 
 async def until_open(house: House, lines: int = 1, *, opened: int = 1) -> None:
@@ -226,6 +243,50 @@ async def test_a_server_that_drops_the_call_is_tried_again() -> None:
         house.slack.faults.lose_request("apps.connections.open", times=2)
         async with house.sockets(Time().timing).open():
             await until_open(house)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"status": 503, "text": "upstream connect error or disconnect/reset before headers"},
+        {"status": 503, "body": b"", "content_type": "application/json"},
+        {"status": 200, "body": b'{"ok": tr', "content_type": "application/json"},
+        {"status": 200, "body": b"[1]", "content_type": "application/json"},
+        {"status": 200, "body": b"\xff\xfe", "content_type": "application/json"},
+        {"status": 429, "text": '{"ok": false, "error": "ratelimited"}', "headers": {"Retry-After": "soon"}},
+    ],
+)
+async def test_a_page_instead_of_an_address_ends_no_bot(page: dict[str, Any]) -> None:
+    """A proxy in front of Slack answers in its own words; every agent of this process lives in the same task group."""
+    asked = asyncio.Event()
+    calls = 0
+
+    async def answer(_: web.Request) -> web.Response:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            asked.set()
+        return web.Response(**page)
+
+    async with a_house(over="nothing yet") as house, served(answer) as base_url:
+        settings = SocketSettings(app_token="xapp-1", base_url=base_url)
+        async with Sockets(settings, house.ears, Time().timing).open(), asyncio.timeout(5):
+            await asked.wait()
+
+
+async def test_a_payload_that_breaks_the_ears_ends_no_bot() -> None:
+    class Deaf:
+        async def take(self, payload: Payload) -> BoltResponse:
+            raise ZeroDivisionError(len(payload))
+
+    async with a_house(over="nothing yet") as house:
+        settings = SocketSettings(app_token=house.slack.app_token, base_url=house.slack.api_url)
+        with capture_logs() as logs:
+            async with Sockets(settings, Deaf(), Time().timing).open():
+                await until_open(house)
+                await house.slack.say(*await ana_in(house), "hello")
+
+    assert "slack_payload_failed" in [log["event"] for log in logs]
 
 
 async def test_closing_leaves_no_task_no_connection_and_no_complaint(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.slack.surface import LIGHTS, Surface
 from bot.domain.chat import Place
@@ -290,3 +293,71 @@ async def test_an_end_that_is_owed_does_not_end_the_threads_next_task(booth: Boo
     await ours.presence(other, ACTIVE)
 
     assert lamps(booth, place)[0] == "processing"
+
+
+async def test_an_end_that_was_lost_is_shown_though_nothing_else_happens(booth: Booth) -> None:
+    """It was the last task of the day: nobody else's status takes the lamp along."""
+    place, ours = await a_thread(booth), surface(booth)
+    await ours.presence(place, ACTIVE)
+    booth.slack.faults.html(SESSION, times=2)
+    await ours.presence(place, DONE)
+    assert lamps(booth, place)[0] == "processing"
+
+    await tended(ours, lambda: lamps(booth, place)[0] == "active")
+
+    assert sent(booth, SESSION) == ["processing", "active", "active", "active"]
+
+
+async def test_an_end_that_is_shown_late_does_not_come_after_the_next_task(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread's next task begins while its last end is on its way to Slack: they arrive in their order."""
+    place, api = await a_thread(booth), booth.api()
+    ours, send = Surface(api, booth.keep, booth.people), api.call
+    booth.slack.faults.html(SESSION)
+    await ours.presence(place, DONE)
+    begun: list[asyncio.Task[None]] = []
+
+    async with asyncio.TaskGroup() as group:
+
+        async def slowly(team: str, method: str, *, channel: str = "", **args: str | None) -> Mapping[str, Any]:
+            if args["status"] == "active":  # the other one may overtake it, if it can
+                begun.append(group.create_task(ours.presence(place, ACTIVE)))
+                await asyncio.wait(begun, timeout=0.1)
+            return await send(team, method, channel=channel, **args)
+
+        monkeypatch.setattr(api, "call", slowly)
+        await tended(ours, lambda: bool(begun))
+
+    assert lamps(booth, place)[0] == "processing"
+
+
+async def test_a_bug_behind_a_late_end_is_said_aloud_and_ends_nothing(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, ours = await a_thread(booth), surface(booth)
+    booth.slack.faults.html(SESSION)
+    await ours.presence(place, DONE)
+    looks = iter([True, False])
+    monkeypatch.setattr(ours, "_clear", broken)
+
+    with capture_logs() as told:
+        await tended(ours, lambda: not next(looks))
+
+    assert [line["event"] for line in told if line["log_level"] == "error"] == ["slack_presence_failed"]
+
+
+async def tended(ours: Surface, is_over: Callable[[], bool]) -> None:
+    """Let time pass in no time until *is_over*."""
+
+    async def naps(_: float) -> None:
+        if is_over():
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await ours.tend(naps)
+
+
+async def broken(_: Place) -> None:
+    raise ZeroDivisionError
