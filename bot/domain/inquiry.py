@@ -128,7 +128,8 @@ def _values(choice: Choice, fields: Fields, request: Request) -> dict[str, Json]
 
 def _question_parts(values: Values) -> Sequence[Part]:
     found = [Part(label="The agent asks", text=values["question"])]
-    if options := values.get("options"):
+    options: Sequence[str] = values.get("options") or ()
+    if options and not _are_buttons(options):
         found.append(Part(label="Options", text="\n".join(f"• {option}" for option in options)))
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from adapters.slack.fields import form_view
 from adapters.slack.homeview import home_view
 from bot.domain.calls import Cause, Outcome, ToolResult, canonical
 from bot.domain.chat import Button, Card, MessageRef, PersonId, Tone
+from bot.domain.inquiry_card import inquiry_card
 from bot.domain.ports import RunView, Settled, Waiting
 from bot.domain.render import status_card
-from bot.domain.request import Edit, Kind, RequestId, RunId, Status
+from bot.domain.request import Decision, Edit, Kind, RequestId, RunId, Status
 from bot.domain.run import Run, RunStatus, Task
 from bot.domain.verdict import Need, ReasonRule
 from bot.domain.wire import Json, replace
@@ -60,6 +62,42 @@ def _run(status: RunStatus, line: str) -> Card:
     return status_card(run, line, seal=lambda move: f"seal({move})", names=NAMES)
 
 
+ASKED: Mapping[Kind, tuple[str, dict[str, Json], dict[str, Json]]] = {  # tool, arguments, an answer
+    Kind.QUESTION: (
+        "ask_people",
+        {"question": "Which colour? <!channel>", "options": ["red", "blue"], "may_write": True},
+        {"move": "pick_b"},
+    ),
+    Kind.HANDOFF: ("handoff_to_user", {"message": "Shall I go on?", "breakout_of_loop": False}, {"move": "yes"}),
+    Kind.FORM: (
+        "fill_form",
+        {"question": "Where to?", "schema": {"type": "object", "properties": {"city": {"type": "string"}}}},
+        {"move": "fill", "values": {"city": "Oslo"}},
+    ),
+    Kind.REVIEW: (
+        "review_draft",
+        {"draft": "Dear all,\n\nwe move.", "round": 1, "rounds": 3, "note": "Short, as asked."},
+        {"move": "revise", "text": "warmer, please"},
+    ),
+    Kind.PLAN: ("propose_plan", {"goal": "the party", "steps": ["a date", "a place"]}, {"move": "proceed"}),
+    Kind.ESCALATION: (
+        "escalate",
+        {"reason": "She threatens to sue.", "context": "Order 7 never came.", "suggestion": "call her"},
+        {"move": "direct", "text": "I call her"},
+    ),
+}
+
+
+def _inquiry(kind: Kind, *, is_answered: bool = False) -> Card:
+    tool, args, answer = ASKED[kind]
+    asked = request(kind=kind, call=call(args, tool=tool), ask=ask(Need(of="requester")))
+    if is_answered:
+        said = canonical(answer).decode()
+        end = Decision(status=Status.ANSWERED, at=NOW, by=(ANA,), answer=said)
+        asked = replace(asked, status=Status.ANSWERED, decision=end)
+    return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
+
+
 CARDS: Mapping[str, Callable[[], Card]] = {
     "open": _open,
     "open_high": _high,
@@ -83,6 +121,8 @@ CARDS: Mapping[str, Callable[[], Card]] = {
     "recovery_stopped": lambda: drawn(decided(Status.REJECTED, kind=Kind.RECOVERY)),
     "run_working": lambda: _run(RunStatus.ACTIVE, "Looking up order 7"),
     "run_done": lambda: _run(RunStatus.DONE, "Refunded."),
+    **{f"{kind}_open": partial(_inquiry, kind) for kind in ASKED},
+    **{f"{kind}_answered": partial(_inquiry, kind, is_answered=True) for kind in ASKED},
     "answer": lambda: Card(body="Order 7 was refunded.", tone=Tone.GOOD, author="react", run="r1", mentions=(ANA,)),
 }
 
