@@ -30,6 +30,7 @@ from bot.domain.audit import Entry, parse_line, verify_chain
 from bot.domain.chat import Account, Answer, Button, Click, Form, Message, MessageRef, Place
 from bot.domain.invariants import check
 from bot.domain.ports import Agent, Chat, Directory, Model, Tool
+from bot.domain.store import OPEN_MOST
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy, read_policy
 from bot.runtime.desk import Desk
@@ -80,11 +81,12 @@ class House:
         clock: Clock | None = None,
         model: Model | None = None,
         directory: Directory | None = None,
+        open_most: int = OPEN_MOST,
     ) -> None:
         self._url, self._namespace, self._folder, self._shards = redis_url, namespace, folder, shards
         self.url, self.namespace = redis_url, namespace
         self._policy, self._tools, self._agents, self._pace, self._model = policy, tools, agents, pace, model
-        self._directory = directory
+        self._directory, self._open_most = directory, open_most
         self.chat = chat or FakeChat()
         self.clock = clock or Clock()
         self._numbers = itertools.count(1)
@@ -150,6 +152,7 @@ class House:
             key=KEY,
             owner=f"house-{uuid.uuid4().hex[:6]}",
             pace=self._pace,
+            open_most=self._open_most,
         )
 
     async def _outside(self, toolbox: Toolbox) -> tuple[Chat, Directory]:  # noqa: ARG002  # another chat looks at it

@@ -39,6 +39,7 @@ class Cause(enum.StrEnum):
     UNSATISFIABLE = "unsatisfiable"  # too few people could ever approve it
     WITHDRAWN = "withdrawn"  # a right was lost between signature and start
     REPEATED = "repeated"  # the same call was already rejected in this run
+    BUSY = "busy"  # too many requests are open already
     INVALID = "invalid"  # unknown tool or arguments that do not fit
 
 

@@ -4,7 +4,7 @@
     ├── Refused        tell the person; nothing changed and nothing will
     │   ├── NoSuchRequest · AlreadySettled · TooLate · NotEligible · NotShown · AlreadyVoted
     │   ├── InvalidArguments · UnknownTool · NotAllowed · Unsatisfiable · NotRequestable
-    │   ├── Unheard · Undeliverable · BadJson · BadSettings · BadPolicy
+    │   ├── Unheard · TooMany · Undeliverable · BadJson · BadSettings · BadPolicy
     ├── Unavailable    nothing is known to have changed; try again later
     │   ├── StoreUnavailable · ChatUnavailable · ModelUnavailable · LeaseLost
     └── Broken         our bug or somebody's tampering; stop this run and say so
@@ -153,6 +153,15 @@ class Unheard(Refused):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"run {run_id} has replies it has not taken in")
         self.run_id = run_id
+
+
+class TooMany(Refused):
+    """Whoever gave the task has as many open requests as one person may have."""
+
+    def __init__(self, person: str, most: int) -> None:
+        super().__init__(f"{person} has {most} open requests, the most there may be")
+        self.person, self.most = person, most
+        self.people_read = f"{most} requests of yours are open already; some have to be answered first."
 
 
 class Undeliverable(Refused):

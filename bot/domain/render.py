@@ -63,6 +63,7 @@ CAUSES: Mapping[Cause, str] = {
     Cause.UNSATISFIABLE: "too few people could approve it",
     Cause.WITHDRAWN: "a right was withdrawn after the signature",
     Cause.REPEATED: "the same call was already rejected",
+    Cause.BUSY: "too many requests are open already",
     Cause.INVALID: "the call is not valid",
 }
 

@@ -66,6 +66,7 @@ class Batch(Record):
     line: str | None = None  # what the status message says now
     run: Run | None = None  # the new record, when it changed
     letters: int | None = None  # letters taken in so far
+    most: int | None = None  # for `open`: refused when the requester has so many open requests on this shard
     known: int | None = None  # letters the writer has seen: refused if there are more
     closes: Request | None = None  # the signed request whose outcome is now known
 
@@ -176,6 +177,7 @@ class Sealed(Record):
     mac: str
 
 
+OPEN_MOST = 50  # open requests of one person's tasks on one shard (T18): more than anybody answers in a day
 AGES = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}  # counted apart
 
 
@@ -227,7 +229,10 @@ class Store(Protocol):
         """Add to the journal; return its length. Raises LeaseLost, Unheard."""
         ...
 
-    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int: ...
+    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
+        """Put *request* to people. Raises LeaseLost, Unheard, TooMany, and AlreadySettled if the run was stopped."""
+        ...
+
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
         """The one start of an approved call. Raises LeaseLost, TooLate, AlreadySettled."""
         ...

@@ -40,7 +40,7 @@ class Engine:
         self.shards = Shards(parts)
         behind = Gatehouse(parts.store, parts.policy, parts.toolbox, self.rights, parts.meter)
         self.runner = Runner(parts, Gate(behind), self.shards.fence_of)
-        behind.owns = self.shards.owns
+        behind.owns, behind.open_most = self.shards.owns, parts.open_most
         self.shards.is_busy = self.runner.is_busy
         self.outbox = Outbox(parts, self.runner, lambda: self.shards.fences)
         self.timers = Timers(parts, self.rights, self.runner, lambda: self.shards.fences)

@@ -24,9 +24,9 @@ from bot.domain.ladder import first_timer
 from bot.domain.people import may_answer, parse
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Meter, Tool, Toolbox, WantedCall
-from bot.domain.request import Copy, Request, RequestId
+from bot.domain.request import Copy, Kind, Request, RequestId
 from bot.domain.run import Opened
-from bot.domain.store import Batch, Effects, Fence, Held, Store
+from bot.domain.store import OPEN_MOST, Batch, Effects, Fence, Held, Store
 from bot.domain.verdict import Allow, Ask, Climb, Deny, Need
 from bot.domain.wire import read_foreign, replace
 from bot.runtime.host import Host
@@ -42,6 +42,7 @@ class Gatehouse:
     def __init__(self, store: Store, policy: Policy, toolbox: Toolbox, rights: Rights, meter: Meter) -> None:
         self._store, self._policy, self._toolbox = store, policy, toolbox
         self._rights, self._meter = rights, meter
+        self.open_most = OPEN_MOST
         self.owns: Callable[[Fence], Awaitable[bool]]  # the engine knows its leases
 
     def read(self, wanted: WantedCall) -> tuple[Tool, ToolCall]:
@@ -61,7 +62,8 @@ class Gatehouse:
     async def open(self, host: Host, request: Request, mark: str, *audit: bytes, known: int | None = None) -> None:
         """Put *request* to people: record, ladder, cards to post and audit, in one step.
 
-        Raises Unsatisfiable; and Unheard when more letters than *known* have come.
+        Raises Unsatisfiable; Unheard when more letters than *known* have come; TooMany when the requester has too
+        many open requests.
         """
         await patiently(partial(self._rights.must_be_satisfiable, request))
         copies = (Copy(name="main", place=_stand(request)),)
@@ -76,6 +78,7 @@ class Gatehouse:
             ),
             line="Waiting for an answer",
             known=known,
+            most=None if request.kind is Kind.RECOVERY else self.open_most,  # what became of a call must be settled
         )
         host.asks.add(request.id)  # from here on a reply withdraws it
         log.info("request_opened", request=request.id, run=host.id, tool=request.call.tool, rule=request.ask.rule)

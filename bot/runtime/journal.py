@@ -134,7 +134,7 @@ class Journal:
         await self._write(batch, lambda made: self._store.append(self._fence, self._run, made))
 
     async def open(self, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> None:
-        """Open *request*, after which this branch sleeps."""
+        """Open *request*, after which this branch sleeps. Raises Unheard, TooMany."""
         send = partial(self._store.open, self._fence, request=request, copies=copies)
         await self._write(batch, send, is_last_step=True)
 

@@ -154,14 +154,14 @@ class Outbox:
         except Undeliverable as error:
             await self._lost(wanted, fence, error)
             return
+        if wanted.run is not None:  # before the row goes: whoever dies in between leaves it to the next one
+            await self._present(wanted.run)
         copy = None if row.name.startswith("note|") else replace(wanted.copy, ref=ref, place=None)
         try:
             await self._store.posted(fence, row, copy, Effects(audit=_shown(wanted, ref)))
         except LeaseLost:  # our picture may have come after the new owner's, and be older than theirs
             await patiently(partial(self._store.show_again, fence.shard, (row.name,)))
             raise
-        if wanted.run is not None:
-            await self._present(wanted.run)
 
     async def _present(self, run: Run) -> None:
         """Say in the platform's own way that *run* works, waits or has ended. It may fail; nobody tries again."""

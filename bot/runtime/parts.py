@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.domain.policy import Policy
 from bot.domain.ports import Chat, Directory, Meter, Model, Roster, Toolbox
-from bot.domain.store import Store
+from bot.domain.store import OPEN_MOST, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +36,4 @@ class Parts:
     key: bytes  # signs buttons and checkpoints
     owner: str  # this process
     pace: Pace = field(default_factory=Pace)
+    open_most: int = OPEN_MOST  # open requests of one person's tasks, on each shard

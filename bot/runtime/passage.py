@@ -27,6 +27,7 @@ from bot.domain.errors import (
     NotAllowed,
     Refused,
     TooLate,
+    TooMany,
     Unheard,
     UnknownTool,
     Unsatisfiable,
@@ -159,6 +160,8 @@ class Passage:
             await self._gate.open(self._host, request, self._mark, known=known)
         except Unsatisfiable as error:
             return await self._refuse(Cause.UNSATISFIABLE, f"Not run: {error.people_read}", call)
+        except TooMany as error:
+            return await self._refuse(Cause.BUSY, f"Not run: {error}. Some have to be answered first.", call)
         except Unheard:
             return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
         return await self._await(tool, call, request.id)

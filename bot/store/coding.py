@@ -34,6 +34,7 @@ def batch_args(run: RunId, batch: Batch) -> dict[str, Any]:
         "doc": as_text(batch.run) if batch.run else None,
         "told": batch.letters,
         "known": batch.known,
+        "most": batch.most,
         "keep": KEEP_TTL,
     }
 

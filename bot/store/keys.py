@@ -11,6 +11,7 @@
 | `{ns:s}:outbox` | zset | rows to show, by stamp | until shown |
 | `{ns:s}:notes` | hash | notes to post, by key | until posted |
 | `{ns:s}:open` | zset | open requests, by since when | while open |
+| `{ns:s}:asking` | hash | how many open requests each person's tasks have | while they have |
 | `{ns:s}:recent` | list | the latest run ids | RECENT of them |
 | `{ns:s}:run:<id>` | hash | doc, status, n, op, mail, told, line, ref, trail, q:<request> | KEEP after its end |
 | `{ns:s}:journal:<id>` | list | entries | KEEP after its end |
@@ -32,7 +33,7 @@ KEEP = timedelta(days=30)
 DELIVERY = timedelta(days=1)  # longer than any platform redelivers
 RECENT = 200
 
-SHARED = ("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "recent", "bell")
+SHARED = ("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "asking", "recent", "bell")
 OWNED = ("run", "journal", "inbox", "request", "thread", "seen")
 
 

@@ -11,7 +11,7 @@ import zlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.errors import AlreadySettled, BadSettings, LeaseLost, NoSuchRequest, TooLate, Unheard
+from bot.domain.errors import AlreadySettled, BadSettings, LeaseLost, NoSuchRequest, TooLate, TooMany, Unheard
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import (
@@ -237,6 +237,8 @@ class RedisStore(Bell):
             raise Unheard(run)
         if code == b"ended":
             raise AlreadySettled(request.id, "cancelled", "This run was stopped.")
+        if code == b"full":
+            raise TooMany(request.requester, batch.most or 0)
         self._shelf.opened(request, copies)
         return int(length)
 

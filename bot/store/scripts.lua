@@ -9,6 +9,7 @@
 --   changed  what the caller computed from is no longer there
 --   late     the deadline or window has passed        early    it has not passed yet
 --   ended    the run has ended
+--   full     whoever asked has as many open requests as they may
 -- The last value is always the server's time in ms.
 
 --- prelude
@@ -95,10 +96,11 @@ local function put_request(key, id, r)
   redis.call('HSET', key, 'doc', r.doc, 'status', r.status, 'v', r.v, 'due', r.due or '')
   for _, copy in ipairs(r.copies or {}) do redis.call('HSET', key, 'c:' .. copy[1], copy[2]) end
   if r.status == 'open' then
-    redis.call('ZADD', K.open, 'NX', now, id)
+    if redis.call('ZADD', K.open, 'NX', now, id) == 1 then redis.call('HINCRBY', K.asking, r.by, 1) end
     redis.call('HSET', K.run, 'q:' .. id, '1')
   else
-    redis.call('ZREM', K.open, id)
+    local was = redis.call('ZREM', K.open, id)
+    if was == 1 and redis.call('HINCRBY', K.asking, r.by, -1) <= 0 then redis.call('HDEL', K.asking, r.by) end
     redis.call('HDEL', K.run, 'q:' .. id)
   end
 end
@@ -162,7 +164,7 @@ effects(a.effects, K.run)
 deliver_mail(a.run)
 return { 'ok', now }
 
---- append(lease, run, journal, inbox, thread, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
+--- append(lease, run, journal, inbox, thread, request, open, asking, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
@@ -186,19 +188,21 @@ if a.status and not is_live(a.status) then
 end
 return { 'ok', length, now }
 
---- open(lease, run, journal, inbox, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
+--- open(lease, run, journal, inbox, request, open, asking, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
 if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
 if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
 if is_unheard() then return { 'unheard', 0, now } end
+local asking = tonumber(redis.call('HGET', K.asking, a.request.by) or '0')
+if a.most and asking >= a.most then return { 'full', 0, now } end
 local length = write_journal()
 put_request(K.request, a.request.id, a.request)
 effects(a.effects, K.run)
 return { 'ok', length, now }
 
---- spend(lease, run, journal, request, open, chain, audit, outbox, notes, timers, mail, active, bell)
+--- spend(lease, run, journal, request, open, asking, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
@@ -212,7 +216,7 @@ put_request(K.request, a.request.id, a.request)
 effects(a.effects, K.run)
 return { 'ok', length, now }
 
---- turn(lease, seen, run, journal, request, other, open, chain, audit, outbox, notes, timers, mail, bell)
+--- turn(lease, seen, run, journal, request, other, open, asking, chain, audit, outbox, notes, timers, mail, bell)
 if a.delivery ~= '' then
   local before = redis.call('GET', K.seen)
   if before then return { 'again', before, now } end

@@ -33,6 +33,7 @@ class Sealing:
             "doc": (self._seal(request.id, body) + body).decode(),
             **_beside(request),
             "v": request.version,
+            "by": request.requester,
             "copies": [(copy.name, as_text(copy)) for copy in copies],
         }
 

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import os
 import re
+import sys
 import time
 import uuid
 import zlib
@@ -264,6 +265,7 @@ def _parts(store: RedisStore, stamps: Stamps, pace: Pace, agent: str) -> Parts:
         key=KEY,
         owner=f"bench:{os.getpid()}:{uuid.uuid4().hex[:6]}",
         pace=pace,
+        open_most=sys.maxsize,  # Ana asks for all of them
     )
 
 

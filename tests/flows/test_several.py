@@ -7,7 +7,20 @@ import itertools
 import pytest
 
 from tests.fakes.chat import Posted
-from tests.flows.stage import Build, Hands, Played, call, calls, events, policy, request_of, results, settled, shown
+from tests.flows.stage import (
+    Build,
+    Hands,
+    Played,
+    call,
+    calls,
+    events,
+    policy,
+    quiet,
+    request_of,
+    results,
+    settled,
+    shown,
+)
 from tests.house import House
 
 THREE = calls(*(call("wire", amount=n) for n in (1, 2, 3)))
@@ -148,3 +161,22 @@ async def by_amount(house: House, count: int) -> list[Posted]:
     cards = house.with_button("approve")
     amounts = {post.key: int((await request_of(house, post)).call.values["amount"]) for post in cards}
     return sorted(cards, key=lambda post: amounts[post.key])
+
+
+async def test_one_person_cannot_flood_the_approvers(build: Build, hands: Hands) -> None:
+    """T18: the third open request is refused visibly; once one is answered, there is room again; chris has his own."""
+    many = calls(*(call("wire", amount=n) for n in (1, 2, 3)))
+    async with build(policy=policy(), tools=hands.tools, model=Played(many), open_most=2) as house:
+        await house.mention("ana", "pay them all")
+        await house.chat.until(lambda: len(house.with_button("approve")) == 2, "two cards")
+        assert [one["cause"] for one in await events(house, "call_denied")] == ["busy"]
+
+        await house.mention("chris", "pay them all")
+        await house.chat.until(lambda: len(house.with_button("approve")) == 4, "two cards for chris")
+
+        for card in house.with_button("approve"):
+            await house.press("reject", by="bo", card=card, fields={"reason": "no"})
+        await quiet(house)
+        await house.shows("has 2 open requests, the most there may be")
+        await house.mention("ana", "pay them all")
+        await house.chat.until(lambda: len(house.with_button("approve")) == 2, "room again")
