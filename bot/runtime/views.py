@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.domain.audit import Entry, parse_line
-from bot.domain.chat import Account, Button, PersonId
+from bot.domain.chat import Account, Button, Person, PersonId
 from bot.domain.errors import Broken, NoSuchRequest, NotEligible, Unsatisfiable
 from bot.domain.ports import AuditRow, Directory, Moment, RunView, Settled, Toolbox, Waiting
 from bot.domain.request import RequestId, RunId
@@ -78,32 +78,36 @@ class RuntimeViews:
         return tuple(found)
 
     async def run(self, run: RunId, viewer: Account) -> RunView | None:
-        if await self._rights.tasker(viewer) is None:
+        person = await self._rights.tasker(viewer)
+        if person is None:
             return None
         try:
             loaded = await self._store.load(run)
         except (ValueError, IndexError):
             return None
-        if loaded is None:
+        if loaded is None or not _may_see(person, viewer, loaded):
             return None
         shard = int(run.split("-", 2)[1])
         entries = [parse_line(shard, line) for line in await self._store.trail(run)]
         return replace(self._view(loaded), moments=tuple(_moment(entry) for entry in entries))
 
     async def runs(self, viewer: Account, *, most: int = 50) -> tuple[RunView, ...]:
-        if await self._rights.tasker(viewer) is None:
+        person = await self._rights.tasker(viewer)
+        if person is None:
             return ()
         views: list[RunView] = []
         for shard in range(self._store.shards):
             for run in await self._store.recent_runs(shard, most):
                 loaded = await self._store.load(run)
-                views.extend([self._view(loaded)] if loaded else [])
+                views.extend([self._view(loaded)] if loaded and _may_see(person, viewer, loaded) else [])
         return tuple(sorted(views, key=lambda view: view.began, reverse=True)[:most])
 
     async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
         if await self._rights.tasker(viewer) is None:
             return ()
         if run is not None:
+            if await self.run(run, viewer) is None:
+                return ()
             shard = int(run.split("-", 2)[1])
             return tuple(_row(parse_line(shard, line)) for line in await self._store.trail(run))[-most:]
         rows: list[AuditRow] = []
@@ -162,6 +166,13 @@ class RuntimeViews:
             began=run.began,
             stop=self._drawing.stop(run),
         )
+
+
+def _may_see(person: Person, viewer: Account, loaded: Loaded) -> bool:
+    """Colleagues see each other's runs. Another workspace's are not theirs; a direct message is its writer's alone."""
+    task = loaded.run.task
+    is_elsewhere = task.place.platform == viewer.platform and task.place.tenant != viewer.tenant
+    return not is_elsewhere and (not task.place.is_direct or task.by == person.id)
 
 
 def _moment(entry: Entry) -> Moment:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.chat import Account
+from bot.domain.chat import Account, Message, MessageRef, Place
 from bot.domain.errors import BadSeal
 from bot.domain.request import RequestId
 from bot.domain.wire import replace
+from bot.peoplefile import PeopleDirectory
 from bot.runtime.views import RuntimeViews
 from tests.contracts.on_redis import OnRedis
 from tests.flows.stage import Build, Hands, Played, call, calls, policy, quiet, run_of, subject_of
@@ -141,3 +142,30 @@ async def test_a_run_has_its_stop_button_as_long_as_it_lives(build: Build, hands
         ended = await views.run(run, account("bo"))
         assert ended is not None
         assert (ended.status, ended.stop) == ("stopped", None)
+
+
+async def test_runs_of_another_workspace_and_of_direct_messages_are_nobody_elses_business(build: Build) -> None:
+    """T15: bo sees ana's run in the channel; not the one in her direct message, and none from another workspace."""
+    async with build(policy=policy(), model=Played()) as house:
+        await house.mention("ana", "say hello")
+        await quiet(house)
+        (shared,) = await house.store.recent_runs(0, 10)
+        direct = Place(platform="playground", tenant="local", channel="dm-ana", thread="d1", is_direct=True)
+        ref = MessageRef(place=direct, id="d1")
+        await house.desk.message(
+            Message(delivery="d1", by=account("ana"), place=direct, text="hello", ref=ref, is_mention=True)
+        )
+        await quiet(house)
+        views = views_of(house)
+        hers = await house.store.recent_runs(0, 10)
+        (private,) = [run for run in hers if run != shared]
+        elsewhere = Account(platform="playground", tenant="other", user="bo")
+        person = replace(house.engine.parts.directory.people[1], accounts=(account("bo"), elsewhere))  # type: ignore[attr-defined]  # the shipped people
+        spread = RuntimeViews(house.store, house.engine.parts.toolbox, PeopleDirectory((person,)), KEY)
+
+        assert {view.run for view in await views.runs(account("bo"))} == {shared}
+        assert {view.run for view in await views.runs(account("ana"))} == {shared, private}
+        assert await views.run(private, account("bo")) is None
+        assert await views.trail(account("bo"), run=private) == ()
+        assert await spread.runs(elsewhere) == ()
+        assert {view.run for view in await spread.runs(account("bo"))} == {shared}
