@@ -352,6 +352,7 @@ def _slack_settings(settings: Settings) -> SlackSettings:
         client_secret=_secret(settings.slack_client_secret),
         api_url=settings.slack_api_url,
         fallback_channel=settings.slack_fallback_channel,
+        workspaces=settings.slack_workspaces,
         address=Address(host=settings.host, port=settings.port),
     )
 

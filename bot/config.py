@@ -159,6 +159,7 @@ class Settings(BaseSettings):
     slack_signing_secret: Secret | None = Field(None, alias="SLACK_SIGNING_SECRET")
     slack_client_id: str | None = Field(None, alias="SLACK_CLIENT_ID", pattern=r"^\d+\.\d+$")  # many workspaces
     slack_client_secret: Secret | None = Field(None, alias="SLACK_CLIENT_SECRET")
+    slack_workspaces: Words = Field((), alias="SLACK_WORKSPACES")  # ids that may install the app; unset: any
     slack_api_url: Annotated[str, AfterValidator(_web)] = Field("https://slack.com/api/", alias="SLACK_API_URL")
     slack_manager_field: str | None = Field(None, alias="SLACK_MANAGER_FIELD", min_length=1)  # its label in a profile
     slack_fallback_channel: str | None = Field(None, alias="SLACK_FALLBACK_CHANNEL", min_length=1)
@@ -294,6 +295,7 @@ def _incomplete(names: frozenset[str]) -> list[str]:
         ("SLACK_CLIENT_ID", ("SLACK_SIGNING_SECRET",)),  # people install on our pages, so Slack posts to us
         ("SLACK_CLIENT_ID", ("COUNTERSIGN_KEY",)),  # it seals other workspaces' tokens
         ("SLACK_CLIENT_SECRET", ("SLACK_CLIENT_ID",)),
+        ("SLACK_WORKSPACES", ("SLACK_CLIENT_ID",)),
         ("SLACK_MANAGER_FIELD", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
         ("SLACK_FALLBACK_CHANNEL", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
         ("TEAMS_APP_ID", ("TEAMS_APP_PASSWORD",)),

@@ -146,5 +146,16 @@ class Channels(Page, kw_only=True):
     channels: tuple[Channel, ...]
 
 
+class Reach(Record):
+    """How far a channel reaches: beyond the organisation, now or as soon as an invitation is taken."""
+
+    is_ext_shared: bool = False
+    is_pending_ext_shared: bool = False
+
+
+class ChannelInfo(Page, kw_only=True):
+    channel: Reach
+
+
 class Members(Page, kw_only=True):
     members: tuple[str, ...]

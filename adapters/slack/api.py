@@ -8,7 +8,7 @@ said (mouth, modals, people), nor where tokens come from (installs).
 
     ChatUnavailable   nothing was done; try again
     ├── PerhapsDone   the reply was lost, or Slack stumbled: it may have been done
-    └── SlackStopped  the token is dead: no call was made, nor will be until somebody acts
+    └── SlackStopped  the token is dead: no call was made, but for one a minute that asks whether it still is
     SlackRefused      Slack said no; `outcome` says what that means
     SlackGone         the workspace uninstalled the app
 """
@@ -18,7 +18,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import aiohttp
@@ -37,7 +38,7 @@ PLATFORM = "slack"
 DEADLINE = 10.0  # seconds; a Web API call that takes longer will not come back
 UPLOAD_DEADLINE = 20.0  # seconds for the bytes of one file; ours: 10 MB at 4 Mbit/s
 SETTLE = 2.0  # seconds for a request whose reply was lost to show its effect
-STOPPED_AGAIN = 60.0  # seconds until somebody may ask again about a workspace that is stopped
+STOPPED_AGAIN = 60.0  # seconds until one call asks again whether a workspace is still stopped
 SLOW_DOWN = 5.0  # seconds, for a 429 that does not name its time
 LONGEST_PAUSE = 3600.0  # seconds; a longer Retry-After is not believed
 
@@ -58,7 +59,7 @@ class PerhapsDone(ChatUnavailable):
 
 
 class SlackStopped(ChatUnavailable):
-    """Slack no longer takes this workspace's token. Nothing is sent until the token changes or `revive` is called."""
+    """Slack does not take this workspace's token. It is tried again once a minute, with a new token at once."""
 
     def __init__(self, team: str, code: str) -> None:
         super().__init__(PLATFORM, f"workspace {team} is stopped ({code}); install the app again", STOPPED_AGAIN)
@@ -94,10 +95,18 @@ class Tokens(Protocol):
 class Api:
     """Calls Slack for any workspace. The session belongs to whoever opened it."""
 
-    def __init__(self, session: aiohttp.ClientSession, tokens: Tokens, pace: Pace, base_url: str) -> None:
-        self._session, self._tokens, self._pace = session, tokens, pace
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        tokens: Tokens,
+        pace: Pace,
+        base_url: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session, self._tokens, self._pace, self._clock = session, tokens, pace, clock
         self._base = base_url.rstrip("/") + "/"
         self._dead: dict[str, tuple[str, str]] = {}  # workspace -> the token Slack refused, and the code
+        self._rests: dict[str, float] = {}  # such a workspace -> when its token is tried again
         self._told: set[tuple[str, str, str]] = set()  # what an operator has read already
 
     async def call(self, team: str, method: str, *, channel: str = "", **args: Any) -> Mapping[str, Any]:
@@ -121,7 +130,10 @@ class Api:
         if channel:
             given["channel"] = channel
         try:
-            return await self._ask(token, method, given)
+            reply = await self._ask(token, method, given)
+            if self._dead.pop(team, None) is not None:
+                log.info("slack_team_goes_on", team=team)
+            return reply
         except SlackRefused as refused:
             if refused.outcome is Outcome.DONE:
                 return {"ok": False, "error": refused.code}
@@ -160,11 +172,17 @@ class Api:
     # ---------------------------------------------------------------- one request
 
     async def _token(self, team: str) -> str:
-        """A token that Slack has not refused: a new installation brings a new one and needs no `revive`."""
-        token = await self._tokens.token(team)
+        """A token that Slack has not refused: a new installation brings a new one and needs no `revive`.
+
+        A refused one is tried once a minute: an app that was switched off and on again keeps its token, and Slack has
+        refused good ones. Nobody restarts a bot for that.
+        """
+        token, now = await self._tokens.token(team), self._clock()
         dead, code = self._dead.get(team, ("", ""))
-        if token == dead:
+        if token == dead and now < self._rests[team]:
             raise SlackStopped(team, code)
+        if dead:
+            self._rests[team] = now + STOPPED_AGAIN  # the others wait for what becomes of this one
         return token
 
     async def _ask(self, token: str, method: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -195,7 +213,7 @@ class Api:
             case Outcome.STOP_TEAM:
                 if self._dead.get(team) != (token, code):
                     log.error("slack_team_stopped", team=team, code=code, method=method)
-                self._dead[team] = (token, code)
+                self._dead[team], self._rests[team] = (token, code), self._clock() + STOPPED_AGAIN
                 raise SlackStopped(team, code) from None
             case Outcome.STOP_FEATURE | Outcome.UNKNOWN if (team, method, code) not in self._told:
                 self._told.add((team, method, code))

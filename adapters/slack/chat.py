@@ -82,6 +82,7 @@ class Slack:
         office = self._with.office
         async with AsyncExitStack() as stack:
             group = await stack.enter_async_context(asyncio.TaskGroup())
+            stack.callback(group.create_task(self._surface.tend(), name="show ends that were lost").cancel)
             ears = self._ears(front, group)
             settings = office.settings
             if settings.signing_secret:
@@ -94,6 +95,8 @@ class Slack:
             try:
                 yield
             finally:
+                if self._home is not None:
+                    self._home.close()
                 self._home = None
 
     def _ears(self, front: FrontDoor, group: asyncio.TaskGroup) -> Ears:
@@ -136,7 +139,7 @@ class Slack:
     # ----------------------------------------------------------------- out
 
     async def post(self, card: Card, place: Place, *, key: str) -> MessageRef:
-        ref = await self._mouth.post(card, place, key=key)
+        ref = await self._mouth.post(card, await self._with.people.placed(place), key=key)
         await self._touch()
         return ref
 

@@ -32,6 +32,8 @@ from bot.domain.chat import Answer, Message
 from bot.domain.errors import CountersignError, Unavailable
 from bot.domain.ports import FrontDoor
 from bot.domain.wire import Json
+from bot.domain.words import Meaning
+from bot.domain.words import read as meaning_of
 
 log = structlog.get_logger()
 
@@ -164,8 +166,10 @@ class Ears:
     def _authorizer(self) -> Callable[..., Awaitable[AuthorizeResult]]:
         """Who we are there: bolt drops the bot's own events by it. Our own calls bring their token along."""
 
-        async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:  # no method: bolt
-            user = await self._with.teams.bot_user(team_id or "", enterprise_id)  # would want `self` of the payload
+        # No method: bolt would want `self` of the payload. No organisation: bolt pairs any with any workspace that a
+        # payload names; `_is_ours` has asked about the right ones before.
+        async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+            user = await self._with.teams.bot_user(team_id or "")
             return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_user_id=user)
 
         return authorize
@@ -193,7 +197,9 @@ class Ears:
         await self._hear(reading.stopped(body))
 
     def _is_heard(self, message: Message) -> bool:
-        verdict = self._with.flood.judge(message) if message.is_mention else Verdict.HEAR
+        """What may begin a task is counted; "stop" ends one, and always gets through, in a direct message, too."""
+        is_counted = message.is_mention and meaning_of(message.text) is not Meaning.STOP
+        verdict = self._with.flood.judge(message) if is_counted else Verdict.HEAR
         if verdict is Verdict.BUSY:
             self._with.asides.tell(BUSY, message.place, message.by)
         return verdict is Verdict.HEAR

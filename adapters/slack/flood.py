@@ -1,6 +1,6 @@
 """The flood guard: one person's thousand mentions delay nobody else's one (T18).
 
-mention -> its person's bucket -> its workspace's bucket -> heard | busy, and told once a minute
+mention -> its person's bucket -> that person's workspace's bucket -> heard | busy, and told once a minute
 
 Each process counts for itself and forgets when it ends. Not owned: how many runs work at once, or how many requests one
 person may have open (the runtime and the policy).
@@ -61,8 +61,11 @@ class Flood:
         return known
 
     def _spend(self, message: Message) -> bool:
-        """Take one from both buckets, or from none: a flooder may not empty the workspace's."""
-        limits, team = self._limits, message.place.tenant
+        """Take one from both buckets, or from none: a flooder may not empty the workspace's.
+
+        The workspace is the writer's own: what another company's people write in a shared channel costs ours nothing.
+        """
+        limits, team = self._limits, message.by.tenant
         user_level = self._level(self.users.get(message.by), limits.user_burst, limits.user_every)
         team_level = self._level(self.teams.get(team), limits.team_burst, limits.team_every)
         if user_level < 1 or team_level < 1:

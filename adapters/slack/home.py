@@ -4,6 +4,8 @@
     pressed -> a window | a form -> front door (durable) -> the answer in the window -> published again
     a card changed -> whoever looked lately and has another list now -> published, at most every 2 s a person
 
+Reading a list costs more the more requests wait, so lists are read the more seldom the longer that takes.
+
 Another process may have published in between: its `hash_conflict` means read again, then publish. What a list lacks
 for a moment harms nobody: every press is judged by what the store holds. Not owned: how the tab looks (homeview),
 whether a press counts (the front door), forms (modals).
@@ -45,6 +47,7 @@ INACTIVE = Answer(is_taken=False, text="This button is no longer active.")
 OFF = "switch the Home tab on under App Home in the app's settings, or install the app again from its manifest"
 
 APART = timedelta(seconds=2)  # between two publications for one person
+SHARE = 4  # as much time as reading all lists takes, so many times over: at most a fifth of it goes to Home
 LOOKING = timedelta(hours=1)  # how long somebody who opened the tab may still be looking at it
 OFF_FOR = timedelta(hours=1)  # until a workspace without Home tab is tried again
 LOOKERS = 500  # people remembered; whoever opened it longest ago is forgotten first
@@ -79,6 +82,7 @@ class _Looker:
     is_tended: bool = False  # a task of ours keeps it fresh just now
     is_asked: bool = False  # to be published even if the list is the same
     failed: int = 0
+    took: timedelta = timedelta()  # the last reading of their list
 
 
 class Home:
@@ -90,6 +94,11 @@ class Home:
         self._lookers: OrderedDict[Account, _Looker] = OrderedDict()
         self._off: dict[str, datetime] = {}  # workspace -> when to try again
         self._turns = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Publish no more, so that nobody who closes us waits for a list that is not due yet."""
+        self._is_closed = True
 
     async def home_opened(self, opened: HomeOpened) -> None:
         """Show somebody their list, soon. The messages tab shows none."""
@@ -155,7 +164,7 @@ class Home:
             del self._lookers[first.account]
 
     def _ask(self, looker: _Looker) -> None:
-        looker.is_asked = True
+        looker.is_asked, looker.next = True, min(looker.next, self._with.clock() + APART)
         self._want(looker)
 
     def _want(self, looker: _Looker) -> None:
@@ -170,16 +179,20 @@ class Home:
         """Publish until nothing is due; what becomes due meanwhile is one publication, however often it was wanted."""
         try:
             while looker.is_due:
-                await self._until(looker.next)
+                await self._until_next(looker)
+                if self._is_closed:
+                    return
                 looker.is_due, looker.next = False, self._with.clock() + APART
                 async with self._turns:
                     await self._tried(looker)
+                looker.next = max(looker.next, self._with.clock() + SHARE * len(self._lookers) * looker.took)
         finally:
             looker.is_tended = False
 
-    async def _until(self, moment: datetime) -> None:
-        if (wait := (moment - self._with.clock()).total_seconds()) > 0:
-            await self._with.sleep(wait)
+    async def _until_next(self, looker: _Looker) -> None:
+        """In short steps: somebody who opens the tab does not wait as long as whoever only might be looking."""
+        while not self._is_closed and (wait := looker.next - self._with.clock()) > timedelta():
+            await self._with.sleep(min(wait, APART).total_seconds())
 
     # -------------------------------------------------------------- publishing
 
@@ -214,7 +227,9 @@ class Home:
 
     async def _show(self, looker: _Looker) -> None:
         is_asked, looker.is_asked = looker.is_asked, False
+        began = self._with.clock()
         mark, view = await self._drawn(looker.account)
+        looker.took = self._with.clock() - began
         if mark == looker.shown and not is_asked:
             return
         reply = await self._with.api.call(

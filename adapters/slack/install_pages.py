@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from aiohttp import web
@@ -25,7 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.slack.api import SlackRefused
-from adapters.slack.installs import STATE_LIVES, KeptInstalls, KeptStates
+from adapters.slack.installs import STATE_LIVES, KeptInstalls, KeptStates, owner_of
 from adapters.slack.workspace import said
 from bot.domain.errors import ChatUnavailable, Unavailable
 
@@ -35,6 +35,7 @@ INSTALL, REDIRECT = "/slack/install", "/slack/oauth_redirect"
 COOKIE = "__Host-countersign-install"  # the prefix: only this very host, over https, can set it
 STARTS_MOST, STARTS_WITHIN = 60, 60.0  # states issued in so many seconds: each costs room in the store
 LONGEST = 512  # characters of a state or code
+GOVSLACK = "slack-gov.com"  # docs.slack.dev, GovSlack: the same paths on another host
 TEAM = re.compile(r"[TE][A-Z0-9]{2,20}")
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
@@ -49,6 +50,7 @@ REFUSED = "Slack did not go on with the installation. Nothing was installed."
 ELSEWHERE = "This page does not belong to an installation that was started in this browser. Nothing was installed."
 USED = "This installation was finished or given up before. Nothing was installed now."
 BROKEN_LINK = "Slack sent an incomplete answer. Nothing was installed."
+UNINVITED = "Countersign does not work for this workspace. Whoever runs it has to name it in SLACK_WORKSPACES first."
 STALE_CODE = "Slack no longer knows this installation. Nothing was installed."
 MISSET = "Slack refused Countersign's own credentials. Whoever runs it has been told; nothing was installed."
 SILENT = "Slack did not answer. Nothing was installed."
@@ -68,6 +70,16 @@ class Registration:
     scopes: tuple[str, ...]
     redirect_uri: str | None = None
     authorize_url: str = "https://slack.com/oauth/v2/authorize"
+
+
+def authorize_url(api_url: str) -> str:
+    """Where people agree: on the site that the Web API at *api_url* belongs to.
+
+    GovSlack has a site of its own. A proxy or an imitation of the Web API has no such page, so it is Slack's.
+    """
+    host = urlsplit(api_url).hostname or ""
+    site = GOVSLACK if host == GOVSLACK or host.endswith(f".{GOVSLACK}") else "slack.com"
+    return f"https://{site}/oauth/v2/authorize"
 
 
 class Failed(Exception):
@@ -131,6 +143,10 @@ class InstallPages:
         if not 0 < len(code) <= LONGEST:
             raise Failed(400, BROKEN_LINK)
         installation = await self._exchanged(code)
+        owner = owner_of(installation.enterprise_id, installation.team_id, installation.is_enterprise_install)
+        if not self._installs.is_welcome(owner):
+            log.warning("slack_install_uninvited", team=owner)
+            raise Failed(403, UNINVITED)
         try:
             await self._installs.async_save(installation)
         except Unavailable as error:

@@ -50,11 +50,12 @@ class Installs(Record):
 class KeptInstalls(AsyncInstallationStore):
     """slack_sdk's contract, on `Keep`. Of two people who install one workspace in the same moment, one is remembered.
 
-    Raises StoreUnavailable, and BadSeal for a row that somebody changed.
+    *only* are the workspaces and organisations that may install us; empty: whoever finds the page. Any other is as
+    good as not there. Raises StoreUnavailable, and BadSeal for a row that somebody changed.
     """
 
-    def __init__(self, keep: Keep, client_id: str) -> None:
-        self._keep, self._client_id = keep, client_id
+    def __init__(self, keep: Keep, client_id: str, only: frozenset[str] = frozenset()) -> None:
+        self._keep, self._client_id, self._only = keep, client_id, only
 
     @property
     def logger(self) -> logging.Logger:
@@ -111,8 +112,11 @@ class KeptInstalls(AsyncInstallationStore):
 
     # ------------------------------------------------- beyond slack_sdk's contract
 
+    def is_welcome(self, owner: str) -> bool:
+        return not self._only or owner in self._only
+
     async def row(self, owner: str) -> Installs:
-        found = await self._keep.get(self._name(owner))
+        found = await self._keep.get(self._name(owner)) if self.is_welcome(owner) else None
         return unpack(Installs, found) if found else Installs()
 
     async def owners(self) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ CHARACTERS: Mapping[str, int] = {
     "option.text": 75,
     "option.description": 75,
     "option.value": 150,
+    "option_group.label": 75,
     "input.label": 2_000,
     "input.hint": 2_000,
     "plain_text_input.initial_value": ONE_TEXT,
@@ -81,6 +82,7 @@ ITEMS: Mapping[str, int] = {
     "static_select.option_groups": 100,
     "multi_static_select.options": 100,
     "multi_static_select.option_groups": 100,
+    "option_group.options": 100,
     "overflow.options": 5,
     "radio_buttons.options": 10,
     "checkboxes.options": 10,
@@ -90,6 +92,15 @@ ITEMS: Mapping[str, int] = {
     "rich_text.elements": 100,  # not documented; far more than we ever draw
 }
 """How many a list holds; none of these may be empty."""
+
+CHOICES: Mapping[str, frozenset[str]] = {
+    "task_card.status": frozenset({"pending", "in_progress", "complete", "error"}),
+    "alert.level": frozenset({"default", "info", "warning", "error", "success"}),
+}
+"""What a key may say."""
+
+NUMBERS: Mapping[str, int] = {"plain_text_input.max_length": ONE_TEXT}
+CELLS = 20  # in one row of a table
 
 ELSEWHERE: Mapping[str, int] = {
     "views on one stack": 3,
@@ -104,7 +115,6 @@ ELSEWHERE: Mapping[str, int] = {
     "characters of an agent session's title": 200,
     "characters of agent_description": 300,
     "suggested prompts": 4,
-    "cells in a table row": 20,
     "rows of a data_table": 101,
 }
 """Limits of calls and of things that this adapter's blocks never hold."""
@@ -180,7 +190,12 @@ BLOCKS = frozenset(
 )
 """Every type of block slack_sdk's models know."""
 
-UNTYPED = {"options": "option", "initial_option": "option", "initial_options": "option"}  # objects without a type
+UNTYPED = {  # objects without a type
+    "options": "option",
+    "initial_option": "option",
+    "initial_options": "option",
+    "option_groups": "option_group",
+}
 
 
 def size(text: str) -> int:
@@ -201,6 +216,8 @@ def faults(blocks: Sequence[Raw], most: int = MESSAGE_BLOCKS) -> list[str]:
     found = [f"{len(blocks)} blocks, most is {most}"] if len(blocks) > most else []
     if most == MESSAGE_BLOCKS and (total := weight(blocks)) > MESSAGE_TEXT:
         found.append(f"{total} characters in all blocks, most is {MESSAGE_TEXT}")
+    if most == MESSAGE_BLOCKS and any(block.get("type") == "alert" for block in blocks):
+        found.append("an alert stands in modals alone")
     for number, block in enumerate(blocks):
         found += [f"block {number}: {fault}" for fault in _block_faults(block)]
     found += _twins(blocks, "block_id") + _twins(blocks, "action_id")
@@ -246,6 +263,7 @@ def _own_faults(node: Raw, kind: str) -> list[str]:
     return [
         *_key_faults(node, kind),
         *_length_faults(node, kind),
+        *_value_faults(node, kind),
         *(f"{kind} has no text" for _ in "1" if kind in (*TEXTS, "text") and not str(node.get("text", "")).strip()),
     ]
 
@@ -272,6 +290,17 @@ def _length_faults(node: Raw, kind: str) -> Iterator[str]:
                 yield f"{name} is {size(text)} characters, most is {most}"
         if name in ITEMS and not 0 < len(_many(value)) <= ITEMS[name]:
             yield f"{name} holds {len(_many(value))}, most is {ITEMS[name]}, least is 1"
+
+
+def _value_faults(node: Raw, kind: str) -> Iterator[str]:
+    for key, value in node.items():
+        name = f"{kind}.{key}"
+        if name in CHOICES and value not in CHOICES[name]:
+            yield f"{name} cannot be {str(value)[:40]!r}"
+        if name in NUMBERS and not (isinstance(value, int) and 0 < value <= NUMBERS[name]):
+            yield f"{name} is not from 1 to {NUMBERS[name]}"
+        if name == "table.rows" and any(not 0 < len(_many(row)) <= CELLS for row in _many(value)):
+            yield f"a row of a table holds 1 to {CELLS} cells"
 
 
 def _sdk_faults(model: JsonObject | None) -> list[str]:

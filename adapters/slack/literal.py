@@ -29,7 +29,8 @@ def plain(text: str) -> Raw:
 
 
 def section(text: str) -> Raw:
-    return {"type": "section", "text": plain(text)}
+    """*text* whole: without `expand`, Slack folds a longer one away behind "See more"."""
+    return {"type": "section", "text": plain(text), "expand": True}
 
 
 def code(*texts: str) -> Raw:

@@ -3,6 +3,7 @@
     users.info, users.lookupByEmail, users.list        -> User
     usergroups.list -> usergroups.users.list           -> user ids
     conversations.list -> conversations.members        -> user ids
+    conversations.info                                 -> does another organisation read here?
     team.profile.get -> users.profile.get              -> a manager's user id
 
 Not owned: what an answer says (answers), which person an account is and what their groups are called (people).
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from adapters.slack.answers import (
+    ChannelInfo,
     Channels,
     Ids,
     Info,
@@ -32,7 +34,7 @@ from adapters.slack.answers import (
 from adapters.slack.api import SlackGone, SlackRefused
 from adapters.slack.recall import Clock, Recall
 from adapters.slack.shapes import BadPayload, read_as
-from bot.domain.errors import ChatUnavailable, Unsatisfiable
+from bot.domain.errors import ChatUnavailable, Undeliverable, Unsatisfiable
 
 KEEP = 60.0  # seconds an answer is believed
 KEEP_FACTS = 3600.0  # seconds; neither a workspace's profile fields nor its size are anybody's right
@@ -47,6 +49,8 @@ UNKNOWN_USER = frozenset({"user_not_found", "users_not_found", "user_not_visible
 NO_EMAILS = UNKNOWN_USER | {"missing_scope"}  # an app that may not read addresses knows nobody by theirs
 NO_USERGROUPS = frozenset({"plan_upgrade_required", "no_such_subteam"})
 NO_CHANNEL = frozenset({"channel_not_found"})
+NO_LIST = frozenset({"missing_scope"})  # an app that may not list channels knows none by its name
+UNSEEN = "this app cannot see who reads there; invite it, and grant it channels:read and groups:read"
 
 P = TypeVar("P", bound=Page)
 
@@ -78,6 +82,7 @@ class Memory:
     rosters: Recall[tuple[User, ...]]
     handles: Recall[Mapping[str, str]]  # of user groups, to their ids
     names: Recall[str | None]  # of channels, to their ids
+    shared: Recall[bool]  # does another organisation read this channel?
     members: Recall[frozenset[str] | str]  # user ids, or why there are none
     managers: Recall[str | None]
     fields: Recall[str | None]  # labels of profile fields, to their ids
@@ -91,6 +96,7 @@ class Memory:
             rosters=Recall(clock, KEEP),
             handles=Recall(clock, KEEP),
             names=Recall(clock, KEEP),
+            shared=Recall(clock, KEEP),
             members=Recall(clock, KEEP),
             managers=Recall(clock, KEEP),
             fields=Recall(clock, KEEP_FACTS),
@@ -105,6 +111,7 @@ class Memory:
             rosters=self.rosters.fresh(),
             handles=self.handles.fresh(),
             names=self.names.fresh(),
+            shared=self.shared.fresh(),
             members=self.members.fresh(),
             managers=self.managers.fresh(),
             fields=self.fields,
@@ -235,8 +242,7 @@ class Lookups:
 
     async def channel(self, team: str, name: str) -> frozenset[str]:
         """The user ids in the channel *name* (or its id). Raises Unsatisfiable if the app sees none, or too many."""
-        is_id = re.fullmatch(r"[CG][A-Z0-9]+", name)
-        channel = name if is_id else await self._memory.names.get(f"{team}/{name}", lambda: self._named(team, name))
+        channel = await self.channel_id(team, name)
         missing = f"workspace {team} has no channel {name!r} that this app can read"
         if channel is None:
             raise Unsatisfiable(missing)
@@ -252,13 +258,38 @@ class Lookups:
 
         return _or_refuse(await self._memory.members.get(f"{team}/{channel}", look))
 
+    async def channel_id(self, team: str, name: str) -> str | None:
+        """The id of the channel *name*, which may be one already; None if the app sees no channel of that name."""
+        if re.fullmatch(r"[CDGUW][A-Z0-9]+", name):  # names have small letters only
+            return name
+        return await self._memory.names.get(f"{team}/{name}", lambda: self._named(team, name))
+
+    async def is_shared(self, team: str, channel: str) -> bool:
+        """Do people of another organisation read *channel* (an id or a name), or will they once invited?
+
+        Never of a direct conversation. Raises Undeliverable, and remembers nothing, if this app cannot see *channel*.
+        """
+        id = await self.channel_id(team, channel)  # noqa: A001  # its name everywhere
+        if id is None:
+            raise Undeliverable(f"{team}/{channel}", UNSEEN)
+        if id[0] in "DUW":  # a post to a person opens their own conversation
+            return False
+
+        async def look() -> bool:
+            found = await self._call(team, "conversations.info", ChannelInfo, NO_CHANNEL | NO_LIST, channel=id)
+            if found is None:
+                raise Undeliverable(f"{team}/{channel}", UNSEEN)
+            return found.channel.is_ext_shared or found.channel.is_pending_ext_shared
+
+        return await self._memory.shared.get(f"{team}/{id}", look)
+
     async def _usergroups(self, team: str) -> Mapping[str, str]:
         found = await self._call(team, "usergroups.list", Usergroups, NO_USERGROUPS)
         return {one.handle: one.id for one in found.usergroups if not one.date_delete} if found else {}
 
     async def _named(self, team: str, name: str) -> str | None:
-        pages = self._pages(team, "conversations.list", Channels, types=CHANNELS, exclude_archived=True, limit=PAGE)
-        async for page in pages:
+        method, more = "conversations.list", {"types": CHANNELS, "exclude_archived": True, "limit": PAGE}
+        async for page in self._pages(team, method, Channels, NO_LIST, **more):
             for channel in page.channels:
                 if channel.name == name:
                     return channel.id

@@ -23,7 +23,7 @@ SCOPES = (
     "app_mentions:read",  # be given tasks
     "assistant:write",  # the agent view in a direct conversation
     "channels:history",  # replies in a task's thread; a post whose answer was lost
-    "channels:read",  # who is in a channel that approvers are taken from
+    "channels:read",  # who is in a channel that approvers are taken from; does another organisation read it
     "chat:write",
     "commands",
     "files:write",  # arguments too long for a card

@@ -5,7 +5,8 @@
     whisper  one person reads it, or it is lost
 
 A card stands whole or cannot be signed: what Slack will not show whole is replaced by a plain card without Approve, and
-Undeliverable says so to whoever wanted it signed. Nothing here unfurls a link (T05), and no reply is waited for twice:
+Undeliverable says so to whoever wanted it signed. Where another organisation reads along, nothing is asked, and an end
+is told without its details (T16). Nothing here unfurls a link (T05), and no reply is waited for twice:
 what a lost answer means is `once`'s. Does not own how a card looks (cards), nor when it is shown again (the outbox).
 """
 
@@ -32,15 +33,24 @@ log = structlog.get_logger()
 
 HARMLESS = frozenset({"reject", "stop"})  # moves that let nothing run: they may stand on a card nobody can read whole
 NOT_WHOLE = "This card could not be shown whole, so nothing can be approved here."
+SHARED = (
+    "this channel is shared with another organisation, whose people would read the arguments; "
+    "set SLACK_FALLBACK_CHANNEL or name another place in the rule"
+)
+HIDDEN = "The details are hidden: people of another organisation may read them here."
 TITLE_MOST = 100  # characters of a plain card's title
 DIRECTS = 10_000  # direct conversations kept in mind
 
 
 class Users(Protocol):
-    """Who a person is in one workspace."""
+    """Who a person is in one workspace, and who reads there."""
 
     async def user_of(self, person: PersonId, team: str) -> str | None:
         """Their user id there; None for somebody who is not there. Raises Unavailable."""
+        ...
+
+    async def is_shared(self, team: str, channel: str) -> bool:
+        """Do people of another organisation read *channel*? Raises Unavailable, or Undeliverable if nobody can tell."""
         ...
 
 
@@ -67,6 +77,11 @@ class Mouth:
 
     async def update(self, ref: MessageRef, card: Card) -> None:
         """As `Chat.update`. Raises Undeliverable when the card is refused: what stands there can then not be signed."""
+        if why := await self._why_hidden(card, ref.place):
+            await self._change_or_notice(ref, _hidden(card))
+            if _is_asking(card):
+                raise Undeliverable(ref.place.key, why)
+            return
         try:
             drawn = await self._ready(ref, card)
         except (SlackRefused, Undeliverable) as error:
@@ -114,15 +129,29 @@ class Mouth:
 
     async def _somewhere(self, card: Card, place: Place, key: str, attempt: Attempt) -> MessageRef:
         for there in self._ways(place):
+            why = await self._why_hidden(card, there)
+            if why and _is_asking(card):
+                told = why
+                log.warning("slack_rerouted", place=there.key, why=why)
+                continue
             try:
-                return await self._at(there, card, key, attempt)
+                return await self._at(there, _hidden(card) if why else card, key, attempt)
             except SlackRefused as refused:
-                last = refused
+                told = str(refused)
                 if refused.outcome is not Outcome.REROUTE:
                     _log_refused(there, refused)
                     break
                 log.warning("slack_rerouted", place=there.key, code=refused.code)
-        raise Undeliverable(place.key, str(last)) from last
+        raise Undeliverable(place.key, told)
+
+    async def _why_hidden(self, card: Card, there: Place) -> str:
+        """Why *there* may not show the details of *card*; empty if it may, or if there are none (T16)."""
+        if not (_is_asking(card) or card.blocks or card.attachments):
+            return ""
+        try:
+            return SHARED if await self._people.is_shared(there.tenant, there.channel) else ""
+        except Undeliverable as unseen:
+            return unseen.why
 
     def _ways(self, place: Place) -> Iterator[Place]:
         """Where a card may stand, best first. What was meant for one person is shown to nobody else."""
@@ -242,6 +271,23 @@ class Mouth:
 def _is_signable(card: Card) -> bool:
     """Something may run, or change, because of what a person presses here."""
     return any(button.move not in HARMLESS for button in card.buttons)
+
+
+def _is_asking(card: Card) -> bool:
+    """It waits for an answer, so it shows what the answer is about."""
+    return any(button.move != "stop" for button in card.buttons)
+
+
+def _hidden(card: Card) -> Card:
+    """What strangers may read of a request: what it is called, and how it stands."""
+    return Card(
+        title=card.title[:TITLE_MOST],
+        tone=card.tone,
+        status=f"{card.status}\n{HIDDEN}".strip(),
+        buttons=tuple(button for button in card.buttons if button.move == "stop"),
+        footer=card.footer,
+        run=card.run,
+    )
 
 
 def _plain(card: Card) -> Card:

@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
+import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.api import Api
 from adapters.slack.http import Address
-from adapters.slack.install_pages import InstallPages, Registration
+from adapters.slack.install_pages import InstallPages, Registration, authorize_url
 from adapters.slack.installs import Installed, KeptInstalls, KeptStates
 from adapters.slack.lookups import Lookups
 from adapters.slack.manifest import SCOPES
@@ -24,6 +25,8 @@ from adapters.slack.pace import Pace
 from adapters.slack.people import SlackDirectory, Trust
 from adapters.slack.workspace import OneWorkspace, bare_client
 from bot.domain.ports import Directory, Keep
+
+log = structlog.get_logger()
 
 Teams = OneWorkspace | Installed
 
@@ -40,6 +43,7 @@ class SlackSettings:
     client_secret: str = ""
     api_url: str = "https://slack.com/api/"
     fallback_channel: str | None = None
+    workspaces: tuple[str, ...] = ()  # that may install an app of many workspaces; empty: whoever finds the page
     address: Address = field(default_factory=Address)
 
     def __repr__(self) -> str:
@@ -72,6 +76,13 @@ async def opened_office(settings: SlackSettings, keep: Keep) -> AsyncIterator[Of
 async def _teams(settings: SlackSettings, keep: Keep, client: AsyncWebClient) -> tuple[Teams, InstallPages | None]:
     if settings.bot_token:
         return await OneWorkspace.of(settings.bot_token, client), None
-    installs = KeptInstalls(keep, settings.client_id)
-    registration = Registration(client_id=settings.client_id, client_secret=settings.client_secret, scopes=SCOPES)
+    if not settings.workspaces:
+        log.warning("slack_installs_open", remedy="name the workspaces that may install the app in SLACK_WORKSPACES")
+    installs = KeptInstalls(keep, settings.client_id, frozenset(settings.workspaces))
+    registration = Registration(
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        scopes=SCOPES,
+        authorize_url=authorize_url(settings.api_url),
+    )
     return Installed(installs, client), InstallPages(registration, installs, KeptStates(keep), client)

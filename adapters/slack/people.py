@@ -18,7 +18,7 @@ from adapters.slack.answers import User
 from adapters.slack.api import PLATFORM
 from adapters.slack.lookups import KEEP, Lookups
 from adapters.slack.recall import Recall, each
-from bot.domain.chat import Account, Person, PersonId
+from bot.domain.chat import Account, Person, PersonId, Place
 from bot.domain.errors import Unsatisfiable
 from bot.domain.people import ANYONE, GroupSource, SourceKind, may_answer
 from bot.domain.ports import Directory
@@ -89,6 +89,18 @@ class SlackDirectory:
         """The user id by which *person* is mentioned in *team*; None for people who have no account there."""
         found = await self._found(person)
         return next((one.user for one in _slack(found) if one.tenant == team), None) if found else None
+
+    async def placed(self, place: Place) -> Place:
+        """*place* with its channel's id: a post takes a name as well, but looking for a lost post takes none.
+
+        As it is if nobody knows the name. Raises ChatUnavailable.
+        """
+        found = await self._lookups.channel_id(place.tenant, place.channel)
+        return place if found is None else replace(place, channel=found)
+
+    async def is_shared(self, team: str, channel: str) -> bool:
+        """As `Lookups.is_shared`."""
+        return await self._lookups.is_shared(team, channel)
 
     async def _user(self, account: Account) -> User | None:
         """What its workspace says of *account*; None for workspaces that are not ours, and for unknown users."""

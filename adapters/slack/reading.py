@@ -11,7 +11,7 @@ may act (the front door).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters.slack.fields import FORM, read_state
@@ -93,8 +93,12 @@ def team(body: Payload) -> str:
 
 
 def enterprise(body: Payload) -> str | None:
-    """The organisation that workspace belongs to, if it is part of one."""
-    return _enterprise(_parts(body))
+    """The organisation that workspace belongs to, if the very part of the payload that names the one names the other.
+
+    In a shared channel, another company's workspace may stand beside our own organisation (T15).
+    """
+    parts = _parts(body)
+    return next((organisation for one, organisation in _named(parts) if one), None)
 
 
 def kind(body: Payload) -> str:
@@ -369,11 +373,21 @@ def _parts(body: Payload) -> Body:
 
 
 def _team(parts: Body) -> str:
-    installed = next((one.team_id for one in parts.authorizations or () if one.team_id), None)
-    viewed = parts.view.app_installed_team_id if parts.view else None
-    acted = parts.user.team_id if isinstance(parts.user, Id) else None
-    found = viewed or installed or parts.context_team_id or parts.team_id or _id(parts.team) or acted
-    return _given(found, "team")
+    return _given(next((one for one, _ in _named(parts) if one), None), "team")
+
+
+def _named(parts: Body) -> Iterator[tuple[str | None, str | None]]:
+    """Workspaces a payload names, the one that installed us first, each with the organisation named along with it.
+
+    The workspace of whoever acted comes last and alone: it may be another company's, and then it is none of ours.
+    """
+    organisation = _enterprise(parts)
+    yield (parts.view.app_installed_team_id if parts.view else None), None
+    yield from ((one.team_id, one.enterprise_id) for one in parts.authorizations or () if one.team_id)
+    yield parts.context_team_id, parts.context_enterprise_id
+    yield parts.team_id, None if parts.is_ext_shared_channel in (True, "true") else organisation
+    yield _id(parts.team), parts.team.enterprise_id if isinstance(parts.team, Id) else organisation
+    yield (parts.user.team_id if isinstance(parts.user, Id) else None), None
 
 
 def _enterprise(parts: Body) -> str | None:

@@ -108,6 +108,8 @@ class Body(Record):
     event_id: str | None = None
     authorizations: list[Install] | None = None
     context_team_id: str | None = None
+    context_enterprise_id: str | None = None
+    is_ext_shared_channel: bool | str | None = None  # a text in forms
     team_id: str | None = None
     team: str | Id | None = None
     enterprise: str | Id | None = None

@@ -31,6 +31,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.ears import Takes
+from adapters.slack.workspace import code_of
 
 log = structlog.get_logger()
 
@@ -164,11 +165,13 @@ class Sockets:
 
     async def _take(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         began = time.time()
-        response = await self._ears.take(request.payload)
         try:
+            response = await self._ears.take(request.payload)
             await send_async_response(client, request, response, began)
         except (ConnectionError, aiohttp.ClientError) as error:  # not acked: it comes again, with the same delivery
             log.warning("slack_ack_lost", error=type(error).__name__)
+        except Exception as error:  # said aloud; one payload must not end the bot, whose task group this is
+            log.error("slack_payload_failed", error=type(error).__name__, exc_info=error)
 
 
 async def _connect(client: SocketModeClient) -> None:
@@ -178,15 +181,17 @@ async def _connect(client: SocketModeClient) -> None:
             client.wss_uri = await client.issue_new_wss_url()
             await client.connect()  # type: ignore[no-untyped-call] # the SDK left it untyped
     except SlackApiError as error:
-        log.error("slack_socket_refused", code=str(error.response.get("error", "")))
+        log.error("slack_socket_refused", code=code_of(error))
     except (aiohttp.ClientError, OSError) as error:
         log.warning("slack_socket_failed", error=type(error).__name__)
+    except (AttributeError, TypeError, ValueError) as error:  # what the SDK makes of a page instead of an answer
+        log.warning("slack_socket_failed", error=f"the reply cannot be read ({type(error).__name__})")
 
 
 async def _close(client: SocketModeClient) -> None:
     """What `client.close` does, but bounded, and no task is left behind."""
     client.closed = True
-    with contextlib.suppress(TimeoutError, ConnectionError):  # the other side is gone: nobody says goodbye
+    with contextlib.suppress(OSError, aiohttp.ClientError):  # the other side is gone: nobody says goodbye
         async with asyncio.timeout(GOODBYE):
             await client.disconnect()  # type: ignore[no-untyped-call] # the SDK left it untyped
     tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]

@@ -4,9 +4,9 @@
     a lamp that a workspace or a thread does not have -> never touched again, and nobody is bothered
 
 Decoration: the status card says the same, and no run waits for this. So nothing is raised, and what cannot be shown
-within two seconds is dropped; except that an end which could not be shown is shown with the next chance, or the thread
-would say "is working" for ever. The older lamp locks the composer in some clients, and people answer by typing: it is
-off whenever they are asked.
+within two seconds is dropped; except that an end which could not be shown is shown with the next chance, at the latest
+by `tend`, or the thread would say "is working" for ever. The older lamp locks the composer in some clients, and people
+answer by typing: it is off whenever they are asked.
 
 Not here: words that grow (`streams`), the status card (the outbox).
 """
@@ -16,9 +16,11 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -35,6 +37,7 @@ V = TypeVar("V")
 log = structlog.get_logger()
 
 WITHIN = 2.0  # seconds; the next picture of the status card waits behind it
+OWED_EVERY = 15.0  # seconds between two tries to show an end that was lost
 REMEMBERED = 2_000  # threads
 OFF = ""  # the older lamp shows nothing
 
@@ -84,6 +87,7 @@ class Surface:
         self._shown: OrderedDict[tuple[str, Lamp], str | None] = OrderedDict()  # None: this thread has no such lamp
         self._without: set[tuple[str, Lamp]] = set()  # workspaces and the lamps they do not have
         self._owed: OrderedDict[str, tuple[Place, RunStatus]] = OrderedDict()  # ends that could not be shown
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # one status a thread at a time
 
     async def presence(self, place: Place, status: RunStatus) -> None:
         """As `Chat.presence`: at most 2 s, and only what has changed is sent. Raises nothing of Slack's."""
@@ -91,13 +95,25 @@ class Surface:
         is_told = False
         try:
             async with asyncio.timeout(WITHIN):
-                is_told = await self._show(place, status)
+                async with self._turn(place):
+                    is_told = await self._show(place, status)
                 if is_told:
                     await self._catch_up()
         except TimeoutError:
             log.info("slack_presence_lost", place=place.key, status=status, why="no answer in time")
         if status in ENDED and not is_told:
             _remember(self._owed, place.key, (place, status))
+
+    async def tend(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Until cancelled: show what is owed, though no other run is shown meanwhile. Ends for nothing else."""
+        while True:
+            await sleep(OWED_EVERY)
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(WITHIN):
+                        await self._catch_up()
+            except Exception as error:  # said aloud; a lamp must never end the bot
+                log.error("slack_presence_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
 
     def live(self, place: Place, reader: PersonId) -> Live:
         """As `Chat.live`."""
@@ -116,9 +132,13 @@ class Surface:
 
     async def _catch_up(self) -> None:
         """Show one end that was owed: Slack answers again."""
-        for key, (place, status) in list(self._owed.items())[:1]:
-            if await self._show(place, status):
-                self._owed.pop(key, None)
+        for key, owed in list(self._owed.items())[:1]:
+            async with self._turn(owed[0]):  # the thread's next task may have begun while we waited
+                if self._owed.get(key) is owed and await self._show(*owed) and self._owed.get(key) is owed:
+                    del self._owed[key]
+
+    def _turn(self, place: Place) -> asyncio.Lock:
+        return self._turns.setdefault(place.key, asyncio.Lock())
 
     async def _clear(self, place: Place) -> Told:
         """No draft stands beside a question or an answer."""

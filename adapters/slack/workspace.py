@@ -93,7 +93,7 @@ async def said(method: str, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackRe
         async with asyncio.timeout(DEADLINE):
             return await call
     except SlackApiError as error:
-        code = _code(error)
+        code = code_of(error)
         if code in _STUMBLES:
             raise ChatUnavailable(PLATFORM, f"{method}: {code or 'no readable answer'}") from None
         raise SlackRefused(method, code) from None  # the SDK's own text holds the body
@@ -108,7 +108,7 @@ _STUMBLES = frozenset(
 )
 
 
-def _code(error: SlackApiError) -> str:
+def code_of(error: SlackApiError) -> str:
     """Slack's own code of a refusal; empty if what came back was no answer of Slack's."""
     answer = error.response
     return str(answer.get("error") or "") if isinstance(answer, AsyncSlackResponse | dict) else ""

@@ -11,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 
 from adapters.slack.api import Api, SlackGone
+from adapters.slack.lookups import Lookups
 from adapters.slack.mouth import Mouth
 from adapters.slack.pace import Pace
 from bot.domain.chat import Account, Button, Card, Fact, MessageRef, PersonId, Place
 from tests.fakes.keep import MemoryKeep
 from tests.fakes.slack import FakeSlack
+from tests.slack.table import Table
 
 
 class Hours:
@@ -71,10 +73,16 @@ class Tokens:
 
 @dataclass
 class People:
+    """Who is known here; who reads a channel is what *looks* hears from Slack, nobody else's without it."""
+
     known: dict[str, str] = field(default_factory=dict)
+    looks: Lookups | None = None
 
     async def user_of(self, person: PersonId, team: str) -> str | None:  # noqa: ARG002  # the protocol's signature
         return self.known.get(person)
+
+    async def is_shared(self, team: str, channel: str) -> bool:
+        return self.looks is not None and await self.looks.is_shared(team, channel)
 
 
 @dataclass
@@ -97,10 +105,12 @@ class Booth:
 
     def api(self, pace: Pace | None = None) -> Api:
         """Another process: a pace of its own."""
-        return Api(self.session, self.tokens, pace or self.pace(), self.slack.api_url)
+        return Api(self.session, self.tokens, pace or self.pace(), self.slack.api_url, self.hours.seconds)
 
     def mouth(self, *, api: Api | None = None, fallback: str | None = None) -> Mouth:
-        return Mouth(api or self.api(), self.keep, self.people, fallback, clock=self.hours.utc)
+        speaking = api or self.api()
+        people = People(self.people.known, Lookups(speaking, Table(self.slack.team), self.hours.seconds))
+        return Mouth(speaking, self.keep, people, fallback, clock=self.hours.utc)
 
     def place(self, thread: str | None = None, channel: str | None = None) -> Place:
         return Place(platform="slack", tenant=self.slack.team, channel=channel or self.channel, thread=thread)

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
-from adapters.slack.api import Api, PerhapsDone, SlackGone, SlackRefused, SlackStopped, text_in
+from adapters.slack.api import STOPPED_AGAIN, Api, PerhapsDone, SlackGone, SlackRefused, SlackStopped, text_in
 from adapters.slack.codes import Outcome
 from adapters.slack.pace import Pace
 from bot.domain.errors import ChatUnavailable, Undeliverable
@@ -150,6 +150,24 @@ async def test_a_dead_token_stops_its_workspace_and_no_other(booth: Booth) -> No
     assert (await api.call("T2", "auth.test"))["ok"]
     api.revive(slack.team)
     assert (await api.call(slack.team, "auth.test"))["ok"]
+
+
+async def test_a_workspace_that_takes_its_token_again_is_found_without_a_restart(booth: Booth) -> None:
+    """An app that was switched off and on keeps its token: one call a minute asks, all others wait for its answer."""
+    slack, api = booth.slack, booth.api()
+    slack.faults.fail("auth.test", "account_inactive", times=2)
+
+    with capture_logs() as told:
+        for _ in range(3):  # the first finds out; after a minute one asks again, in vain
+            with pytest.raises(SlackStopped):
+                await api.call(slack.team, "auth.test")
+            await booth.hours.sleep(STOPPED_AGAIN / 2 + 1)
+        assert len(slack.calls("auth.test")) == 2
+        await booth.hours.sleep(STOPPED_AGAIN)
+        for _ in range(2):
+            assert (await api.call(slack.team, "auth.test"))["ok"]
+
+    assert [line["event"] for line in told] == ["slack_team_stopped", "slack_team_goes_on"]
 
 
 async def test_a_new_token_revives_a_stopped_workspace(booth: Booth) -> None:

@@ -10,10 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.slack.ears import INACTIVE
-from adapters.slack.flood import BUSY, Flood, FloodLimits
+from adapters.slack.flood import BUSY, Flood, FloodLimits, Verdict
 from adapters.slack.reading import Command, HomeClick, HomeOpened, Shortcut
 from bot.domain.chat import Account, Answer, Card, Click, Message, MessageRef, Place
 from bot.domain.errors import BadRecord, NotRequestable, StoreUnavailable
+from bot.domain.wire import replace
 from tests.slack.listening import APPROVE, CARD, House, a_house
 
 SORRY = "Not recorded, please try again."
@@ -420,6 +421,16 @@ def mention(number: int, user: str = "UANA", team: str = "T1") -> Message:
     by = Account(platform="slack", tenant=team, user=user)
     ref = MessageRef(place=place, id=f"{number}")
     return Message(delivery=f"slack:{user}:{number}", by=by, place=place, text="x", ref=ref, is_mention=True)
+
+
+def test_another_companys_people_cannot_use_up_our_mentions() -> None:
+    """T15, T18: in a shared channel every stranger has a bucket of their own, and together they had ours."""
+    flood = Flood(FloodLimits(team_burst=2), Clock())
+    strangers = [mention(n, f"UEVE{n}", "T9") for n in range(5)]
+    here = [replace(one, place=replace(one.place, tenant="T1")) for one in strangers]
+
+    assert [flood.judge(one) for one in here][2:] == [Verdict.BUSY] * 3
+    assert flood.judge(mention(9)) is Verdict.HEAR
 
 
 def test_a_bucket_fills_again_and_a_twin_costs_nothing() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.slack import home
-from adapters.slack.home import INACTIVE, STRANGER, TRIES
+from adapters.slack.home import APART, INACTIVE, SHARE, STRANGER, TRIES
 from adapters.slack.homeview import home_value
 from adapters.slack.windows import DONE
-from bot.domain.chat import Answer, Click, Form, MessageRef, Place
+from bot.domain.chat import Account, Answer, Click, Form, MessageRef, Place
 from bot.domain.errors import NotEligible, StoreUnavailable
-from bot.domain.ports import RunView
+from bot.domain.ports import RunView, Waiting
 from bot.domain.request import RunId
 from bot.domain.wire import replace
 from tests.fakes.slack import FakeView
@@ -114,6 +116,45 @@ async def test_many_changes_within_two_seconds_are_one_publication_of_the_last_o
 
         assert publications(here) == [here.bo, here.bo]
         assert "Refund number 5" in read(here, here.bo)
+
+
+async def test_lists_that_take_long_to_read_are_read_more_seldom_but_not_for_whoever_opens_the_tab() -> None:
+    """T18: with a thousand requests waiting, people who left the tab open must not keep the bot from its clicks."""
+    async with indoors() as here:
+        read = here.views.waiting_for
+
+        async def slowly(account: Account) -> tuple[Waiting, ...]:
+            here.watch.now += timedelta(seconds=3)
+            return await read(account)
+
+        here.views.waiting_for = slowly  # type: ignore[method-assign]  # a store that is full
+        await here.opens(here.ana)
+        await here.opens(here.bo)
+        here.waits(here.bo)
+        await here.home.touch([here.account(here.bo)])
+        await here.rest()
+        here.watch.later(10)
+        await here.rest()
+        assert len(here.slack.calls("views.publish")) == 2
+
+        await here.slack.open_home(here.bo)
+        here.watch.later(APART.total_seconds())
+        await here.published(3)
+
+        here.waits(here.bo, 2)
+        await here.home.touch([here.account(here.bo)])
+        await here.rest()
+        here.watch.later(SHARE * 2 * 3)
+        await here.published(4)
+
+        here.waits(here.bo, 3)
+        await here.home.touch([here.account(here.bo)])
+        await here.rest()
+        here.home.close()  # nobody waits for it
+        here.watch.later(APART.total_seconds())
+        await here.rest()
+        assert not any(one.is_tended for one in here.home._lookers.values())
+        assert len(here.slack.calls("views.publish")) == 4
 
 
 async def test_what_changes_while_a_list_is_read_is_shown_after_it() -> None:

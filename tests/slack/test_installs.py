@@ -69,10 +69,11 @@ class Site:
     clock: Clock = field(default_factory=Clock)
     url: str = ""
     api_url: str = ""
+    only: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.client = bare_client(self.session, self.api_url or self.slack.api_url)
-        self.installs = KeptInstalls(self.keep, self.slack.client_id)
+        self.installs = KeptInstalls(self.keep, self.slack.client_id, self.only)
         self.installed = Installed(self.installs, self.client, self.clock)
 
     @property
@@ -99,9 +100,9 @@ class Site:
 
 
 @asynccontextmanager
-async def opened(slack: FakeSlack, keep: Keep, api_url: str = "") -> AsyncIterator[Site]:
+async def opened(slack: FakeSlack, keep: Keep, api_url: str = "", *only: str) -> AsyncIterator[Site]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        site = Site(slack, keep, session, api_url=api_url)
+        site = Site(slack, keep, session, api_url=api_url, only=frozenset(only))
         async with served(site.pages.routes) as site.url:
             yield site
 
@@ -379,6 +380,26 @@ async def test_starting_again_and_again_fills_no_store(site: Site, keep: MemoryK
     assert len(keep.values) == STARTS_MOST
     site.clock.at += 61
     assert (await site.get(INSTALL)).status == 200
+
+
+async def test_a_workspace_nobody_named_installs_nothing(slack: FakeSlack, keep: MemoryKeep) -> None:
+    """T15: the page stands on the internet, and every full member of an installed workspace may give tasks."""
+    async with opened(slack, keep, "", "T0OTHER") as site:
+        page = await site.finish()
+
+    assert page.status == 403
+    assert "SLACK_WORKSPACES" in page.text
+    assert not keep.values
+
+
+async def test_a_workspace_that_is_no_longer_named_is_as_good_as_gone(site: Site, keep: MemoryKeep) -> None:
+    await site.finish()
+    assert await site.installed.teams() == (BETA,)
+
+    async with opened(site.slack, keep, "", "T0OTHER") as later, opened(site.slack, keep, "", BETA) as named:
+        assert await later.installed.bot_user(BETA) is None
+        assert await later.installed.teams() == ()
+        assert await named.installed.bot_user(BETA) is not None
 
 
 # -------------------------------------------------------------- an organisation

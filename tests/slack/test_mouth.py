@@ -13,13 +13,14 @@ from structlog.testing import capture_logs
 
 from adapters.slack.api import PerhapsDone, SlackStopped
 from adapters.slack.once import LEASE
-from bot.domain.chat import Account, Attachment, Block, Card, PersonId, Place
+from bot.domain.chat import Account, Attachment, Block, Button, Card, PersonId, Place
 from bot.domain.errors import ChatUnavailable, StoreUnavailable, Undeliverable
 from bot.domain.wire import replace
 from tests.slack.given import Booth, ended, note, opened_booth, signable
 
 ROOT = Path(__file__).resolve().parents[2]
 POST, UPDATE, COMPLETE = "chat.postMessage", "chat.update", "files.completeUploadExternal"
+INFO = "conversations.info"
 HOSTILE = "<!channel> <@U1> <https://evil|https://bank> *bold* `c` &amp; https://evil.example/?q=SECRET"
 
 
@@ -340,6 +341,137 @@ async def test_nobody_has_no_direct_conversation(booth: Booth) -> None:
     for stranger in strangers:
         with pytest.raises(Undeliverable):
             await mouth.direct(stranger)
+
+
+# -------------------------------------------------------------------- strangers
+
+
+def asked(card: Card | None = None) -> Card:
+    """A request's card, with the arguments that are nobody else's business."""
+    return replace(card or signable(), blocks=(Block(label="Arguments", text="iban DE89", is_code=True),))
+
+
+@pytest.mark.parametrize("flag", ["is_ext_shared", "is_pending_ext_shared"])
+async def test_nothing_is_asked_where_another_organisation_reads_along(booth: Booth, flag: str) -> None:
+    """T16: its people would read the arguments, now or once they come. Whoever wanted it signed is told what to do."""
+    setattr(booth.slack.channel(booth.channel), flag, True)
+
+    for thread in (None, await booth.thread()):
+        with pytest.raises(Undeliverable, match=r"shared with another organisation.*set SLACK_FALLBACK_CHANNEL"):
+            await booth.mouth().post(with_file(asked()), booth.place(thread), key="k")
+
+    assert not booth.slack.posts()
+    assert not booth.slack.files
+
+
+async def test_what_strangers_may_not_read_goes_to_the_fallback_channel(booth: Booth) -> None:
+    """T16: unless that one is shared, too."""
+    booth.slack.channel(booth.channel).is_ext_shared = True
+    mouth = booth.mouth(fallback=booth.fallback)
+
+    ref = await mouth.post(asked(), booth.place(await booth.thread()), key="k")
+
+    assert ref.place == booth.place(channel=booth.fallback)
+    assert "iban DE89" in (booth.read(ref) or "")
+    booth.slack.channel(booth.fallback).is_ext_shared = True
+    with pytest.raises(Undeliverable, match="shared with another organisation"):
+        await booth.mouth(fallback=booth.fallback).post(asked(), booth.place(), key="k2")
+    assert len(booth.slack.posts()) == 1
+
+
+async def test_strangers_read_answers_and_how_things_stand(booth: Booth) -> None:
+    """T16: a plain answer and a status card, whose only button stops the run, show no arguments."""
+    booth.slack.channel(booth.channel).is_ext_shared = True
+    mouth = booth.mouth()
+    status = replace(note("Working"), buttons=(Button(subject="run1", move="stop", label="Stop", token="seal-s"),))
+
+    answer = await mouth.post(note(), booth.place(), key="1")
+    living = await mouth.post(status, booth.place(), key="2")
+
+    assert "One moment." in (booth.read(answer) or "")
+    assert "Working" in (booth.read(living) or "")
+    assert not booth.slack.calls(INFO)
+
+
+async def test_an_end_is_told_to_strangers_without_its_details(booth: Booth) -> None:
+    """T16: a request that could not be asked there ends there, in the thread of whoever wanted it."""
+    booth.slack.channel(booth.channel).is_ext_shared = True
+
+    ref = await booth.mouth().post(with_file(asked(ended())), booth.place(), key="k")
+
+    shown = booth.read(ref) or ""
+    assert ref.place == booth.place()
+    assert "Rejected by Bo" in shown
+    assert "The details are hidden" in shown
+    assert "DE89" not in shown
+    assert not booth.slack.files
+
+
+@pytest.mark.parametrize("card", [asked(), asked(ended())])
+async def test_a_card_that_strangers_begin_to_read_loses_its_details(booth: Booth, card: Card) -> None:
+    """T16: the channel became shared while the request waited. Its next picture can be neither read nor signed."""
+    mouth = booth.mouth()
+    ref = await mouth.post(asked(), booth.place(), key="k")
+    booth.slack.channel(booth.channel).is_ext_shared = True
+    booth.hours.later(61)
+
+    if card.buttons:
+        with pytest.raises(Undeliverable, match="shared with another organisation"):
+            await mouth.update(ref, card)
+    else:
+        await mouth.update(ref, card)
+
+    message = booth.slack.message(ref.place.channel, ref.id)
+    assert message
+    assert booth.slack.buttons_of(message) == []
+    assert card.title in booth.slack.text_of(message)
+    assert "DE89" not in booth.slack.text_of(message)
+
+
+async def test_slack_is_asked_once_a_minute_who_reads_a_channel(booth: Booth) -> None:
+    """T16: ten cards side by side are one look-up; a minute later it is another."""
+    mouth = booth.mouth()
+    await asyncio.gather(*(mouth.post(asked(), booth.place(), key=f"k{number}") for number in range(10)))
+    assert len(booth.slack.calls(INFO)) == 1
+
+    booth.hours.later(61)
+    booth.slack.channel(booth.channel).is_ext_shared = True
+    with pytest.raises(Undeliverable):
+        await mouth.post(asked(), booth.place(), key="late")
+
+    assert len(booth.slack.calls(INFO)) == 2
+
+
+async def test_a_direct_conversation_is_read_by_nobody_else(booth: Booth) -> None:
+    """T16: and nobody asks."""
+    mouth = booth.mouth()
+
+    ref = await mouth.post(asked(), await mouth.direct(booth.account(booth.ana)), key="k")
+
+    assert "iban DE89" in (booth.read(ref) or "")
+    assert not booth.slack.calls(INFO)
+
+
+async def test_a_card_waits_until_somebody_can_tell_who_reads_it(booth: Booth) -> None:
+    """T16: Slack stumbles: nothing is posted, here or elsewhere, and the next try posts."""
+    mouth = booth.mouth(fallback=booth.fallback)
+    booth.slack.faults.fail(INFO, "internal_error")
+    with pytest.raises(ChatUnavailable) as stumbled:
+        await mouth.post(asked(), booth.place(), key="k")
+    assert not booth.slack.posts()
+    booth.hours.later(stumbled.value.retry_after or 0)
+
+    assert (await mouth.post(asked(), booth.place(), key="k")).place == booth.place()
+
+
+async def test_where_nobody_can_see_who_reads_nothing_is_asked(booth: Booth) -> None:
+    """T16: without the scope no later try can tell either, so the request ends and says what is missing."""
+    booth.slack.scopes.discard("channels:read")
+
+    with pytest.raises(Undeliverable, match="grant it channels:read"):
+        await booth.mouth().post(asked(), booth.place(), key="k")
+
+    assert not booth.slack.posts()
 
 
 # ------------------------------------------------------------------------- whole

@@ -147,6 +147,32 @@ def test_a_stranger_in_a_shared_channel_keeps_their_own_workspace(event: Json, t
     assert heard.place.tenant == TEAM
 
 
+GRID = {"authorizations": [{"team_id": TEAM, "enterprise_id": "E1"}]}
+CONNECTED = {"team_id": "T9", "enterprise_id": "E1", "is_ext_shared_channel": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "team", "organisation"),
+    [
+        (post() | GRID, TEAM, "E1"),
+        (post() | {"authorizations": [{"enterprise_id": "E1"}], "context_team_id": TEAM}, TEAM, None),
+        (post() | {"authorizations": None, "context_team_id": TEAM, "context_enterprise_id": "E1"}, TEAM, "E1"),
+        (post() | {"authorizations": [{"enterprise_id": "E1"}]} | CONNECTED, "T9", None),
+        (post() | {"authorizations": [{"enterprise_id": "E1"}]}, TEAM, "E1"),
+        (press(team={"id": TEAM, "enterprise_id": "E1"}, enterprise={"id": "E1"}), TEAM, "E1"),
+        (press(team={"id": "T9"}, enterprise={"id": "E1"}), "T9", None),
+        (press(team=None, enterprise={"id": "E1"}, user={"id": "UEVE", "team_id": "T9"}), "T9", None),
+        ({"command": "/countersign", "team_id": TEAM, "enterprise_id": "E1"}, TEAM, "E1"),
+        ({"command": "/countersign", "team_id": TEAM, "is_ext_shared_channel": "false"}, TEAM, None),
+    ],
+)
+def test_no_foreign_workspace_is_taken_for_one_of_our_organisation(
+    body: Json, team: str, organisation: str | None
+) -> None:
+    """T15: an organisation that installed us as a whole would make members out of everybody in a shared channel."""
+    assert (reading.team(body), reading.enterprise(body)) == (team, organisation)
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [

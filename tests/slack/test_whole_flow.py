@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import pytest
 
 from tests.fakes.slack import FakeMessage
-from tests.flows.stage import Hands, Played, call, calls, events, policy, results, settled
+from tests.flows.stage import EXPLAINED, Hands, Played, call, calls, events, policy, results, settled
 from tests.slack.whole import Build, Replica, Site
 
 WIRE = calls(call("wire", amount=90))
@@ -26,6 +27,7 @@ async def test_a_mention_becomes_a_card_and_a_signature_one_effect(site: Site, b
         card = await bot.seen("Approve")
 
         assert (card.channel, card.thread_ts) == (site.ops, thread)
+        await site.slack.until(lambda: site.slack.sessions.get((site.ops, thread)) == "suspended", "people are asked")
         assert site.slack.buttons_of(card) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
         assert await site.presses("bo", "Approve", card) == "Approved. It runs now."
 
@@ -35,6 +37,7 @@ async def test_a_mention_becomes_a_card_and_a_signature_one_effect(site: Site, b
         assert site.text(card).startswith("Approved: refund")
         assert "Approved by Bo" in site.text(card)
         assert not site.live()
+        await site.slack.until(lambda: site.slack.sessions.get((site.ops, thread)) == "active", "it is over")
 
 
 async def test_of_two_clicks_at_once_one_counts_and_the_other_person_hears_whose(site: Site, bot: Replica) -> None:
@@ -288,6 +291,58 @@ async def test_the_manager_signs_in_a_direct_message_and_the_thread_shows_it(sit
         assert "asked Dana as well" in site.said(thread)
         assert bot.refunds == 1
         assert not site.live()
+
+
+async def test_a_reminder_calls_whoever_has_not_answered_in_the_thread(site: Site, build: Build, hands: Hands) -> None:
+    """CD-09, AU-31: bo has signed, chris has not; chris alone is mentioned, beside the card."""
+    rules = policy("groups: [{of: approvers, need: 2}]", "{after: 5m, remind: here}, {after: 4h, expire: true}")
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as bot:
+        thread = await site.asks("ana", "pay")
+        card = await bot.seen("Approve")
+        await site.presses("bo", "Approve", card)
+        bot.clock.advance(minutes=6)
+
+        await bot.shows("Reminder: wire still waits for a signature.", in_thread=thread)
+
+        [reminder] = [post for post in site.posts() if "Reminder" in site.text(post)]
+        assert site.slack.mentions_of(reminder) == [site.ids["chris"]]
+        assert reminder.channel == site.ops
+
+
+async def test_the_manager_may_come_from_a_field_of_slacks_profiles(site: Site, build: Build, hands: Hands) -> None:
+    """AU-31: nobody of them is in people.yml; finn's profile says that gil is his manager, so gil is asked."""
+    field = site.slack.add_profile_field("Manager")
+    finn, gil = (site.ids[site.joins(who)] for who in ("finn", "gil"))
+    site.slack.user(finn).fields[field] = gil
+    site.slack.add_usergroup("signers", [finn])
+    people = site.people("signers: {slack_usergroup: signers}")
+    rules = policy("groups: [signers]", "{after: 5m, dm: manager(approver)}, {after: 4h, expire: true}")
+    parts: dict[str, Any] = {"policy": rules, "tools": hands.tools, "model": Played(WIRE)}
+    async with build(people=people, manager_field="Manager", **parts) as bot:
+        await site.asks("ana", "pay")
+        await bot.seen("Approve")
+        bot.clock.advance(minutes=6)
+
+        copy = await bot.seen("Approve", at=site.dm("gil"))
+
+        assert await site.presses("gil", "Approve", copy) == "Approved. It runs now."
+        await bot.shows("ok wire 90 bank")
+        assert await settled(bot)
+        assert not site.live()
+
+
+async def test_explain_shows_the_agents_words_on_the_card(site: Site, build: Build, hands: Hands) -> None:
+    """Asked by an approver; its words stand on the card, quoted, which can still be signed."""
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE)) as bot:
+        await site.asks("ana", "pay")
+        card = await bot.seen("Explain")
+
+        await site.presses("bo", "Explain", card)
+
+        await bot.shows(EXPLAINED)
+        assert EXPLAINED in site.text(card)
+        assert {"Approve", "Reject"} <= set(site.slack.buttons_of(card))
+        assert not hands.did
 
 
 async def of_amount(bot: Replica, amount: int) -> FakeMessage:

@@ -82,6 +82,23 @@ async def test_somebody_who_left_between_click_and_quorum_does_not_count(
         assert await bot.is_sound()
 
 
+async def test_a_channel_shared_with_another_organisation_shows_nothing_to_sign(
+    site: Site, build: Build, hands: Hands
+) -> None:
+    """T16: the request ends at once, visibly and without its arguments, and the agent is told why."""
+    site.slack.channel(site.ops).is_ext_shared = True
+    async with build(policy=policy("groups: [approvers]"), tools=hands.tools, model=Played(WIRE)) as bot:
+        thread = await site.asks("ana", "pay")
+
+        await bot.shows("shared with another organisation", in_thread=thread)
+
+        assert await settled(bot)
+        assert "The details are hidden" in site.said(thread)
+        assert all('"amount"' not in str([post.blocks, *post.versions]) for post in site.posts())
+        assert all("Approve" not in str(post.versions) for post in site.posts())
+        assert not hands.did
+
+
 async def test_another_workspace_s_payload_is_nobody_s(site: Site, bot: Replica) -> None:
     """T15: the same user id from a workspace that is not installed, and a whole payload from there."""
     await site.asks("ana", REFUND)

@@ -20,9 +20,13 @@ REFUND = "refund 120 for order 1042, it arrived broken"
 # --------------------------------------------------------------- several processes
 
 
-async def test_a_click_reaches_the_process_that_does_not_own_the_run(site: Site, build: Build, hands: Hands) -> None:
-    """CD-05a: two whole bots on one store; Slack gives each payload to one of them, in turn."""
-    parts: dict[str, Any] = {"policy": policy(), "tools": hands.tools, "over": "socket"}
+@pytest.mark.parametrize("over", ["socket", "http"])
+async def test_a_click_reaches_the_process_that_does_not_own_the_run(
+    site: Site, build: Build, hands: Hands, over: str
+) -> None:
+    """CD-05a: two whole bots on one store; Slack gives each payload to one of them: over sockets in turn, over HTTP
+    all of them to the one that owns nothing."""
+    parts: dict[str, Any] = {"policy": policy(), "tools": hands.tools, "over": over}
     async with build(model=Played(WIRE), **parts) as owner, build(model=Played(WIRE), **parts) as other:
         for who in ("bo", "chris"):
             await site.asks("ana", "pay")
@@ -32,8 +36,9 @@ async def test_a_click_reaches_the_process_that_does_not_own_the_run(site: Site,
             assert await settled(owner)
 
         given = [line.sent for line in site.slack.sockets.lines]
-        assert len(given) == 2
+        assert len(given) == (2 if over == "socket" else 0)
         assert all(given), given
+        assert over == "socket" or (site.slack.request_url or "-") in other.adapter.where
         assert not other.engine.runner.hosts
         assert hands.did == ["wire 90 bank"] * 2
         assert len(site.titled("Approved: wire")) == 2
@@ -134,6 +139,29 @@ async def test_a_card_whose_reply_was_lost_stands_once(site: Site, build: Build,
         await bot.shows("ok wire 90 bank")
         assert await settled(bot)
         assert len(site.posts()) == 3  # status, card, answer
+        assert hands.did == ["wire 90 bank"]
+
+
+@pytest.mark.parametrize("loss", ["", "lose_reply"])
+async def test_a_card_stands_once_in_the_channel_that_the_policy_names(
+    site: Site, build: Build, hands: Hands, loss: str
+) -> None:
+    """`place: "#finance"`: Slack posts to a name, but nothing can be looked for, or updated, in one."""
+    finance = site.slack.add_channel("finance", [site.ids["bo"]])
+    rules = policy(more='    place: "#finance"')
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as bot:
+        if loss:
+            site.slack.faults.lose_reply("chat.postMessage", 2)
+
+        await site.asks("ana", "pay")
+
+        card = await bot.seen("Approve", at=finance)
+
+        assert (card.thread_ts, site.titled("Approval needed")) == (None, [card])
+        await site.presses("bo", "Approve", card)
+        await bot.shows("ok wire 90 bank")
+        assert await settled(bot)
+        assert site.text(card).startswith("Approved: wire")
         assert hands.did == ["wire 90 bank"]
 
 

@@ -166,22 +166,24 @@ class Replica(House):
         *where: Any,
         over: str = "http",
         people: PeopleDirectory | None = None,
+        manager_field: str | None = None,
         **parts: Any,
     ) -> None:
         super().__init__(*where, **parts)
         self.site, self._over, self._people = site, over, people or site.people()
-        self._where, self._given = where, parts
+        self._where, self._given, self._field = where, parts, manager_field
         self.front = Front()
         self.adapter: Slack
 
     def again(self) -> Replica:
-        given = {**self._given, "clock": self.clock}
+        given = {**self._given, "clock": self.clock, "manager_field": self._field}
         return Replica(self.site, *self._where, over=self._over, people=self._people, **given)
 
     async def _outside(self, toolbox: Toolbox) -> tuple[Chat, Directory]:
         office = await self._stack.enter_async_context(opened_office(self._settings(), self.store.keep()))
         home = self._people.tenants.get("slack", "")
-        people = office.directory(self._people, Trust(sources=self._people.sources, home=home))
+        trust = Trust(sources=self._people.sources, home=home, manager_field=self._field)
+        people = office.directory(self._people, trust)
         views = RuntimeViews(self.store, toolbox, people, KEY)
         self.adapter = Slack(SlackWithin(office=office, people=people, views=views, explain=nothing_said))
         return self.adapter, people

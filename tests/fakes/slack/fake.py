@@ -201,7 +201,7 @@ class FakeSlack(Windows):
         return self._world.put(channel).id
 
     def channel(self, id: str) -> FakeChannel:
-        """To look at or to change: members, is_archived."""
+        """To look at or to change: members, is_archived, is_ext_shared."""
         return self._world.channels[id]
 
     def add_usergroup(self, handle: str, members: Iterable[str]) -> str:

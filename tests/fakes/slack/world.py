@@ -122,6 +122,8 @@ class FakeChannel:
     is_archived: bool = False
     is_im: bool = False
     is_mpim: bool = False
+    is_ext_shared: bool = False  # with another organisation (Slack Connect)
+    is_pending_ext_shared: bool = False  # that organisation is invited
     messages: dict[str, FakeMessage] = field(default_factory=dict)  # ephemeral ones, too
 
     @property
@@ -134,6 +136,8 @@ class FakeChannel:
     def wire(self) -> Json:
         told: Json = {"id": self.id, "name": self.name, "is_archived": self.is_archived, "context_team_id": self.team}
         told |= {"is_channel": self.kind == "channels", "is_group": self.kind == "groups", "is_im": self.is_im}
+        told |= {"is_shared": self.is_ext_shared, "is_org_shared": False, "is_ext_shared": self.is_ext_shared}
+        told |= {"is_pending_ext_shared": self.is_pending_ext_shared}
         return told | {"is_mpim": self.is_mpim, "is_private": self.kind != "channels"}
 
     def shared(self) -> Iterator[FakeMessage]:
