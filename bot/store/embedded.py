@@ -154,7 +154,7 @@ class EmbeddedServer:
             "appendonly": "yes",
             "appendfsync": self._fsync,
             "aof-load-truncated": "yes",  # a torn tail is a write nobody was told of
-            "auto-aof-rewrite-percentage": "20",  # a start replays what was written since: 3 of 4 seconds of it, measured
+            "auto-aof-rewrite-percentage": "20",  # a start replays what was written since: most of its time, measured
             "save": "",
             "maxmemory-policy": "noeviction",
             "hash-max-listpack-value": "8192",  # a waiting run's records in one piece each: 800 bytes less per run
