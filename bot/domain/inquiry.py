@@ -9,6 +9,7 @@ Every kind is one row of KINDS. Pure: not who may answer (rights), nor where it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.calls import canonical
@@ -44,7 +45,8 @@ class Part(Record):
     is_exact: bool = False  # line by line as it is, like code
 
 
-class Inquiry(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
     """One kind: its title, what people read, how they may answer, and what a typed reply means."""
 
     title: str

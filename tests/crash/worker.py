@@ -113,6 +113,7 @@ def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
             sweep_every=timedelta(milliseconds=100),
             timers_every=timedelta(milliseconds=20),
         ),
+        open_most=sys.maxsize,
     )
 
 
