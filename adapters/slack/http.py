@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response
 
 from adapters.slack.ears import Takes
 from adapters.slack.guard import Guard
@@ -49,7 +48,9 @@ async def serving(
 
 def _app(ears: Takes, guard: Guard, routes: Iterable[web.AbstractRouteDef]) -> web.Application:
     async def take(request: web.Request) -> web.StreamResponse:
-        return await to_aiohttp_response(await ears.take(await guard.read(request)))
+        answer = await ears.take(await guard.read(request))
+        headers = answer.first_headers_without_set_cookie()  # bolt sets cookies in OAuth alone, which is not its here
+        return web.Response(status=answer.status, text=answer.body, headers=headers)
 
     app = web.Application(client_max_size=MAX_BYTES)
     app.router.add_post(PATH, take)

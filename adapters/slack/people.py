@@ -81,6 +81,8 @@ class SlackDirectory:
 
     async def active(self, ids: frozenset[PersonId]) -> frozenset[PersonId]:
         """Raises Unsatisfiable when there are too many to look at."""
+        if not ids:
+            return ids
         await self._learn(ids)
         found = await each(sorted(ids), self._found)
         return frozenset(person.id for person in found if person is not None and may_answer(person))

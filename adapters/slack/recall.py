@@ -80,6 +80,8 @@ class Recall(Generic[V]):
 
 async def each(items: Sequence[A], do: Callable[[A], Awaitable[B]]) -> list[B]:
     """*do* for all of *items*, a few at a time; answers in order. The first failure ends the others and is raised."""
+    if len(items) < 2:  # a click asks for one: it need not wait for a task of its own
+        return [await do(item) for item in items]
     found: dict[int, B] = {}
     turns = iter(enumerate(items))
 
