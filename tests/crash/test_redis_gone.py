@@ -116,7 +116,7 @@ async def test_twenty_runs_end_well_while_their_connections_are_cut_again_and_ag
         await _ended(house, RUNS)
         proxy.fate = lambda _request: Fate.PASS
 
-        assert min(broken[Fate.LOSE_REQUEST], broken[Fate.LOSE_REPLY]) > 3, broken
+        assert min(broken[Fate.LOSE_REQUEST], broken[Fate.LOSE_REPLY]) > 1, broken
         assert _effects(tmp_path) == list(range(RUNS)), f"seed {SEED}"
         events = await _events(house)
         assert (events["request_opened"], events["request_decided"], events["run_ended"]) == (RUNS, RUNS, RUNS)
