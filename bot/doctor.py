@@ -6,9 +6,11 @@ import importlib.metadata
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from bot.app import examined_slack, opened_store, read_rules
+from bot.app import opened_store
+from bot.chats import connected_slack, examined_slack
 from bot.config import Settings, load_settings, sealing_key
 from bot.domain.errors import CountersignError
+from bot.rules import read_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ async def _mind(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _slack(settings: Settings) -> AsyncIterator[Finding]:
-    if settings.chat == "slack":
-        async for remark in examined_slack(settings):
+    """The tokens first: they need neither store nor files, and without them nothing else can be asked."""
+    if settings.chat != "slack":
+        return
+    remarks = await connected_slack(settings)
+    for remark in remarks:
+        yield Finding(remark.text, is_bad=remark.is_bad, is_weak=remark.is_weak)
+    if any(remark.is_end for remark in remarks):
+        return
+    rules = await read_rules(settings)
+    async with opened_store(settings, join=True) as store:
+        for remark in await examined_slack(settings, rules, store.keep()):
             yield Finding(remark.text, is_bad=remark.is_bad, is_weak=remark.is_weak)

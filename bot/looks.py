@@ -8,19 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bot.app import opened_store, read_rules
+from bot.app import opened_store
 from bot.config import load_settings, sealing_key
 from bot.domain.audit import Violation, export, parse_line, verify_chain, verify_checkpoints
-from bot.domain.calls import make_call
 from bot.domain.chat import PersonId, Place
 from bot.domain.errors import BadPolicy, BadRecord, NoSuchRequest, Refused
 from bot.domain.invariants import check
 from bot.domain.people import may_answer
-from bot.domain.policy import Facts
 from bot.domain.request import RunId
 from bot.domain.store import Sealed, Store
 from bot.domain.wire import read_foreign
-from bot.policycheck import check_text, explain_text
+from bot.policycheck import check_text
+from bot.rules import read_rules
 
 
 class NoSuchPerson(Refused):
@@ -88,11 +87,8 @@ async def explained_policy(tool: str, args: str, person: str) -> list[str]:
     who = await rules.people.person(PersonId(person))
     if who is None:
         raise NoSuchPerson(person)
-    found = rules.toolbox.get(tool)
-    call = make_call(id="-", tool=tool, version=found.spec.version, args=found.check(read_foreign(args)))
     place = Place(platform="playground", tenant="local", channel="general")
-    facts = Facts(requester=who, place=place, agent="assistant")
-    told = explain_text(rules.policy, call, found.spec, facts).splitlines()
+    told = rules.explained(tool, read_foreign(args), who, place).splitlines()
     return told if may_answer(who) else [f"{person} may not give tasks at all; for somebody who may:", *told]
 
 

@@ -27,10 +27,12 @@ LONGEST_FUNCTION = 60  # lines
 
 WINGS = {"bot.store": "store", "bot.runtime": "runtime", "agents": "agents", "adapters": "adapters"}
 
-# Roof files that may name a wing's things. `app` wires everything; whoever else needs a wing stands here, with one.
+# Roof files that may name a wing's things. `app` wires everything; whoever else needs a wing stands here.
 REACH: Mapping[str, frozenset[str]] = {
     "bot.app": frozenset(WINGS.values()),
     "bot.cellar": frozenset({"store"}),
+    "bot.chats": frozenset({"adapters", "runtime", "store"}),
+    "bot.rules": frozenset({"agents"}),
     "bot.cli": frozenset({"adapters"}),  # the Slack manifest: a pure function, printed without opening anything
 }
 

@@ -30,7 +30,7 @@ from adapters.slack.manifest import SHORTCUT
 from adapters.slack.modals import Calls
 from adapters.slack.reading import Command, Shortcut, words
 from adapters.slack.windows import Direct, Pressed, Windows
-from bot.domain.chat import Account, Answer, Click, Message, MessageRef, Person, PersonId
+from bot.domain.chat import Account, Answer, Click, Message, MessageRef, Person, PersonId, Place
 from bot.domain.errors import BadJson, ChatUnavailable, Refused, Unavailable
 from bot.domain.inert import show
 from bot.domain.people import may_answer
@@ -42,8 +42,8 @@ from bot.domain.words import read as meaning_of
 
 log = structlog.get_logger()
 
-Explain = Callable[[str, Json, PersonId], Awaitable[str]]
-"""What the policy says of one call: tool, arguments, who would ask. Raises Refused with words for people."""
+Explain = Callable[[str, Json, PersonId, Place], Awaitable[str]]
+"""What the policy says of one call: tool, arguments, who would ask, and where. Raises Refused with words for people."""
 
 ROWS = 20  # of one page
 PAGES = 10  # a longer list is for the audit
@@ -163,7 +163,7 @@ class Commands:
             values = read_foreign(args.strip() or "{}")
             if not isinstance(values, dict):
                 raise BadJson("they are no object")
-            told = await self._with.explain(tool, values, person.id)
+            told = await self._with.explain(tool, values, person.id, command.place)
         except BadJson as error:
             return _said(BAD_ARGUMENTS.format(why=error.why, example=EXAMPLE))
         except Refused as error:

@@ -92,6 +92,12 @@ def typed(request: Request, text: str) -> str | None:
     return read(request, *meant) if meant is not None else None
 
 
+def offers(request: Request, text: str) -> bool:
+    """Is *text* one of the options of this question, word for word?"""
+    options = _options(request.call.values) if request.kind is Kind.QUESTION else ()
+    return text.casefold() in [option.casefold() for option in options]
+
+
 def told(request: Request, answer: str) -> str:
     """What *answer* says: the call's result for the model, and the card's end. People's words are quoted, as data."""
     return KINDS[request.kind].told(request, loads(answer))
@@ -130,14 +136,14 @@ def _values(choice: Choice, fields: Fields, request: Request) -> dict[str, Json]
 
 def _question_parts(values: Values) -> Sequence[Part]:
     found = [Part(label="The agent asks", text=values["question"])]
-    options: Sequence[str] = values.get("options") or ()
+    options = _options(values)
     if options and not _are_buttons(options):
         found.append(Part(label="Options", text="\n".join(f"• {option}" for option in options)))
     return found
 
 
 def _question_choices(values: Values) -> Sequence[Choice]:
-    options: Sequence[str] = values.get("options") or ()
+    options = _options(values)
     found: list[Choice] = []
     if _are_buttons(options):
         found += [Choice(move=_pick(i), label=option) for i, option in enumerate(options)]
@@ -152,7 +158,7 @@ def _question_choices(values: Values) -> Sequence[Choice]:
 
 
 def _question_typed(values: Values, text: str) -> tuple[str, Fields] | None:
-    options: Sequence[str] = values.get("options") or ()
+    options = _options(values)
     for index, option in enumerate(options):
         if text.casefold() == option.casefold():
             return (_pick(index), {}) if _are_buttons(options) else ("choose", {CHOICE: option})
@@ -169,6 +175,10 @@ def _question_told(asked: Request, answer: Values) -> str:
         return "They leave the choice to you."
     said = answer.get(TEXT) or answer.get(CHOICE) or asked.call.values["options"][_index(move)]
     return f"Their answer: {said!r}"
+
+
+def _options(values: Values) -> Sequence[str]:
+    return values.get("options") or ()
 
 
 def _are_buttons(options: Sequence[str]) -> bool:

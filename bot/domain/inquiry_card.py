@@ -55,17 +55,10 @@ def _title(request: Request) -> str:
 def _facts(request: Request, names: Mapping[PersonId, str]) -> Iterator[Fact]:
     agent = wording.line(request.agent)
     yield Fact(label="Asked by", value=f"{agent}, working for {wording.name(names, request.requester)}")
-    yield Fact(
-        label="Who may answer", value=" and ".join(_audience(need.of, request, names) for need in request.ask.groups)
-    )
+    people = [wording.audience(need.of, request.requester, names) for need in request.ask.groups]
+    yield Fact(label="Who may answer", value=" and ".join(people))
     if request.deadline:
         yield Fact(label="Until", value=f"{wording.time(request.deadline)}; no answer is never taken for one")
-
-
-def _audience(of: str, request: Request, names: Mapping[PersonId, str]) -> str:
-    if of == "requester":
-        return wording.name(names, request.requester)
-    return wording.name(names, PersonId(of[1:])) if of.startswith("@") else wording.clip(show_line(of), 80)
 
 
 def _drawn(number: int, part: Part) -> tuple[Block, Attachment | None]:

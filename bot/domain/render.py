@@ -21,7 +21,7 @@ from bot.domain.forms import EDIT_REASON, fields_of, values_from_fields
 from bot.domain.inert import show_line
 from bot.domain.request import Kind, Move, Request, Status, seats
 from bot.domain.run import Run, RunStatus
-from bot.domain.verdict import ReasonRule
+from bot.domain.verdict import Audience, ReasonRule
 from bot.domain.wire import Record
 from bot.domain.wording import LINE_MOST, NAME_MOST
 
@@ -91,6 +91,9 @@ class _View(Record):
 
     def name(self, person: PersonId) -> str:
         return wording.name(self.names, person)
+
+    def audience(self, of: Audience) -> str:
+        return wording.audience(of, self.request.requester, self.names)
 
 
 def card(
@@ -230,21 +233,12 @@ def _tally(view: _View) -> str:
     filled = seats(view.request).filled
     told = f"{sum(filled)} of {sum(group.need for group in groups)}"
     missing = [
-        _audience(view, group.of) + (f" ×{group.need - have}" if group.need - have > 1 else "")
+        wording.audience(group.of, view.request.requester, view.names)
+        + (f" ×{group.need - have}" if group.need - have > 1 else "")
         for group, have in zip(groups, filled, strict=True)
         if have < group.need
     ]
     return f"{told}, {' and '.join(missing)} still needed" if missing and view.request.is_open else told
-
-
-def _audience(view: _View, of: str) -> str:
-    if of == "requester":
-        return view.name(view.request.requester)
-    if of == "manager(requester)":
-        return f"{view.name(view.request.requester)}'s manager"
-    if of.startswith("@"):
-        return view.name(PersonId(of[1:]))
-    return wording.clip(show_line(of), NAME_MOST)
 
 
 # ------------------------------------------------------------------ blocks

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from bot.domain.chat import PersonId
 from bot.domain.inert import show, show_line
+from bot.domain.verdict import Audience
 
 LINE_MOST = 300  # characters of a fact, a reason or the agent's "why"
 NAME_MOST = 80
@@ -33,6 +34,17 @@ def clip(shown: str, most: int) -> str:
 
 def name(names: Mapping[PersonId, str], person: PersonId) -> str:
     return clip(show_line(names.get(person, person)), NAME_MOST)
+
+
+def audience(of: Audience, requester: PersonId, names: Mapping[PersonId, str]) -> str:
+    """Who is meant, for somebody who has not read the policy."""
+    if of == "requester":
+        return name(names, requester)
+    if of == "manager(requester)":
+        return f"{name(names, requester)}'s manager"
+    if of.startswith("@"):
+        return name(names, PersonId(of[1:]))
+    return clip(show_line(of), NAME_MOST)
 
 
 def time(at: datetime) -> str:

@@ -50,7 +50,7 @@ def addressed(text: str) -> str:
 def normal(text: str) -> str:
     """Without the bot's mention, case, outer space and closing punctuation."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"^@\S+\s+", "", folded.strip()).strip().rstrip(".!?… ")
+    return addressed(folded).rstrip(".!?… ")
 
 
 def _is_like_yes(plain: str) -> bool:

@@ -91,10 +91,14 @@ class Intake:
     # ------------------------------------------------------------- replies
 
     async def _reply(self, message: Message, person: Person, run: RunId) -> Answer | None:
-        meaning = words.read(message.text)
+        meaning, said = words.read(message.text), words.addressed(message.text)
+        held = await self._open(run)
+        if meaning is Meaning.STOP and any(inquiry.offers(one.request, said) for one in held):
+            return Answer(
+                is_taken=False, text=f"“{said}” is an answer here, and it stops me, too: please use a button."
+            )
         if meaning is Meaning.STOP:
             return await self.stop(run, message.by, message.delivery)
-        held = await self._open(run)
         answer = await self._typed(message, held, meaning)
         if answer is not None:
             return answer

@@ -44,11 +44,9 @@ from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host
 from bot.runtime.journal import patiently
 from bot.runtime.lanes import Lane
+from bot.runtime.telling import IN_DOUBT, NEVER_BEGAN, REPLIED, told
 
 log = structlog.get_logger()
-REPLIED = "Not run: somebody replied meanwhile; read it first."
-NEVER_BEGAN = ToolResult(outcome=Outcome.NOT_RUN, cause=Cause.STOPPED, text="Not run: stopped before it began.")
-IN_DOUBT = ToolResult(outcome=Outcome.UNKNOWN, cause=Cause.STOPPED, text="Stopped before it was started again.")
 STOP_GRACE = 1.0  # seconds a running tool gets to end by itself after Stop (the run must end within 2)
 
 
@@ -190,8 +188,8 @@ class Passage:
         decision = decided.decision
         resumed = events.run_resumed(self._host.id, asked.id, decision)
         if decision.status is not Status.ANSWERED:
-            text = told(decided).replace("Not run: ", "No answer: ", 1)
-            result = ToolResult(outcome=Outcome.NOT_RUN, cause=decision.cause, text=f"{text} Assume nothing.")
+            text = f"{told(decided, 'No answer')} Assume nothing."
+            result = ToolResult(outcome=Outcome.NOT_RUN, cause=decision.cause, text=text)
             return await self._finish(call, result, resumed)
         said = inquiry.told(asked, decision.answer)
         text = said if asked.kind is Kind.HANDOFF else f"{' and '.join(decision.by)} answered. {said}"
@@ -407,23 +405,6 @@ class Passage:
     def _key(self, call: ToolCall) -> str:
         """One idempotency key per step: every start of this call carries it."""
         return f"{self._host.id}{self._path}:{call.digest[:16]}"
-
-
-def told(decided: Decided) -> str:
-    """The true cause, for the model: refused by a person is not the same as nobody answered."""
-    decision = decided.decision
-    who = " and ".join(decision.by)
-    reason = f" Reason: {decision.reason!r}" if decision.reason else ""
-    match decision.cause:
-        case Cause.DEADLINE:
-            return "Not run: nobody answered in time. Nobody refused it either."
-        case Cause.UNDELIVERABLE:
-            return f"Not run: no card could be shown to anybody.{reason}"
-        case Cause.SUPERSEDED:
-            return f"Not run: a newer instruction took its place.{reason}"
-        case Cause.STOPPED:
-            return "Not run: the run was stopped."
-    return f"Not run: rejected by {who or 'a person'}.{reason}"
 
 
 async def _last_words(work: asyncio.Future[ToolResult]) -> ToolResult:

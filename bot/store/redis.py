@@ -8,39 +8,33 @@ from __future__ import annotations
 
 import hmac
 import zlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from bot.domain.errors import AlreadySettled, BadSettings, LeaseLost, NoSuchRequest, TooLate, TooMany, Unheard
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import (
-    AGES,
     Batch,
     Effects,
     Fence,
     Held,
     Letter,
     Loaded,
-    Note,
     Row,
-    Sealed,
     Started,
     Tail,
     Timer,
-    Totals,
     Turn,
     Turned,
 )
 from bot.domain.wire import unpack
-from bot.store.bell import Bell
 from bot.store.coding import (
     KEEP_TTL,
     SEEN_TTL,
     as_text,
     batch_args,
     effects_args,
-    epoch_ms,
     fence_args,
     moment,
     ms,
@@ -49,29 +43,24 @@ from bot.store.coding import (
 )
 from bot.store.health import weaknesses
 from bot.store.keep import RedisKeep
-from bot.store.keys import RECENT, Keyring, shard_of_id
+from bot.store.keys import RECENT, shard_of_id
 from bot.store.link import Link
+from bot.store.looks import Looks
 from bot.store.sealing import Sealing
 from bot.store.shelf import Shelf
 
-ROWS = 1_000  # outbox rows read at once
 
-
-class RedisStore(Bell):
+class RedisStore(Looks):
     """Implements `bot.domain.store.Store`. Contract: `tests/contracts/store.py`."""
 
     def __init__(self, link: Link, *, namespace: str, shards: int, key: bytes) -> None:
         super().__init__(link, namespace)
-        self._link, self._namespace, self._shards, self._key = link, namespace, shards, key
-        self._rings: dict[int, Keyring] = {}
+        self._shards, self._key = shards, key
         self._sealing, self._shelf = Sealing(key), Shelf()
 
     @property
     def shards(self) -> int:
         return self._shards
-
-    def now(self) -> datetime:
-        return self._link.now()
 
     def shard_of(self, thread: str) -> int:
         return zlib.crc32(thread.encode()) % self._shards
@@ -316,14 +305,6 @@ class RedisStore(Bell):
     async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None:
         await self._call("log", shard, {"bodies": [body.decode() for body in bodies]})
 
-    async def sealed(self, shard: int) -> Sealed:
-        """How far the audit is written and how far it is covered by checkpoints."""
-        found = await self._link.ask(
-            self._link.client.hmget(self._ring(shard)("chain"), "seq", "covered", "mac", "link")
-        )
-        seq, covered, mac, link = ((value or b"").decode() for value in found)
-        return Sealed(seq=int(seq or 0), covered=int(covered or 0), mac=mac, link=link)
-
     async def checkpoint(self, fence: Fence, span: tuple[int, int], mac: str, body: bytes) -> None:
         """Write a checkpoint over records *span*; nothing if another one covers them already."""
         first, last = span
@@ -338,31 +319,12 @@ class RedisStore(Bell):
 
     # --------------------------------------------- timers, outbox, looks
 
-    async def mailbox(self, shard: int) -> tuple[RunId, ...]:
-        found = await self._link.ask(self._link.client.zrange(self._ring(shard)("mail"), 0, -1))
-        return tuple(RunId(run.decode()) for run in found)
-
-    async def executing(self, shard: int) -> tuple[RunId, ...]:
-        found = await self._link.ask(self._link.client.smembers(self._ring(shard)("active")))
-        return tuple(sorted(RunId(run.decode()) for run in found))
-
     async def due(self, fence: Fence, *, most: int, hidden: timedelta) -> tuple[Timer, ...]:
         found = await self._call("due", fence.shard, fence_args(fence) | {"most": most, "hidden": ms(hidden)})
         if found[:1] == [b"stale"]:
             raise LeaseLost(fence.shard)
         pairs = zip(found[::2], found[1::2], strict=True)
         return tuple(Timer(name=name.decode(), due=moment(float(due))) for name, due in pairs)
-
-    async def rows(self, shard: int, *, after: int = 0) -> tuple[Row, ...]:
-        outbox = self._ring(shard)("outbox")
-        found = await self._link.ask(
-            self._link.client.zrangebyscore(outbox, f"({after}", "+inf", start=0, num=ROWS, withscores=True)
-        )
-        return tuple(Row(name=name.decode(), stamp=int(stamp)) for name, stamp in found)
-
-    async def note(self, shard: int, key: str) -> Note | None:
-        found = await self._link.ask(self._link.client.hget(self._ring(shard)("notes"), key))
-        return unpack(Note, found) if found else None
 
     async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
         kind, _, rest = row.name.partition("|")
@@ -381,52 +343,8 @@ class RedisStore(Bell):
             raise LeaseLost(fence.shard)
         self._shelf.posted(row, copy)
 
-    async def open_requests(self, shard: int) -> tuple[RequestId, ...]:
-        found = await self._link.ask(self._link.client.zrange(self._ring(shard)("open"), 0, 499))
-        return tuple(RequestId(found_id.decode()) for found_id in found)
-
-    async def recent_runs(self, shard: int, most: int) -> tuple[RunId, ...]:
-        found = await self._link.ask(self._link.client.lrange(self._ring(shard)("recent"), 0, most - 1))
-        return tuple(RunId(run.decode()) for run in found)
-
-    async def trail(self, run: RunId) -> tuple[str, ...]:
-        """The audit lines of one run, by the places its record keeps."""
-        ring = self._ring(shard_of_id(run))
-        spans = await self._link.ask(self._link.client.hget(ring("run", run), "trail"))
-        ends = [span.partition("-")[::2] for span in spans.decode().split(",")] if spans else []
-        found = await self._link.together(
-            *(("LRANGE", ring("audit"), int(first) - 1, int(last or first) - 1) for first, last in ends)
-        )
-        return tuple(line.decode() for part in found for line in part)
-
-    async def audit_lines(self, shard: int, first: int, last: int) -> tuple[str, ...]:
-        found = await self._link.ask(self._link.client.lrange(self._ring(shard)("audit"), first, last))
-        return tuple(line.decode() for line in found)
-
-    async def totals(self, shard: int) -> Totals:
-        ring = self._ring(shard)
-        now = self.now()
-        pending, oldest, outbox, *older = await self._link.together(
-            ("ZCARD", ring("open")),
-            ("ZRANGE", ring("open"), 0, 0, "WITHSCORES"),
-            ("ZCARD", ring("outbox")),
-            *(("ZCOUNT", ring("open"), "-inf", epoch_ms(now - age)) for age in AGES.values()),
-        )
-        return Totals(
-            pending=pending,
-            oldest=moment(float(oldest[1])) if oldest else None,
-            outbox=outbox,
-            older=dict(zip(AGES, older, strict=True)),
-        )
-
     # ------------------------------------------------------------ helpers
 
     async def _call(self, name: str, shard: int, args: dict[str, Any], **ids: str) -> list[Any]:
         ring = self._ring(shard)
         return await self._link.call(name, lambda key: ring(key, ids.get(key, "")), args)
-
-    def _ring(self, shard: int) -> Keyring:
-        ring = self._rings.get(shard)
-        if ring is None:
-            ring = self._rings[shard] = Keyring(self._namespace, shard)
-        return ring

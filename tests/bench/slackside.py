@@ -286,8 +286,8 @@ async def _running(given: Said) -> AsyncIterator[tuple[Replica, Slack, Loose]]:
         await link.close()
 
 
-async def _explained(tool: str, args: Json, by: PersonId) -> str:
-    raise AssertionError(f"nobody asks what the policy says of {tool}({args}) for {by}")
+async def _explained(tool: str, args: Json, by: PersonId, place: Place) -> str:
+    raise AssertionError(f"nobody asks what the policy says of {tool}({args}) for {by} at {place.key}")
 
 
 # -------------------------------------------------------------------- bolt

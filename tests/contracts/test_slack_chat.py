@@ -65,9 +65,9 @@ async def serving(slack: FakeSlack, settings: SlackSettings) -> AsyncIterator[Sl
         yield SlackHouse(slack, chat, door, stack)
 
 
-async def nothing_said(tool: str, args: Json, by: PersonId) -> str:
+async def nothing_said(tool: str, args: Json, by: PersonId, place: Place) -> str:
     """No test of the contract asks for the policy."""
-    raise NotImplementedError(tool, args, by)
+    raise AssertionError(f"{tool}({args}) for {by} at {place.key}")
 
 
 class TestSlackOverHttp(ChatContract):

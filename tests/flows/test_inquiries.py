@@ -169,6 +169,21 @@ async def test_whoever_answered_may_not_sign_what_follows_from_it(build: Build, 
         await house.shows("ok wire 90 bank")
 
 
+async def test_a_word_that_stops_and_answers_does_neither(build: Build) -> None:
+    """ "cancel" ends a run, unless it is one of the answers that are asked for: then only a button knows."""
+    asked = calls(call("ask_people", question="What shall I do?", options=["cancel", "keep"]))
+    async with build(policy=policy(), model=Played(asked)) as house:
+        thread = await house.mention("ana", "look after order 7")
+        await house.card("pick_a")
+
+        told = await house.say("ana", "cancel", thread=thread)
+
+        assert told is not None
+        assert told.text == "“cancel” is an answer here, and it stops me, too: please use a button."
+        await house.press("pick_a", by="ana")
+        await house.shows("Their answer: 'cancel'")
+
+
 async def test_stop_closes_an_open_question(build: Build) -> None:
     async with build(policy=policy(), model=Played(COLOURS)) as house:
         thread = await house.mention("ana", "paint the door")

@@ -121,11 +121,13 @@ class Explained:
     """What the policy says. `calls` is what it was asked."""
 
     calls: list[tuple[str, Json, str]] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     told: str = "refund (amount=40) for ana\n  refunds  HOLDS  args.amount 40 > 30\nASK  refunds\n"
     error: CountersignError | None = None
 
-    async def __call__(self, tool: str, args: Json, person: PersonId) -> str:
+    async def __call__(self, tool: str, args: Json, person: PersonId, place: Place) -> str:
         self.calls.append((tool, args, person))
+        self.places.append(place)
         if self.error is not None:
             raise self.error
         return self.told

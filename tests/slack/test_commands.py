@@ -271,6 +271,7 @@ async def test_policy_explain_asks_for_the_one_who_typed_and_shows_every_line() 
         told = await here.types(here.ana, 'policy explain refund {"amount": 40, "to": "a b"}')
 
         assert here.explained.calls == [("refund", {"amount": 40, "to": "a b"}, "ana")]
+        assert [place.channel for place in here.explained.places] == [here.ops], "rules may ask where"
         assert here.explained.told.strip() in told
         [block] = here.slack.ephemerals(here.ana)[-1].blocks
         assert block["elements"][0]["type"] == "rich_text_preformatted"

@@ -327,9 +327,9 @@ class NoHurry:
         """Not even after a 429."""
 
 
-async def nothing_said(tool: str, args: Json, by: PersonId) -> str:
+async def nothing_said(tool: str, args: Json, by: PersonId, place: Place) -> str:
     """Nobody here asks what the policy says."""
-    raise NotImplementedError(tool, args, by)
+    raise AssertionError(f"nobody asks what the policy says of {tool}({args}) for {by} at {place.key}")
 
 
 @asynccontextmanager
