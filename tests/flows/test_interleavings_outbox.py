@@ -55,7 +55,7 @@ async def test_a_stuck_conversation_holds_up_no_other(
     build: Build, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More rows than one look takes in wait for a thread that is away; a card elsewhere is posted all the same."""
-    monkeypatch.setattr("bot.store.redis.ROWS", 3)
+    monkeypatch.setattr("bot.store.looks.ROWS", 3)
 
     def away(_what: str, _card: Card, place: Place) -> None:
         if place.thread == "away":
