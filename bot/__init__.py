@@ -12,7 +12,7 @@
 | 8 a click: was it offered, may they; the vote is written, then acked | `runtime/desk.py`, `runtime/ballot.py` |
 | 9 the first decision stands; later clickers are told | `domain/request.py`, `store/scripts.lua` |
 | 10 the coroutine wakes: here, or by replay where the shard is owned | `runtime/runner.py`, `runtime/journal.py` |
-| 11 the approval is spent and the stored bytes run, once | `runtime/passage.py`, `agents/toolbox.py` |
+| 11 the approval is spent and the stored bytes run, once | `runtime/work.py`, `agents/toolbox.py` |
 | 12 every copy of the card shows the end; the audit links it all | `runtime/outbox.py`, `domain/audit.py` |
 """
 

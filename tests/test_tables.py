@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from adapters.terminal_text import MARKS
-from bot.domain import audit, events, render
+from bot.domain import audit, events, render, run_card
 from bot.domain.audit import CHECKPOINT, EVENTS
 from bot.domain.calls import Cause, Outcome, Risk
 from bot.domain.chat import Tone
@@ -65,7 +65,7 @@ MORE = {"opened_ms"}  # younger than the table: a record without it is judged by
         (render.RISKS, Risk),
         (render.CAUSES, Cause),
         (render.OUTCOMES, Outcome),
-        (render.RUN_TITLES, RunStatus),
+        (run_card.RUN_TITLES, RunStatus),
         (MARKS, Tone),
     ],
     ids=["NEXT", "NEXT_RUN", "VOTES", "RISKS", "CAUSES", "OUTCOMES", "RUN_TITLES", "MARKS"],

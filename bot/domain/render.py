@@ -14,16 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from bot.domain import wording
-from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST, Arguments, arguments, is_approvable, objection, without
+from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST, arguments, is_approvable, objection, without
 from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec
-from bot.domain.chat import Block, Button, Card, Fact, Field, FieldKind, PersonId, Tone
-from bot.domain.forms import EDIT_REASON, fields_of, values_from_fields
-from bot.domain.inert import show_line
+from bot.domain.card_buttons import EDIT, EXPLAIN, REASON, RESULT, STOP, buttons
+from bot.domain.card_view import View
+from bot.domain.chat import Block, Card, Fact, PersonId, Tone
+from bot.domain.forms import fields_of, values_from_fields
 from bot.domain.request import Kind, Move, Request, Status, seats
-from bot.domain.run import Run, RunStatus
-from bot.domain.verdict import Audience, ReasonRule
-from bot.domain.wire import Record
-from bot.domain.wording import LINE_MOST, NAME_MOST
+from bot.domain.wording import LINE_MOST
 
 __all__ = [
     "ATTACH_MOST",
@@ -36,12 +34,8 @@ __all__ = [
     "card",
     "fields_of",
     "is_approvable",
-    "status_card",
     "values_from_fields",
 ]
-
-EDIT, EXPLAIN, STOP = "edit", "explain", "stop"  # moves of buttons that are not votes
-REASON, RESULT = "reason", "result"  # names of the fields beside a vote
 
 EXPLANATION_MOST = 1_500
 TASK_MOST = 500
@@ -75,27 +69,6 @@ OUTCOMES: Mapping[Outcome, str] = {
 }
 
 
-class _View(Record):
-    """What one card is drawn from."""
-
-    request: Request
-    spec: ToolSpec | None
-    names: Mapping[PersonId, str]
-    args: Arguments
-    outcome: ToolResult | None
-    objection: str | None  # why it cannot be approved
-
-    @property
-    def tool(self) -> str:
-        return wording.clip(show_line(self.request.call.tool), NAME_MOST)
-
-    def name(self, person: PersonId) -> str:
-        return wording.name(self.names, person)
-
-    def audience(self, of: Audience) -> str:
-        return wording.audience(of, self.request.requester, self.names)
-
-
 def card(
     request: Request,
     spec: ToolSpec | None,
@@ -110,7 +83,7 @@ def card(
     *seal* must seal "stop" for `request.run` and every other move for `request.id`. *spec* is None for a
     tool that is gone: then no argument is shown, and nobody can approve.
     """
-    view = _View(
+    view = View(
         request=request,
         spec=spec,
         names=names,
@@ -125,46 +98,16 @@ def card(
         blocks=tuple(_blocks(view)),
         attachments=view.args.attachments,
         status=_status(view),
-        buttons=tuple(_buttons(view, seal)) if request.is_open else (),
+        buttons=tuple(buttons(view, seal)) if request.is_open else (),
         footer=f"{request.id} · {request.run} · v{request.version}",
         run=request.run,
-    )
-
-
-RUN_TITLES: Mapping[RunStatus, tuple[str, Tone]] = {
-    RunStatus.ACTIVE: ("Working", Tone.QUIET),
-    RunStatus.WAITING: ("Waiting", Tone.WAITING),
-    RunStatus.STOPPING: ("Stopping", Tone.QUIET),
-    RunStatus.DONE: ("Done", Tone.GOOD),
-    RunStatus.STOPPED: ("Stopped", Tone.QUIET),
-    RunStatus.FAILED: ("Failed", Tone.BAD),
-}
-
-
-def status_card(run: Run, line: str, *, seal: Callable[[str], str], names: Mapping[PersonId, str]) -> Card:
-    """The living status message of a run; it can be stopped as long as it lives."""
-    title, tone = RUN_TITLES[run.status]
-    is_alive = run.status in (RunStatus.ACTIVE, RunStatus.WAITING)
-    return Card(
-        title=title,
-        tone=tone,
-        facts=(
-            Fact(label="Asked by", value=wording.name(names, run.task.by)),
-            Fact(label="Agent", value=wording.line(run.agent)),
-        ),
-        status=wording.line(line or run.told),
-        buttons=(Button(subject=run.id, move=STOP, label="Stop", token=seal(STOP), style="danger"),)
-        if is_alive
-        else (),
-        footer=run.id,
-        run=run.id,
     )
 
 
 # ------------------------------------------------------------------- title
 
 
-def _title(view: _View) -> str:
+def _title(view: View) -> str:
     request, tool = view.request, view.tool
     is_recovery = request.kind is Kind.RECOVERY
     match request.status:
@@ -190,7 +133,7 @@ def _title(view: _View) -> str:
             return f"Superseded – replaced by a newer request: {tool}"
 
 
-def _tone(view: _View) -> Tone:
+def _tone(view: View) -> Tone:
     match view.request.status:
         case Status.OPEN:
             is_danger = view.request.ask.is_high or view.request.kind is Kind.RECOVERY or view.objection
@@ -205,14 +148,14 @@ def _tone(view: _View) -> Tone:
             return Tone.QUIET
 
 
-def _is_unrun(view: _View) -> bool:
+def _is_unrun(view: View) -> bool:
     return view.outcome is not None and view.outcome.outcome is Outcome.NOT_RUN
 
 
 # ------------------------------------------------------------------- facts
 
 
-def _facts(view: _View) -> Iterator[Fact]:
+def _facts(view: View) -> Iterator[Fact]:
     request, ask = view.request, view.request.ask
     yield Fact(label="Tool", value=wording.line(f"{request.call.tool}, version {request.call.version}"))
     yield Fact(label="Asked by", value=f"{view.name(request.requester)}, through {wording.line(request.agent)}")
@@ -227,7 +170,7 @@ def _facts(view: _View) -> Iterator[Fact]:
     yield from view.args.facts
 
 
-def _tally(view: _View) -> str:
+def _tally(view: View) -> str:
     """`1 of 2, finance still needed`."""
     groups = view.request.ask.groups
     filled = seats(view.request).filled
@@ -244,7 +187,7 @@ def _tally(view: _View) -> str:
 # ------------------------------------------------------------------ blocks
 
 
-def _blocks(view: _View) -> Iterator[Block]:
+def _blocks(view: View) -> Iterator[Block]:
     """The call first, then whose words they are, one block each."""
     request, hide = view.request, view.args.secrets
     yield from view.args.blocks
@@ -268,7 +211,7 @@ def _blocks(view: _View) -> Iterator[Block]:
 # ------------------------------------------------------------------ status
 
 
-def _status(view: _View) -> str:
+def _status(view: View) -> str:
     request, decision = view.request, view.request.decision
     if request.is_open:
         return f"Cannot be approved: {view.objection}" if view.objection else _progress(view)
@@ -295,66 +238,14 @@ def _status(view: _View) -> str:
             return f"Cancelled{when}{cause}.{reason} {unrun}"
 
 
-def _progress(view: _View) -> str:
+def _progress(view: View) -> str:
     signed = [view.name(vote.person) for vote in view.request.votes if vote.move is Move.APPROVE]
     return f"Signed by {' and '.join(signed)}. Waiting for the rest." if signed else "Waiting for an answer."
 
 
-def _running(view: _View) -> str:
+def _running(view: View) -> str:
     result = view.outcome
     if result is None:
         return "Starting." if view.request.status is Status.APPROVED else "Running."
     why = f" Why: {CAUSES[result.cause]}." if result.cause else ""
     return OUTCOMES[result.outcome] + why
-
-
-# ----------------------------------------------------------------- buttons
-
-
-def _buttons(view: _View, seal: Callable[[str], str]) -> Iterator[Button]:
-    request = view.request
-
-    def button(
-        move: str, label: str, style: str = "plain", fields: tuple[Field, ...] = (), confirm: str = ""
-    ) -> Button:
-        subject = request.run if move == STOP else request.id
-        token = seal(move)
-        ask = confirm or None
-        return Button(subject=subject, move=move, label=label, token=token, style=style, fields=fields, confirm=ask)
-
-    sure = f"Run {view.tool} with exactly the arguments shown?" if request.ask.is_high else ""
-    if request.kind is Kind.RECOVERY:
-        result = Field(name=RESULT, label="What came of it", kind=FieldKind.LONG_TEXT, is_required=False)
-        yield button(Move.ANSWER, "It happened", fields=(result, *_reason(view, Move.ANSWER)))
-        if view.objection is None:
-            label = "It did not – run it now"
-            yield button(Move.APPROVE, label, "primary", _reason(view, Move.APPROVE), sure)
-        yield button(Move.REJECT, "Stop", "danger", _reason(view, Move.REJECT))
-        return
-    if view.objection is None:
-        yield button(Move.APPROVE, "Approve", "primary", _reason(view, Move.APPROVE), sure)
-        if fields := _edit_fields(view):
-            yield button(EDIT, "Edit", fields=fields)
-    yield button(Move.REJECT, "Reject", "danger", _reason(view, Move.REJECT))
-    if view.objection is None and not request.explanation:
-        yield button(EXPLAIN, "Explain")
-    yield button(STOP, "Stop")
-
-
-def _reason(view: _View, move: Move) -> tuple[Field, ...]:
-    """The reason field: beside every vote when the rule always wants one, else only beside a rejection."""
-    rule = view.request.ask.reason
-    is_rejecting = move is Move.REJECT
-    if rule is not ReasonRule.ALWAYS and not (is_rejecting and view.request.kind is Kind.APPROVAL):
-        return ()
-    is_required = rule is ReasonRule.ALWAYS or (is_rejecting and rule is ReasonRule.ON_REJECT)
-    return (Field(name=REASON, label="Reason", kind=FieldKind.LONG_TEXT, is_required=is_required),)
-
-
-def _edit_fields(view: _View) -> tuple[Field, ...]:
-    if view.spec is None:
-        return ()
-    fields = fields_of(view.spec.schema, view.request.call.values, secrets=view.spec.secrets)
-    if fields and view.request.ask.reason is ReasonRule.ALWAYS:
-        fields += (Field(name=EDIT_REASON, label="Reason", kind=FieldKind.LONG_TEXT),)
-    return fields

@@ -8,9 +8,10 @@ from bot.domain.errors import UnknownTool
 from bot.domain.inquiry import is_inquiry
 from bot.domain.inquiry_card import inquiry_card
 from bot.domain.ports import Directory, Toolbox
-from bot.domain.render import STOP, card, status_card
+from bot.domain.render import STOP, card
 from bot.domain.request import Request
 from bot.domain.run import Run
+from bot.domain.run_card import status_card
 from bot.domain.wire import replace
 from bot.runtime.seal import Seal
 

@@ -16,9 +16,10 @@ from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST
 from bot.domain.calls import Cause, Outcome, ToolResult, canonical
 from bot.domain.chat import Block, Button, Card, FieldKind, Tone
 from bot.domain.inert import unshow
-from bot.domain.render import card, is_approvable, status_card
+from bot.domain.render import card, is_approvable
 from bot.domain.request import Edit, Kind, Move, Request, RequestId, RunId, Status
 from bot.domain.run import Run, RunStatus, Task
+from bot.domain.run_card import status_card
 from bot.domain.verdict import Need, ReasonRule
 from bot.domain.wire import Json, replace
 from tests.domain.given import ANA, BO, NAMES, NOW, PLACE, ask, call, decided, drawn, request, spec, vote

@@ -21,9 +21,9 @@ from bot.domain.calls import Cause, Outcome, ToolResult, canonical
 from bot.domain.chat import Button, Card, MessageRef, PersonId, Tone
 from bot.domain.inquiry_card import inquiry_card
 from bot.domain.ports import RunView, Settled, Waiting
-from bot.domain.render import status_card
 from bot.domain.request import Decision, Edit, Kind, RequestId, RunId, Status
 from bot.domain.run import Run, RunStatus, Task
+from bot.domain.run_card import status_card
 from bot.domain.verdict import Need, ReasonRule
 from bot.domain.wire import Json, replace
 from tests.domain.given import ANA, BO, CY, NAMES, NOW, PLACE, ask, call, decided, drawn, request, spec, vote
