@@ -23,10 +23,25 @@ from typing import Protocol
 from msgspec import structs
 
 from adapters.terminal_text import BANNER, ENDED, HELP, command, draw, fields_of, inert, slug, usage
-from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
+from bot.domain.chat import (
+    Account,
+    Answer,
+    Button,
+    Card,
+    Click,
+    Field,
+    FieldKind,
+    Form,
+    Message,
+    MessageRef,
+    Person,
+    PersonId,
+    Place,
+)
 from bot.domain.errors import CountersignError, Unavailable, Undeliverable
 from bot.domain.ports import FrontDoor, Live, Views
 from bot.domain.run import RunStatus
+from bot.domain.run_card import OF_RUNS
 from bot.domain.wire import replace
 
 PLATFORM = "terminal"
@@ -195,15 +210,15 @@ class Terminal:
             answer = Answer(is_taken=False, text=error.people_read)
         if answer and answer.text:
             await self.whisper(answer.text, message.place, message.by)
-        if answer and not answer.is_taken and message.is_mention:
-            self._end(message.place)  # it did not begin
+        if answer and message.is_mention:
+            self._end(message.place)  # no task began: it was refused, or a command
         return True
 
     def _notice(self, card: Card, place: Place) -> None:
         """What a card means for the thread: the agent's last word ends it, a question to people lets it rest."""
         if card.author and not (card.title or card.buttons) and self._end(place):
             self._screen.say(ENDED)
-        elif place.thread == self._thread and any(button.move != "stop" for button in card.buttons):
+        elif place.thread == self._thread and any(button.move not in OF_RUNS for button in card.buttons):
             self._is_quiet.set()
 
     def _end(self, place: Place) -> bool:
@@ -257,7 +272,10 @@ class Terminal:
         if button.confirm and not await self._confirmed(button.confirm):
             self._screen.say("  Nothing was sent.")
             return
-        self._tell(await self._send(front, shown.ref, button, rest), button)
+        answer = await self._send(front, shown.ref, button, rest)
+        self._tell(answer, button)
+        if answer.details is not None:
+            self._screen.say(draw(answer.details, shown.number, "", is_whole=True))
 
     async def _send(self, front: FrontDoor, ref: MessageRef, button: Button, rest: str) -> Answer:
         by, delivery = self._account(self._screen.user), self._next("act")
@@ -265,13 +283,19 @@ class Terminal:
         if self._thread is not None:
             self._is_quiet.clear()  # an answer sets something going
         try:
-            form = Form(**structs.asdict(click), fields=fields_of(button, rest)) if button.fields else None
+            form = Form(**structs.asdict(click), fields=self._filled(button, rest)) if button.fields else None
             answer = await (front.form(form) if form else front.click(click))
         except CountersignError as error:
             answer = Answer(is_taken=False, text=error.people_read)
-        if not answer.is_taken:
-            self._is_quiet.set()
+        if not answer.is_taken or answer.details is not None:
+            self._is_quiet.set()  # nothing was set going: it only looked
         return answer
+
+    def _filled(self, button: Button, rest: str) -> dict[str, object]:
+        """What was typed, with people where users of this terminal were named."""
+        fields = fields_of(button, rest)
+        users = {field.name: str(fields[field.name]).removeprefix("@") for field in button.fields if _is_person(field)}
+        return fields | {name: self._people[user].id for name, user in users.items() if user in self._people}
 
     def _tell(self, answer: Answer, button: Button) -> None:
         labels = {each.name: each.label for each in button.fields}
@@ -350,6 +374,10 @@ class Terminal:
     def _next(self, what: str) -> str:
         self._count += 1
         return f"terminal:{self._session}:{what}-{self._count}"
+
+
+def _is_person(field: Field) -> bool:
+    return field.kind is FieldKind.PERSON
 
 
 def _is_ours(account: Account) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from bot.domain.chat import Button, Card, FieldKind, Tone
+from bot.domain.chat import Button, Card, Field, FieldKind, Tone
 from bot.domain.inert import is_hidden
 
 MARKS = {Tone.QUIET: " ", Tone.WAITING: "?", Tone.DANGER: "!", Tone.GOOD: "+", Tone.BAD: "x"}
@@ -50,8 +50,8 @@ def usage(number: int, button: Button) -> str:
     """What a button with fields wants to be told."""
     told = [f"  {inert(button.label)} needs more: {_how(number, 1, button).split('   ')[0]}"]
     for field in button.fields:
-        options = f", one of {', '.join(map(inert, field.options))}" if field.options else ""
-        told.append(f"    {field.name}: {inert(field.label)}{options}{'' if field.is_required else ' (optional)'}")
+        rest = "" if field.is_required else " (optional)"
+        told += [f"    {field.name}: {inert(field.label)}{_wants(field)}{rest}"]
     return "\n".join(told)
 
 
@@ -61,10 +61,11 @@ def fields_of(button: Button, rest: str) -> dict[str, object]:
     known = {field.name for field in button.fields}
     pairs = [word.partition("=") for word in _words(rest)]
     if pairs and all(sign and name in known for name, sign, _ in pairs):
-        return fields | {name: value for name, _, value in pairs}
+        kinds = {field.name: field for field in button.fields}
+        return fields | {name: _meant(kinds[name], value) for name, _, value in pairs}
     if rest:
         first = next((field for field in button.fields if field.kind in _WORDY), button.fields[0])
-        fields[first.name] = rest
+        fields[first.name] = _meant(first, rest)
     return fields
 
 
@@ -87,12 +88,32 @@ def inert(text: str) -> str:
 _WORDY = (FieldKind.TEXT, FieldKind.LONG_TEXT)
 
 
+def _wants(field: Field) -> str:
+    """What may be typed, where it is not just any text."""
+    match field.kind:
+        case FieldKind.DATE:
+            return ", a date such as 2026-03-31"
+        case FieldKind.PERSON:
+            return ", somebody's name as `who` lists it"
+        case FieldKind.MULTI:
+            return f", some of {', '.join(map(inert, field.options))}, parted by commas"
+    return f", one of {', '.join(map(inert, field.options))}" if field.options else ""
+
+
+def _meant(field: Field, typed: str) -> str:
+    """Several choices stand on one line here, and one a line in a form."""
+    if field.kind is not FieldKind.MULTI or typed in field.options:
+        return typed
+    return "\n".join(part.strip() for part in typed.split(","))
+
+
 def _how(number: int, place: int, button: Button) -> str:
     """The line to type for a button, and its label if that says more."""
     word = slug(button.label) or button.move
     wants = "".join(f" {field.name}=…" for field in button.fields) if len(button.fields) > 1 else ""
     wants = f" <{inert(button.fields[0].label)}>" if len(button.fields) == 1 else wants
-    return f"{word} {number}{wants}   (press {number}.{place}: {inert(button.label)})"
+    what = f" – {inert(button.effect)}" if button.effect else ""
+    return f"{word} {number}{wants}   (press {number}.{place}: {inert(button.label)}){what}"
 
 
 def _words(text: str) -> list[str]:

@@ -4,21 +4,33 @@ heard -> think -> no calls? -> heard nothing new? -> answer
            ^        └ calls -> use (may wait for people for a month) -> results ─┐
            └─────────────────────────────────────────────────────────────────────┘
 
-Owns the conversation's shape and its budgets. Not whether a call may run, nor how a result is worded: both
-come from the runtime through `RunContext`. Deterministic: everything it knows it got from the context.
+What the loop cannot get out of by itself is put to people (`ask_when_stuck`): used-up steps or tokens, a tool that
+fails three times in a row, the same call with the same result a third time. They say how it goes on, or that it ends.
+
+Owns the conversation's shape; what is used up and what repeats is in its book (`agents/book`). Not whether a call may
+run, nor how a result is worded: both come from the runtime through `RunContext`. Deterministic: everything it knows it
+got from the context.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.calls import Outcome, ToolResult
+from agents.book import Book, Stuck
+from bot.domain.calls import Cause, Outcome, ToolResult
+from bot.domain.inquiry_stuck import Trouble
 from bot.domain.ports import Line, RunContext, Said, WantedCall
+from bot.domain.redacted import redacted
 from bot.domain.run import Task
-from bot.domain.wire import loads
+from bot.domain.wire import dumps, loads, replace
 
 FORGED = re.compile(r"(?m)^(?=\[[^\]\n]{1,80}\] )")  # a later line of a text that looks like somebody else speaking
+ASK, ASK_STUCK = "ask_people", "ask_when_stuck"  # tools that only people run
+MARK = "NEEDS_APPROVAL:"  # at the very start of an answer: a question to people (AS-18); anywhere else it is just words
+ERROR_MOST = 500  # characters of a tool's error on a card
+ASKED_MOST = 10  # times the same question, when somebody speaks each time before it can be put
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,31 +40,132 @@ class ReAct:
     name: str
     prompt: str
     tools: tuple[str, ...] = ()
-    max_steps: int = 20  # answers of the model
-    max_tokens: int = 200_000  # in and out, over the whole run
+    max_steps: int = 20  # answers of the model, until people are asked for more
+    max_tokens: int = 200_000  # in and out, until people are asked for more
 
     async def __call__(self, task: Task, ctx: RunContext) -> str:
-        """The answer people read. When a budget is used up, the answer names it."""
-        lines = [Line(role="system", text=self.prompt), _from_person(task.by, task.text)]
-        spent = 0
-        for _ in range(self.max_steps):
-            lines += await _heard(ctx)
-            said = await ctx.think(tuple(lines), self.tools)
-            spent += said.tokens_in + said.tokens_out
-            lines.append(Line(role="assistant", text=said.text, calls=said.calls))
+        """The answer people read. An end before that says why."""
+        try:
+            return await _Talk(self, task, ctx).answer()
+        except _Ended as ended:
+            return ended.told
+
+
+class _Ended(Exception):
+    """People ended it, or nobody said how to go on: `told` is the last word."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told)
+        self.told = told
+
+
+class _Talk:
+    """One conversation with the model."""
+
+    def __init__(self, mind: ReAct, task: Task, ctx: RunContext) -> None:
+        self._ctx, self._book = ctx, Book(max_steps=mind.max_steps, max_tokens=mind.max_tokens)
+        self._tools = tuple(name for name in mind.tools if name != ASK_STUCK)
+        self._lines = [Line(role="system", text=mind.prompt), _from_person(task.by, task.text)]
+        self._meanwhile: list[Line] = []  # heard between calls and their results, where no line may stand
+
+    async def answer(self) -> str:
+        while True:
+            if stuck := self._book.spent():
+                await self._renew(stuck)
+            await self._hear()
+            said = _meant(await self._ctx.think(tuple(self._lines), self._tools), len(self._lines))
+            self._book.thought(said)
+            self._lines.append(Line(role="assistant", text=said.text, calls=said.calls))
             if said.calls:
-                results = await ctx.use(said.calls, why=said.text)
+                results = await self._act(said)
                 if last_word := _handed_over(said.calls, results):
                     return last_word
-                lines += _results(said.calls, results)
-            else:
-                late = await _heard(ctx)  # a reply that came while the model was thinking
-                if not late:
-                    return said.text or "I have nothing to add."
-                lines += late
-            if spent >= self.max_tokens:
-                return _limit(f"its budget of {self.max_tokens} tokens ({spent} used)", said)
-        return _limit(f"its limit of {self.max_steps} steps", said)
+                self._lines += _results(said.calls, results)
+            elif not await self._hear():  # a reply that came while the model was thinking
+                return said.text or "I have nothing to add."
+
+    async def _hear(self) -> bool:
+        """Take in what people said. Their direction starts every count of repetitions anew."""
+        heard = [*self._meanwhile, *await _heard(self._ctx)]
+        self._meanwhile = []
+        self._lines += heard
+        if heard:
+            self._book.directed()
+        return bool(heard)
+
+    # ----------------------------------------------------------------- calls
+
+    async def _act(self, said: Said) -> tuple[ToolResult, ...]:
+        """The results of a turn's calls, in order. For a call that gets nowhere, people's words are the result."""
+        given = [await self._instead(stuck) if (stuck := self._book.circling(call)) else None for call in said.calls]
+        calls = tuple(call for call, instead in zip(said.calls, given, strict=True) if instead is None)
+        ran = iter(await self._ctx.use(calls, why=said.text) if calls else ())
+        results = [instead or next(ran) for instead in given]
+        return tuple([await self._looked_at(call, result) for call, result in zip(said.calls, results, strict=True)])
+
+    async def _instead(self, stuck: Stuck) -> ToolResult | None:
+        """What people say in place of a call; None: it is run."""
+        move, answer = await self._ask(stuck)
+        return None if move == "again" else answer
+
+    async def _looked_at(self, call: WantedCall, result: ToolResult) -> ToolResult:
+        """*result*; or what people say, once its tool has failed too often in a row."""
+        while stuck := self._book.ran(call, result):
+            move, answer = await self._ask(stuck)
+            if move != "again":
+                return replace(answer, text=f"{result.text}\n{answer.text}")
+            (result,) = await self._ctx.use((call,))
+        return result
+
+    # ----------------------------------------------------------------- stuck
+
+    async def _renew(self, stuck: Stuck) -> None:
+        """Ask for as much again. Whatever people answer but an end is that, and their words are heard."""
+        move, answer = await self._ask(stuck)
+        self._book.renew()
+        if move != "go_on":
+            self._lines.append(_from_person("people", answer.text))
+
+    async def _ask(self, stuck: Stuck) -> tuple[str, ToolResult]:
+        """How people want it to go on, and their answer as a result. Raises _Ended if they do not, or say nothing."""
+        answer = await self._asked(stuck)
+        move = str(loads(answer.answer)["move"]) if answer.outcome is Outcome.OK else "end"
+        if move == "end":
+            raise _Ended(self._last_word(stuck, answer))
+        return move, answer
+
+    async def _asked(self, stuck: Stuck) -> ToolResult:
+        """Whoever speaks before it can be put is heard first; then it is asked again."""
+        wanted = WantedCall(id=f"stuck-{len(self._lines)}", tool=ASK_STUCK, args=dumps(_args(stuck)).decode())
+        for _ in range(ASKED_MOST):
+            (answer,) = await self._ctx.use((wanted,))
+            if answer.cause is not Cause.SUPERSEDED:
+                break
+            self._meanwhile += await _heard(self._ctx)
+        return answer
+
+    def _last_word(self, stuck: Stuck, answer: ToolResult) -> str:
+        told = f"I stopped before I was finished. {stuck.told}\n{answer.text}\nWhat was done so far stands."
+        words = next((line.text for line in reversed(self._lines) if line.role == "assistant" and line.text), "")
+        return f"{told}\n\nMy last words were: {words}" if words else told
+
+
+def _args(stuck: Stuck) -> dict[str, object]:
+    return {
+        "what": Trouble(stuck.what),
+        "told": stuck.told,
+        "tried": list(stuck.tried),
+        "error": redacted(stuck.error, ERROR_MOST),
+    }
+
+
+def _meant(said: Said, number: int) -> Said:
+    """An answer that begins with the mark is a question to people, as if the model had called for it."""
+    if said.calls or not said.text.startswith(MARK):
+        return said
+    question = said.text.removeprefix(MARK).strip()
+    wanted = WantedCall(id=f"ask-{number}", tool=ASK, args=dumps({"question": question}).decode())
+    return replace(said, calls=(wanted,))
 
 
 async def _heard(ctx: RunContext) -> list[Line]:
@@ -64,7 +177,7 @@ def _from_person(name: str, text: str) -> Line:
     return Line(role="user", text=f"[{name}] " + FORGED.sub(" ", text))
 
 
-def _handed_over(calls: tuple[WantedCall, ...], results: tuple[ToolResult, ...]) -> str:
+def _handed_over(calls: Sequence[WantedCall], results: Sequence[ToolResult]) -> str:
     """The message of a call that hands over for good; empty if there is none."""
     for call, result in zip(calls, results, strict=True):
         if call.tool == "handoff_to_user" and result.outcome is Outcome.OK:
@@ -74,11 +187,6 @@ def _handed_over(calls: tuple[WantedCall, ...], results: tuple[ToolResult, ...])
     return ""
 
 
-def _results(calls: tuple[WantedCall, ...], results: tuple[ToolResult, ...]) -> list[Line]:
+def _results(calls: Sequence[WantedCall], results: Sequence[ToolResult]) -> list[Line]:
     """Each result under its call, word for word: the runtime has put the true cause into the text."""
     return [Line(role="tool", text=result.text, call_id=call.id) for call, result in zip(calls, results, strict=True)]
-
-
-def _limit(what: str, said: Said) -> str:
-    told = f"I stopped before I was finished: this task has used up {what}. What was done so far stands."
-    return f"{told}\n\nMy last words were: {said.text}" if said.text else told

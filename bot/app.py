@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,13 +23,18 @@ from agents.roster import Roster, assistant
 from agents.toolbox import Toolbox
 from bot.chats import chat_of
 from bot.config import Settings, sealing_key
-from bot.domain.chat import Answer, Click, Form, Message
+from bot.domain.chat import Account, Answer, Click, Form, Message, Place
 from bot.domain.errors import BadSettings, StoreUnavailable
-from bot.domain.ports import FrontDoor, Model
+from bot.domain.ports import Directory, FrontDoor, Model
+from bot.domain.report import Load
+from bot.domain.store import Store
 from bot.peoplefile import PeopleDirectory
 from bot.rules import AGENT, read_rules, usable
+from bot.runtime.absences import StoredAbsences
 from bot.runtime.engine import Engine
 from bot.runtime.parts import Pace, Parts
+from bot.runtime.reporting import Trail, load, trail
+from bot.runtime.rights import Rights
 from bot.store.embedded import EmbeddedServer, running_url
 from bot.store.link import Link, reach
 from bot.store.redis import RedisStore
@@ -62,6 +68,8 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
     async with AsyncExitStack() as stack:
         rules = await read_rules(settings)
         store = await stack.enter_async_context(opened_store(settings, server=server))
+        if rules.oncall is not None:
+            rules.oncall.clock = store.now  # the only clock that judges anything
         metrics = Metrics()
         front = Front()
         meeting = await chat_of(chat or settings.chat, settings, rules, store, stack)
@@ -77,6 +85,7 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
             key=sealing_key(settings),
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             pace=Pace(lease=settings.lease, evict_after=settings.evict_after),
+            place_most=settings.place_most,
         )
         engine = Engine(parts)
         for name, value in meeting.gauges.items():
@@ -135,6 +144,12 @@ async def opened_store(
         yield store
 
 
+async def looked_back(store: Store, people: Directory, since: datetime, *, most: int) -> tuple[Trail, Load]:
+    """For a report: the audit from *since* on, at most *most* records of each shard; and who is asked just now."""
+    rights = Rights(people, StoredAbsences(store), is_judging=False)
+    return await trail(store, since, most=most), await load(store, rights)
+
+
 class Front:
     """The front door: open while the engine runs. Before and after, nothing is recorded, and that is said."""
 
@@ -152,6 +167,12 @@ class Front:
 
     async def form(self, form: Form) -> Answer:
         return await self._open().form(form)
+
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
+        return await self._open().order(text, by, place, delivery)
+
+    async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:
+        return await self._open().revoke(grant_id, by, delivery)
 
     def _open(self) -> FrontDoor:
         if self.desk is None:

@@ -59,7 +59,7 @@ async def chat_of(chat: str, settings: Settings, rules: Rules, store: RedisStore
     if chat == "slack":
         return await _slack(settings, rules, store, stack)
     people = rules.people
-    views = RuntimeViews(store, rules.toolbox, people, sealing_key(settings))
+    views = _views(settings, rules, store, people)
     if chat == "terminal":
         terminal = Terminal(people.people, views, await _typed(), _print)
         return Meeting(chat=terminal, people=people, ended=terminal.ended)
@@ -85,11 +85,15 @@ async def _slack(settings: Settings, rules: Rules, store: RedisStore, stack: Asy
     people = office.directory(rules.people, _trust(settings, rules))
     for problem in await people.problems():
         log.warning("slack_group_unreadable", problem=problem)
-    views = RuntimeViews(store, rules.toolbox, people, sealing_key(settings))
+    views = _views(settings, rules, store, people)
     explain = partial(_explained, rules, people)
     slack = Slack(SlackWithin(office=office, people=people, views=views, explain=explain))
     gauges = {"slack_silence": lambda: slack.silent, "slack_reconnects": lambda: float(slack.reconnects)}
     return Meeting(chat=slack, people=people, where=lambda: slack.where, not_ready=slack.not_ready, gauges=gauges)
+
+
+def _views(settings: Settings, rules: Rules, store: RedisStore, people: Directory) -> RuntimeViews:
+    return RuntimeViews(store, rules.toolbox, people, sealing_key(settings), reports=rules.policy.reports)
 
 
 async def connected_slack(settings: Settings) -> tuple[Remark, ...]:
@@ -113,7 +117,12 @@ async def examined_slack(settings: Settings, rules: Rules, keep: Keep) -> tuple[
 
 def _trust(settings: Settings, rules: Rules) -> Trust:
     home = rules.people.tenants.get("slack", "")
-    return Trust(sources=rules.people.sources, home=home, manager_field=settings.slack_manager_field)
+    return Trust(
+        sources=rules.people.sources,
+        home=home,
+        manager_field=settings.slack_manager_field,
+        is_matching_email=settings.slack_match_email,
+    )
 
 
 def _slack_settings(settings: Settings) -> SlackSettings:

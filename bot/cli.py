@@ -1,4 +1,4 @@
-"""The command line: serve · play · demo · doctor · manifest · runs · requests · policy · audit.
+"""The command line: serve · play · demo · doctor · manifest · runs · requests · policy · audit · report.
 
 What cannot be done is said in one sentence a line on standard error, and ends with exit 2. Nothing heavy is
 imported until a command needs it.
@@ -243,6 +243,25 @@ def audit_export() -> None:
 
     for record in asyncio.run(exported_audit()):
         sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+# ------------------------------------------------------------------ report
+
+
+@app.command()
+def report(
+    since: Annotated[str, typer.Option(help="How far back: 30d, 12h, 90m.")] = "30d",
+    as_of: Annotated[str, typer.Option(help="Where it ends, in ISO 8601; without it, now.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; times are seconds.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw it into this .svg file.")] = None,
+) -> None:
+    """How approvals go: who decides how much and how fast, and what nobody answered."""
+    from bot import reports
+
+    told = asyncio.run(reports.reported(since, as_of))
+    if picture is not None:
+        reports.draw(told, picture)
+    typer.echo(json.dumps(reports.as_json(told), ensure_ascii=False) if as_json else reports.as_text(told))
 
 
 # ----------------------------------------------------------------- helpers

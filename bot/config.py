@@ -22,24 +22,16 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.domain.credentials import WORKSPACE, is_placeholder
 from bot.domain.errors import BadSettings
+from bot.domain.store import PLACE_MOST
 
 PREFIX = "COUNTERSIGN_"
 SHORTEST_KEY = 32  # bytes: as long as the digest it seals with
-WORKSPACE = (
-    *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"),
-    *("TEAMS_APP_ID", "TEAMS_APP_PASSWORD"),
-)
-
-PLACEHOLDER = re.compile(
-    r"(.*[-_ ])?your[-_ ].*|.*placeholder.*|<.*>|\{.*\}|(change|replace|insert)[-_ ]?(me|this|with).*|"
-    r"(sk-|xox[a-z]-|xapp-)?(\.{3}|…|x{3,}|\*{3,})|example|secret|password|todo|none|null",
-    re.IGNORECASE,
-)
 
 
 def _real(secret: SecretStr) -> SecretStr:
-    if PLACEHOLDER.fullmatch(secret.get_secret_value().strip()):
+    if is_placeholder(secret.get_secret_value()):
         raise ValueError("is a placeholder; put the real value there, or leave it out")
     return secret
 
@@ -138,10 +130,12 @@ class Settings(BaseSettings):
     # the rules
     policy: Path = Field(Path("policy.yml"), alias="COUNTERSIGN_POLICY")
     people: Path = Field(Path("people.yml"), alias="COUNTERSIGN_PEOPLE")
+    oncall: Path | None = Field(None, alias="COUNTERSIGN_ONCALL")  # who is on call when, as iCalendar
 
     # the engine
     evict_after: Seconds = Field(timedelta(seconds=60), alias="COUNTERSIGN_EVICT_AFTER", ge=timedelta())
     lease: Seconds = Field(timedelta(seconds=6), alias="COUNTERSIGN_LEASE", ge=timedelta(seconds=1))
+    place_most: int = Field(PLACE_MOST, alias="COUNTERSIGN_PLACE_MOST", ge=1)  # open requests shown in one channel
 
     # what tools may reach
     smtp_host: str | None = Field(None, alias="SMTP_HOST")
@@ -162,6 +156,7 @@ class Settings(BaseSettings):
     slack_workspaces: Words = Field((), alias="SLACK_WORKSPACES")  # ids that may install the app; unset: any
     slack_api_url: Annotated[str, AfterValidator(_web)] = Field("https://slack.com/api/", alias="SLACK_API_URL")
     slack_manager_field: str | None = Field(None, alias="SLACK_MANAGER_FIELD", min_length=1)  # its label in a profile
+    slack_match_email: bool = Field(False, alias="SLACK_MATCH_EMAIL")  # may a confirmed address say who somebody is?
     slack_fallback_channel: str | None = Field(None, alias="SLACK_FALLBACK_CHANNEL", min_length=1)
     teams_app_id: str | None = Field(None, alias="TEAMS_APP_ID")
     teams_app_password: Secret | None = Field(None, alias="TEAMS_APP_PASSWORD")
@@ -297,6 +292,7 @@ def _incomplete(names: frozenset[str]) -> list[str]:
         ("SLACK_CLIENT_SECRET", ("SLACK_CLIENT_ID",)),
         ("SLACK_WORKSPACES", ("SLACK_CLIENT_ID",)),
         ("SLACK_MANAGER_FIELD", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
+        ("SLACK_MATCH_EMAIL", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
         ("SLACK_FALLBACK_CHANNEL", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
         ("TEAMS_APP_ID", ("TEAMS_APP_PASSWORD",)),
         ("TEAMS_APP_PASSWORD", ("TEAMS_APP_ID",)),

@@ -93,6 +93,7 @@ async def _shipment(stage: Troupe) -> None:
     """The signed call is running when the bot dies: nobody guesses, a person says what happened."""
     stage.warehouse.is_slow = True
     await stage.write("ana", f"@countersign post ship-order-1042 to {stage.warehouse.url}")
+    await stage.press("bo", "details")  # what leaves the house is high-risk: read first
     await stage.press("bo", "approve")
     await stage.warehouse.is_asked.wait()
     await stage.die("while the signed call is running")

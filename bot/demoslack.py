@@ -24,7 +24,8 @@ MISSING = (
     "Please run it from a checkout, or leave --slack out."
 )
 NOT_RECORDED = "Not recorded"
-LABELS = {"approve": "Approve", "answer": "It happened"}
+LABELS = {"approve": "Approve", "answer": "It happened", "details": "Details"}
+OPENING = "One moment"  # title of a window that is not filled yet
 PEOPLE = """\
 tenants: {{slack: {team}}}
 people:
@@ -134,6 +135,9 @@ class SlackStage(Stage):
         self._show()
 
     async def press(self, by: str, move: str, fields: dict[str, str] | None = None) -> None:
+        if move == "details":
+            await self._read(by)
+            return
         while NOT_RECORDED in await self._pressed(by, LABELS[move], fields):
             pass
 
@@ -151,6 +155,18 @@ class SlackStage(Stage):
             return threads.issuperset(post.thread_ts for post in self._done())
 
         await until(self._when(answered))
+
+    async def _read(self, by: str) -> None:
+        """Press Details, and wait until they stand in a window."""
+        user, card = self._ids[by], await until(self._look(lambda: self._with_button(LABELS["details"])))
+        self._say(f"  {by} presses {LABELS['details']!r}")
+        await self._slack.press(user, card.channel, card.ts, LABELS["details"])
+        await until(self._when(lambda: self._title_of_window(user) not in ("", OPENING)))
+        self._say(f"  {by} alone reads: {self._title_of_window(user)}")
+
+    def _title_of_window(self, user: str) -> str:
+        view = self._slack.view_of(user)
+        return str(view.body["title"]["text"]) if view is not None else ""
 
     async def _pressed(self, by: str, label: str, fields: dict[str, str] | None) -> str:
         """Press, fill in what opens, and read what only this person is told."""

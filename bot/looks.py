@@ -16,6 +16,7 @@ from bot.domain.errors import BadPolicy, BadRecord, NoSuchRequest, Refused
 from bot.domain.invariants import check
 from bot.domain.people import may_answer
 from bot.domain.request import RunId
+from bot.domain.standing import check_standing
 from bot.domain.store import Sealed, Store
 from bot.domain.wire import read_foreign
 from bot.policycheck import check_text
@@ -103,7 +104,8 @@ async def verified_audit(file: Path | None, *, is_quiet: bool) -> tuple[str, boo
     has_runs = file is not None  # an export of nothing proves nothing
     if file is None:
         async with opened_store(settings, join=True) as store:
-            for shard in range(store.shards):  # the head first: a bot that runs goes on writing behind it
+            # The head first: a bot that runs goes on writing behind it. The first shard last: others' votes rest on it.
+            for shard in reversed(range(store.shards)):
                 heads[shard] = await store.sealed(shard)
                 seq = heads[shard].seq
                 logs[shard] = [*await store.audit_lines(shard, 0, seq - 1)] if seq else []
@@ -112,6 +114,8 @@ async def verified_audit(file: Path | None, *, is_quiet: bool) -> tuple[str, boo
     problems: list[Violation] = []
     for shard, lines in sorted(logs.items()):
         problems += _problems(shard, lines, heads.get(shard), key, is_quiet=is_quiet)
+    if not problems:
+        problems += check_standing(parse_line(shard, line) for shard, lines in logs.items() for line in lines)
     records = sum(len(lines) for lines in logs.values())
     if not records and has_runs:
         return "BAD: the log is empty", False
@@ -167,11 +171,8 @@ async def _shard_of(store: Store, run: str) -> int:
 async def exported_audit() -> list[dict[str, Any]]:
     """Every record, with its line as it was hashed, so that the export can be verified on its own."""
     async with opened_store(load_settings(), join=True) as store:
-        return [
-            {**export(parse_line(shard, line)), "line": line}
-            for shard in range(store.shards)
-            for line in await store.audit_lines(shard, 0, -1)
-        ]
+        logs = {shard: await store.audit_lines(shard, 0, -1) for shard in reversed(range(store.shards))}
+        return [{**export(parse_line(shard, line)), "line": line} for shard in sorted(logs) for line in logs[shard]]
 
 
 def _exported(file: Path) -> dict[int, list[str]]:

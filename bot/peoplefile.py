@@ -3,13 +3,14 @@
     tenants: {slack: T0123, teams: 6f2c…}        where a plain user id of a platform belongs
     people:
       ana: {name: Ana, groups: [sales], manager: dana, email: ana@example.org,
-            accounts: {playground: ana, slack: U0123, teams: 6f2c…/29:1abc}}
+            accounts: {playground: ana, slack: U0123, teams: 6f2c…/29:1abc},
+            zone: Europe/Berlin, hours: "Mon-Thu 09:00-17:30, Fri 09:00-14:00", quiet: "22:00-07:00"}
     groups:                                      where members come from besides the people listed
       finance: {slack_usergroup: finance-approvers}
       oncall:  {slack_channel: C0123ABCD}
 
 An account is `user`, or `tenant/user` for another workspace; a source is `name`, or `tenant/name`. Not here: who is
-in a source now (adapters), nor who may answer what (domain/people.py).
+in a source now (adapters), nor who may answer what (domain/people.py), nor who is on call (oncallfile).
 """
 
 from __future__ import annotations
@@ -21,24 +22,28 @@ from pathlib import Path
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from bot.domain.chat import Account, Person, PersonId
-from bot.domain.errors import BadPolicy
+from bot.domain.errors import BadPolicy, Unsatisfiable
+from bot.domain.hours import UNSAID, Hours, Span, is_ever_awake, is_zone, read_spans
 from bot.domain.people import ANYONE, MANAGED, NAME, GroupSource, SourceKind, is_unlisted, may_answer
-from bot.domain.ports import Directory
+from bot.domain.ports import Directory, Duty
 from bot.yamlfile import Fields, Reader, open_yaml
 
 FILE_KEYS = ("tenants", "people", "groups")
-PERSON_KEYS = ("name", "groups", "manager", "email", "accounts", "active", "guest", "bot")
+PERSON_KEYS = ("name", "groups", "manager", "email", "accounts", "zone", "hours", "quiet", "active", "guest", "bot")
 LOCAL = ("playground", "terminal")  # platforms of this machine: their one tenant is "local"
 RESERVED = {ANYONE, "here", "manager", *MANAGED}
 SLACK_IDS = {SourceKind.SLACK_USERGROUP: "S", SourceKind.SLACK_CHANNEL: "CG"}  # what an id begins with
+
 
 
 class PeopleDirectory:
     """A `Directory` of a fixed list of people.
 
     `sources` says where else members of a group come from: an adapter's directory reads them. `tenants` says
-    where a plain id of a platform belongs.
+    where a plain id of a platform belongs. `duty` knows who is on call; without it no rotation can be asked.
     """
+
+    duty: Duty | None = None
 
     def __init__(
         self,
@@ -71,6 +76,12 @@ class PeopleDirectory:
 
     async def groups(self) -> frozenset[str]:
         return frozenset(self._groups)
+
+    async def on_call(self, rotation: str) -> frozenset[PersonId]:
+        if self.duty is None:
+            why = "no schedule says who is on call; name an iCalendar file in COUNTERSIGN_ONCALL"
+            raise Unsatisfiable(f"oncall({rotation}): {why}")
+        return await self.duty.on_call(rotation)
 
 
 def read_people(path: Path) -> PeopleDirectory:
@@ -116,18 +127,58 @@ def _person(id: str, key: Node, value: Node, tenants: Mapping[str, str], reader:
     if "name" not in fields:
         reader.note(key, f"person {id} has no name")
     texts = {k: reader.text(fields[k][1], f"{k} of {id}") for k in ("name", "manager", "email") if k in fields}
+    accounts = tuple(_accounts(id, fields, tenants, reader))
+    zone = _zone(id, fields, reader)
     flags = {k: reader.flag(fields[k][1], f"{k} of {id}") for k in ("active", "guest", "bot") if k in fields}
     return Person(
         id=PersonId(id),
         name=texts.get("name") or id,
-        accounts=tuple(_accounts(id, fields, tenants, reader)),
+        accounts=accounts,
         groups=_groups(id, fields, reader),
         manager=PersonId(manager) if (manager := texts.get("manager")) else None,
         email=texts.get("email"),
         is_active=flags.get("active") is not False,
         is_guest=bool(flags.get("guest")),
         is_bot=bool(flags.get("bot")),
+        zone=zone or UNSAID,
+        hours=_hours(id, fields, (zone, accounts), reader),
     )
+
+
+def _zone(id: str, fields: Fields, reader: Reader) -> str:
+    """Empty when there is none: then Slack may know it."""
+    if "zone" not in fields:
+        return ""
+    name = reader.text(fields["zone"][1], f"zone of {id}") or ""
+    if name and not is_zone(name):
+        reader.note(fields["zone"][1], f"zone of {id}: {name!r} is not a time zone; write one such as Europe/Berlin")
+        return ""
+    return "Etc/UTC" if name == UNSAID else name
+
+
+def _hours(id: str, fields: Fields, lives: tuple[str, tuple[Account, ...]], reader: Reader) -> Hours | None:
+    """When they may be called; None: always. *lives* is by which zone, if the file says, and with which accounts."""
+    zone, accounts = lives
+    if not {"hours", "quiet"} & fields.keys():
+        return None
+    found = {key: _times(fields[key][1], f"{key} of {id}", reader) for key in ("hours", "quiet") if key in fields}
+    hours = Hours(zone=zone, work=found.get("hours", ()), quiet=found.get("quiet", ()))
+    key = fields["hours" if "hours" in fields else "quiet"][0]
+    is_on_slack = "email" in fields or any(account.platform == "slack" for account in accounts)  # which knows zones
+    if "zone" not in fields and not is_on_slack:
+        reader.note(key, f"{id} has times but no zone; write for example zone: Europe/Berlin")
+    if all(found.values()) and not is_ever_awake(hours):
+        reader.note(key, f"{id} could never be called: all their hours are quiet; leave some time between")
+    return hours
+
+
+def _times(node: Node, what: str, reader: Reader) -> tuple[Span, ...]:
+    text = reader.text(node, f'{what}, such as "Mon-Fri 09:00-17:30",')
+    try:
+        return read_spans(text) if text is not None else ()
+    except ValueError as error:
+        reader.note(node, f"{what}: {error}")
+        return ()
 
 
 def _groups(id: str, fields: Fields, reader: Reader) -> frozenset[str]:

@@ -14,11 +14,13 @@ from datetime import timedelta
 
 from bot.domain.calls import Risk, ToolCall, ToolSpec
 from bot.domain.chat import PersonId
-from bot.domain.people import ANYONE, Group, ManagerOf, One, is_unlisted, parse, resolve
+from bot.domain.errors import Unsatisfiable
+from bot.domain.grant import why_never
+from bot.domain.people import ANYONE, Group, ManagerOf, OnCall, One, is_unlisted, parse, resolve
 from bot.domain.policy import Facts, Oversight, Policy, Rule, why_guarded
 from bot.domain.ports import Directory
 from bot.domain.request import can_fill
-from bot.domain.verdict import Allow, Ask, Audience, Climb, Deny, Rung, Verdict
+from bot.domain.verdict import Allow, Ask, Audience, Climb, Deny, Glass, Rung, Verdict
 from bot.domain.wire import loads, replace
 
 MOST_NAMED = 10  # people in one sentence
@@ -42,13 +44,16 @@ async def check(
     world = _World(specs=known, directory=directory, outside=outside)
     problems = list(_shadows(policy.rules))
     for rule in policy.rules:
-        problems += [*_tool_problems(rule, known), *_allow_problems(rule, known)]
+        problems += [*_tool_problems(rule, known), *_typed_problems(rule, known), *_allow_problems(rule, known)]
+        problems += [*_grant_problems(rule, known), *_batch_problems(rule, known)]
         if isinstance(rule.verdict, Ask):
             found = [(key, told) async for key, told in world.problems(rule.verdict)]
             own = [(key, told) for key, told in found if key != "ladder" or key in rule.spots]  # else it is defaults'
             problems += [f"{rule.spot(key)}: rule `{rule.id}`: {told}" for key, told in own]
     place = policy.spots.get("defaults", "defaults")
     problems += [f"{place}: defaults: {told}" async for _, told in world.problems(policy.default)]
+    place = policy.spots.get("reports", "reports")
+    problems += [f"{place}: reports: {told}" for audience in policy.reports if (told := await world.nobody(audience))]
     problems += _oversight_problems(policy, known, agents or {})
     return sorted(problems, key=_place)
 
@@ -101,7 +106,22 @@ def _verdict_lines(verdict: Verdict) -> Iterator[str]:
                 )
                 if part
             )
+            yield from (f"  {told}" for told in _besides(ask))
             yield f"  ladder   {' · '.join(map(_rung, ask.ladder))}; starts within {_span(ask.exec_window)}"
+
+
+def _besides(ask: Ask) -> Iterator[str]:
+    if ask.veto:
+        yield f"veto     {' and '.join(ask.veto)} may reject"
+    if ask.typed:
+        yield f"type     the value of {ask.typed}, letter for letter"
+    if bounds := ask.grant:
+        bound = f", with the same {' and '.join(bounds.same)}" if bounds.same else ""
+        yield f"grant    up to {bounds.most} more within {_span(bounds.within)}{bound}"
+    if ask.is_batch:
+        yield "batch    equal calls of one turn stand on one card"
+    if glass := ask.break_glass:
+        yield f"glass    one of {glass.of} may approve alone; {glass.review} review it within {_span(glass.within)}"
 
 
 def _rung(rung: Rung) -> str:
@@ -152,6 +172,50 @@ def _tool_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
             yield f"{place}: {name}: {' and '.join(spec.name for spec in tools)} has no argument {argument!r}"
 
 
+def _typed_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
+    """An argument to be typed that a tool of this rule does not have, or that nobody may see."""
+    if not isinstance(rule.verdict, Ask) or not rule.verdict.typed:
+        return
+    place, name, argument = rule.spot("ask"), f"rule `{rule.id}`", rule.verdict.typed
+    for tool in sorted(rule.when.only_for if rule.when else ()):
+        arguments = _arguments(known[tool]) if tool in known else None
+        if arguments is not None and argument not in arguments:
+            yield f"{place}: {name}: type: {tool} has no argument {argument!r}"
+        elif tool in known and argument in known[tool].secrets:
+            yield f"{place}: {name}: type: argument {argument!r} of {tool} is secret, so nobody could type it"
+
+
+def _batch_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
+    """What cannot be undone is looked at one by one."""
+    if not isinstance(rule.verdict, Ask) or not rule.verdict.is_batch:
+        return
+    place, name = rule.spot("ask"), f"rule `{rule.id}`"
+    if rule.when is None or not rule.when.only_for:
+        yield f"{place}: {name}: batch: name the tools it is for, such as tool.name == \"write_file\""
+    for tool in sorted(rule.when.only_for if rule.when else ()):
+        if tool in known and known[tool].risk is Risk.IRREVERSIBLE:
+            yield f"{place}: {name}: batch: {tool} cannot be undone, so each call is signed by itself"
+
+
+def _grant_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
+    """A rule that would let people allow ahead of time what each time needs a look of its own."""
+    if not isinstance(rule.verdict, Ask) or (bounds := rule.verdict.grant) is None:
+        return
+    start = f"{rule.spot('ask')}: rule `{rule.id}`: grant:"
+    if why := why_never(rule.verdict):
+        yield f"{start} nobody could ever give one: {why}"
+    named = rule.when.only_for if rule.when else frozenset[str]()
+    tools = [known[tool] for tool in sorted(named or known) if tool in known]
+    for spec in tools:
+        if why := why_guarded(spec):
+            remedy = "" if named else "; name the tools it is for"
+            yield f"{start} it may be asked about {spec.name}, which {why}{remedy}"
+    for spec in tools if named else ():
+        arguments = _arguments(spec)
+        missing = [name for name in bounds.same if arguments is not None and name not in arguments]
+        yield from (f"{start} {spec.name} has no argument {name!r}" for name in missing)
+
+
 def _arguments(spec: ToolSpec) -> frozenset[str] | None:
     """The arguments a tool may be given; None when its schema leaves that open."""
     schema = loads(spec.schema)
@@ -199,6 +263,12 @@ def _place(problem: str) -> tuple[int, int]:
 # ------------------------------------------------------------------ people
 
 
+def _is_above(audience: Audience) -> bool:
+    """Does it name managers of those who are asked, so that these must be known first?"""
+    term = parse(audience)
+    return isinstance(term, ManagerOf) and term.of == "approver"
+
+
 def _some(people: Sequence[PersonId]) -> str:
     """The first of them by name: a workspace has thousands."""
     rest = len(people) - MOST_NAMED
@@ -218,16 +288,35 @@ class _World:
         """Audiences that mean nobody, and people for whom the quorum cannot be met: (the rule's key, a sentence)."""
         is_known = True
         for need in ask.groups:
-            if told := await self._nobody(need.of):
+            if told := await self.nobody(need.of):
                 is_known = False
                 yield "ask", told
         for rung in ask.ladder:
-            if rung.do is not Climb.EXPIRE and rung.to != "here" and (told := await self._nobody(rung.to)):
+            if rung.do is not Climb.EXPIRE and rung.to != "here" and (told := await self.nobody(rung.to)):
                 yield "ladder", told
         if is_known and (told := await self._too_few(ask)):
             yield "ask", told
+        for audience in ask.veto:
+            if told := await self.nobody(audience):
+                yield "ask", f"veto: {told}"
+        if ask.break_glass and (told := await self._unreviewed(ask.break_glass)):
+            yield "ask", f"break_glass: {told}"
 
-    async def _nobody(self, audience: str) -> str:
+    async def _unreviewed(self, glass: Glass) -> str:
+        """Why the glass could not be broken, or nobody could review that; empty when all is well."""
+        if told := await self.nobody(glass.of) or await self.nobody(glass.review):
+            return told
+        named = (parse(glass.of), parse(glass.review))
+        if {glass.of, glass.review} & self.outside or any(isinstance(w, One) and is_unlisted(w.id) for w in named):
+            return ""
+        for requester in await self._requesters():
+            reviewers = await self._resolve(glass.review, requester) - {requester}
+            for breaker in sorted(await self._resolve(glass.of, requester) - {requester}):
+                if not reviewers - {breaker}:
+                    return f"nobody of {glass.review} could review it when {breaker} breaks it for {requester}"
+        return ""
+
+    async def nobody(self, audience: str) -> str:
         """Why this audience never means anybody; empty when it may."""
         if audience in self.outside:
             return ""
@@ -238,6 +327,11 @@ class _World:
                 return (
                     "" if await self._resolve(audience, PersonId("")) else f"group {name!r} has nobody who may answer"
                 )
+            case OnCall(rotation=rotation):
+                try:
+                    await self.directory.on_call(rotation)
+                except Unsatisfiable as error:
+                    return error.why
             case One(id=who) if not is_unlisted(who):
                 return "" if await self._resolve(audience, PersonId("")) else f"@{who} is nobody who may answer"
         return ""
@@ -258,12 +352,17 @@ class _World:
         """*ask* with those needs alone whose people are all known here."""
 
         def is_known(audience: Audience) -> bool:
-            term = parse(audience)
-            return audience not in self.outside and not (isinstance(term, One) and is_unlisted(term.id))
+            match parse(audience):
+                case One(id=who) if is_unlisted(who):
+                    return False
+                case OnCall():  # somebody else tomorrow
+                    return False
+                case ManagerOf(of=of):
+                    return f"manager({of})" not in self.outside
+            return audience not in self.outside
 
-        approver = ManagerOf(of="approver")
         is_closed = all(is_known(need.of) for need in ask.groups)  # or the approver's manager may be anybody, too
-        known = (need for need in ask.groups if is_known(need.of) and (is_closed or parse(need.of) != approver))
+        known = (need for need in ask.groups if is_known(need.of) and (is_closed or not _is_above(need.of)))
         return replace(ask, groups=tuple(known))
 
     async def _requesters(self) -> list[PersonId]:
@@ -272,7 +371,7 @@ class _World:
     async def _can_fill(self, ask: Ask, requester: PersonId) -> bool:
         asked = frozenset[PersonId]()
         for need in ask.groups:
-            if parse(need.of) != ManagerOf(of="approver"):
+            if not _is_above(need.of):
                 asked |= await self._resolve(need.of, requester)
         barred = frozenset({requester}) if ask.separate_duties else frozenset[PersonId]()
         eligible = [await self._resolve(need.of, requester, asked) - barred for need in ask.groups]

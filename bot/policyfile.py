@@ -1,12 +1,15 @@
 """policy.yml -> Policy. Every mistake at once, as `policy.yml:LINE:COLUMN: sentence`.
 
-    {defaults: {ask: {...}, ladder: [...], exec_window: 15m}, hints: [...], oversight: {agent: always}, rules: [...]}
+    {defaults: {ask: {...}, ladder: [...], exec_window: 15m}, hints: [...], oversight: {agent: always},
+     reports: [managers], rules: [...]}
     or a bare list of rules
 
     rule    id · when · allow: true | deny: reason | ask: {...} · because · ladder · exec_window · place
     ask     groups: [approvers, {of: finance, need: 2}] · separate_duties · reason · words · high
+            veto: [legal, "@bo"] · type: table · break_glass: {of: oncall, review: managers, within: 24h}
+            grant: {most: 10, within: 24h, same: [order_id]} · batch: true
     ladder  [{after: 10m, remind: here}, {after: 20m, also: "@bo"}, {after: 30m, dm: manager(approver)},
-             {after: 4h, expire: true}]
+             {after: 4h, expire: true}], or as its last step {after: 7d, review: here}: asked again, for ever
 
 Reads the file alone. Whether its tools and people exist is `bot/policycheck.py`; what it means, `domain/policy.py`.
 """
@@ -25,19 +28,36 @@ from yaml.nodes import Node, ScalarNode
 
 from bot.domain.condition import BadCondition, Condition, compile_condition
 from bot.domain.errors import BadPolicy
-from bot.domain.people import parse
+from bot.domain.people import Group, ManagerOf, One, parse
 from bot.domain.policy import RISKY_WORDS, WHY_ALLOW, WHY_ASK, Oversight, Policy, Rule
-from bot.domain.verdict import Allow, Ask, Climb, Deny, Need, ReasonRule, Rung, Verdict
+from bot.domain.verdict import (
+    ENDS,
+    Allow,
+    Ask,
+    Audience,
+    Climb,
+    Deny,
+    Glass,
+    Grantable,
+    Need,
+    ReasonRule,
+    Rung,
+    Verdict,
+)
 from bot.domain.wire import replace
 from bot.yamlfile import Fields, Reader, open_yaml
 
-FILE_KEYS = ("defaults", "hints", "oversight", "rules")
+FILE_KEYS = ("defaults", "hints", "oversight", "reports", "rules")
 DEFAULT_KEYS = ("ask", "ladder", "exec_window")
 RULE_KEYS = ("id", "when", "allow", "deny", "ask", "because", "ladder", "exec_window", "place")
-ASK_KEYS = ("groups", "separate_duties", "reason", "words", "high")
+ASK_KEYS = ("groups", "separate_duties", "reason", "words", "high", "veto", "type", "break_glass", "grant", "batch")
+GLASS_KEYS = ("of", "review", "within")
+GRANT_KEYS = ("most", "within", "same")
 RUNG_KEYS = ("after", *Climb)
 VERDICTS = ("allow", "deny", "ask")
 ID = r"[a-z0-9][a-z0-9_-]{0,63}"
+MOST_USES = 1_000  # calls of one grant
+LONGEST_GRANT = timedelta(days=30)
 MOST_NEEDED = 20  # persons of one group
 LAST_RESORT = Ask(  # for a file that sets no defaults: somebody else, within a day
     rule="default",
@@ -85,13 +105,24 @@ class _PolicyReader:
             default=self.default,
             hints=self._hints(fields["hints"][1]) if "hints" in fields else RISKY_WORDS,
             oversight=self._oversight(fields["oversight"][1]) if "oversight" in fields else {},
+            reports=self._reports(fields["reports"][1]) if "reports" in fields else (),
             spots={key: self.reader.spot(name) for key, (name, _) in fields.items()},
         )
 
     def _defaults(self, node: Node) -> Ask:
         fields = self.reader.fields(node, "defaults", DEFAULT_KEYS) or {}
         timed = self._timed(self.default, fields)
-        return self._ask(fields["ask"][1], timed) if "ask" in fields else timed
+        ask = self._ask(fields["ask"][1], timed) if "ask" in fields else timed
+        if ask.grant:
+            told = "defaults cannot say grant: a call that no rule speaks of is always asked about"
+            self.reader.note(fields["ask"][1], told)
+            ask = replace(ask, grant=None)
+        if ask.is_batch:
+            self.reader.note(fields["ask"][1], "defaults cannot say batch: calls are equal under a rule of their own")
+            ask = replace(ask, is_batch=False)
+        if ask.typed:
+            self.reader.note(fields["ask"][1], "defaults cannot say type: it names an argument, so a rule has to")
+        return ask
 
     def _hints(self, node: Node) -> list[str]:
         found = [self.reader.text(item, "a hint") for item in self.reader.items(node, "hints") or []]
@@ -105,6 +136,14 @@ class _PolicyReader:
             if mode := self.reader.choice(value, f"oversight of {agent}", tuple(Oversight)):
                 found[agent] = Oversight(mode)
         return found
+
+    def _reports(self, node: Node) -> list[Audience]:
+        """Groups and persons. Nobody asks when a report is read, so it cannot be for somebody's manager."""
+        found = [(item, self._audience(item)) for item in self.reader.items(node, "reports") or []]
+        for item, audience in found:
+            if audience and not isinstance(parse(audience), One | Group):
+                self.reader.note(item, f"reports are for a group or a person: {audience} depends on who asks")
+        return [audience for _, audience in found if audience]
 
     # ------------------------------------------------------------- rules
 
@@ -213,10 +252,66 @@ class _PolicyReader:
             reason=ReasonRule(reason) if reason else ReasonRule.NEVER,
             may_use_words=self._flag(read, "words", False),
             is_high=self._flag(read, "high", False),
+            veto=self._veto(read["veto"]) if "veto" in read else (),
+            is_batch=self._flag(read, "batch", False),
+            typed=self._typed(read["type"]) if "type" in read else "",
+            break_glass=self._glass(read["break_glass"]) if "break_glass" in read else None,
+            grant=self._grant(read["grant"]) if "grant" in read else None,
         )
         if ask.is_high and ask.may_use_words:
             self.reader.note(read["words"], "words cannot sign what is high: it needs a button")
+        if ask.is_batch and (ask.is_high or ask.typed):
+            self.reader.note(read["batch"], "what is high, or has to be typed, is approved one by one: not in a batch")
+        if ask.typed and ask.may_use_words:
+            self.reader.note(read["words"], "words cannot sign what has to be typed: it needs a form")
         return ask
+
+    def _veto(self, node: Node) -> tuple[str, ...]:
+        items = self.reader.items(node, "veto")
+        if items == []:
+            self.reader.note(node, "veto is empty: leave it out, or say who may reject")
+        return tuple(of for item in items or [] if (of := self._anybody(item, "veto")))
+
+    def _typed(self, node: Node) -> str:
+        name = self.reader.text(node, "type (the argument whose value has to be typed)")
+        if name is not None and not name.strip():
+            self.reader.note(node, "type must name an argument of the call")
+        return (name or "").strip()
+
+    def _glass(self, node: Node) -> Glass | None:
+        fields = self.reader.fields(node, "break_glass", GLASS_KEYS)
+        if fields is None:
+            return None
+        if missing := [key for key in GLASS_KEYS if key not in fields]:
+            self.reader.note(node, f"break_glass needs {' and '.join(missing)}: who may, who reviews it, until when")
+            return None
+        of, review = (self._anybody(fields[key][1], f"{key} of break_glass") for key in ("of", "review"))
+        within = self.reader.span(fields["within"][1], "within")
+        return Glass(of=of, review=review, within=within) if of and review and within else None
+
+    def _grant(self, node: Node) -> Grantable | None:
+        fields = self.reader.fields(node, "grant", GRANT_KEYS)
+        if fields is None:
+            return None
+        if missing := [key for key in ("most", "within") if key not in fields]:
+            self.reader.note(node, f"grant needs {' and '.join(missing)}: how many calls at most, and for how long")
+            return None
+        most = self.reader.count(fields["most"][1], "most", least=1, most=MOST_USES)
+        within = self.reader.span(fields["within"][1], "within")
+        if within and within > LONGEST_GRANT:
+            self.reader.note(fields["within"][1], f"a grant ends within {LONGEST_GRANT.days}d")
+        items = (self.reader.items(fields["same"][1], "same") or []) if "same" in fields else []
+        same = [name for item in items if (name := self.reader.text(item, "an argument of same"))]
+        return Grantable(most=most, within=within, same=tuple(sorted(set(same)))) if most and within else None
+
+    def _anybody(self, node: Node, what: str) -> str | None:
+        """An audience that stands beside those who were asked, and so cannot be named after them."""
+        of = self._audience(node)
+        term = parse(of) if of is not None else None
+        if isinstance(term, ManagerOf) and term.of == "approver":
+            self.reader.note(node, f"{what} cannot be {of}: name a group, @id or manager(requester)")
+            return None
+        return of
 
     def _flag(self, read: Mapping[str, Node], key: str, default: bool) -> bool:
         return bool(self.reader.flag(read[key], key)) if key in read else default
@@ -269,16 +364,17 @@ class _PolicyReader:
         return replace(start, place=place)
 
     def _ladder(self, node: Node, start: Ask) -> tuple[Rung, ...]:
-        """The rungs in order; the default's expiry closes a ladder that has none: no request waits for ever."""
+        """The rungs in order; the default's end closes a ladder that has none: no request waits unnoticed for ever."""
         read = [(item, self._rung(item)) for item in self.reader.items(node, "ladder") or []]
         rungs = [(item, rung) for item, rung in read if rung is not None]
         for (_, before), (item, rung) in itertools.pairwise(rungs):
-            if before.do is Climb.EXPIRE:
-                self.reader.note(item, "nothing comes after expire: it is the end")
+            if before.do in ENDS:
+                why = "it is the end" if before.do is Climb.EXPIRE else "it comes again for ever"
+                self.reader.note(item, f"nothing comes after {before.do}: {why}")
             elif rung.after <= before.after:
                 self.reader.note(item, "each step must come later than the one before")
         ladder = tuple(rung for _, rung in rungs)
-        if not ladder or ladder[-1].do is not Climb.EXPIRE:
+        if not ladder or ladder[-1].do not in ENDS:
             end = start.ladder[-1]
             if ladder and ladder[-1].after >= end.after:
                 self.reader.note(node, "say when it expires: its last step comes after the default end")
@@ -298,6 +394,6 @@ class _PolicyReader:
             if self.reader.flag(to, "expire") is False:
                 self.reader.note(to, "expire can only be true; leave the step out instead")
             return Rung(after=after, do=Climb.EXPIRE) if after else None
-        is_here = does[0] is Climb.REMIND and isinstance(to, ScalarNode) and to.value == "here"
+        is_here = does[0] in (Climb.REMIND, Climb.REVIEW) and isinstance(to, ScalarNode) and to.value == "here"
         audience = "here" if is_here else self._audience(to)
         return Rung(after=after, do=does[0], to=audience) if after and audience else None

@@ -1,6 +1,6 @@
 """The rules of the house: the policy and the people as somebody wrote them, and the tools they speak of.
 
-    policy.yml + people.yml + tools -> checked against each other -> Rules
+    policy.yml + people.yml + oncall.ics + tools -> checked against each other -> Rules
 
 Owns which tools there are. Not what a rule means (domain), nor who Slack says somebody is (chats).
 """
@@ -26,11 +26,13 @@ from bot.domain.errors import BadPolicy, BadSettings
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Directory, Tool
 from bot.domain.wire import Json
+from bot.oncallfile import OnCallFile
 from bot.peoplefile import PeopleDirectory, read_people
 from bot.policycheck import check, explain_text
 from bot.policyfile import read_policy
 
 AGENT = "assistant"  # the one agent there is
+FOR_TESTS = ("agents.testing", "agents.tryout")  # simulated people and models: no bot that runs may hold them (D-49)
 ASKED_OF_SLACK = ("anyone", "manager(requester)", "manager(approver)")  # audiences that people.yml knows in part
 
 
@@ -41,6 +43,7 @@ class Rules:
     policy: Policy
     people: PeopleDirectory
     toolbox: Toolbox
+    oncall: OnCallFile | None = None
 
     async def problems(self, people: Directory, outside: frozenset[str]) -> list[str]:
         """What does not fit: tools, people and places. *outside* are groups that *people* does not know whole."""
@@ -59,12 +62,13 @@ class Rules:
 
 
 async def read_rules(settings: Settings) -> Rules:
-    """The policy and people files, held against the tools there are. Raises BadPolicy with every problem."""
+    """Policy, people and schedule, held against the tools there are. Raises BadPolicy with every problem."""
     people = read_people(settings.people)
+    oncall = people.duty = OnCallFile(settings.oncall, people.people) if settings.oncall else None
     policy = read_policy(settings.policy)
     with usable(f"{settings.var} or {settings.work}, where the tools keep things,"):
         toolbox = Toolbox(tools(settings))
-    rules = Rules(policy=policy, people=people, toolbox=toolbox)
+    rules = Rules(policy=policy, people=people, toolbox=toolbox, oncall=oncall)
     outside = {*people.sources, *(ASKED_OF_SLACK if settings.chat == "slack" else ())}
     if problems := await rules.problems(people, frozenset(outside)):
         raise BadPolicy(problems)
@@ -96,14 +100,26 @@ def tools(settings: Settings) -> tuple[Tool, ...]:
 def _named(name: str) -> tuple[Tool, ...]:
     """The tool, or tools, that COUNTERSIGN_TOOLS names as module:name. Raises BadSettings."""
     module, _, attribute = name.partition(":")
+    if _is_for_tests(module):
+        raise _tests_only(name)
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadSettings([f"COUNTERSIGN_TOOLS: {name} cannot be loaded ({error}); write module:name"]) from error
     many = found if isinstance(found, tuple | list) else (found,)
+    if any(_is_for_tests(type(one).__module__) for one in many):
+        raise _tests_only(name)
     if not all(hasattr(one, "spec") and hasattr(one, "run") for one in many):
         raise BadSettings([f"COUNTERSIGN_TOOLS: {name} is not a tool; put @tool above the function"])
     return tuple(many)
+
+
+def _is_for_tests(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in FOR_TESTS)
+
+
+def _tests_only(name: str) -> BadSettings:
+    return BadSettings([f"COUNTERSIGN_TOOLS: {name} comes from agents.testing; simulated people are for tests alone"])
 
 
 def _mail_route(settings: Settings) -> MailRoute:

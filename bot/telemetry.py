@@ -157,6 +157,7 @@ class Metrics(Meter):
                 ("pending_longer", "pending_requests_older_than", "Those that wait for longer", ("older_than",)),
                 ("oldest_pending", "oldest_pending_seconds", "Age of the oldest open request", ()),
                 ("outbox_depth", "outbox_depth", "Cards that no platform has confirmed yet", ()),
+                ("ladders_late", "ladders_late", "Timers of any shard that nobody dealt with for 30 s", ()),
                 ("slack_silence", "slack_silence_seconds", "Since the socket last heard Slack", ()),
                 ("slack_reconnects", "slack_reconnects", "How often the socket to Slack was built anew", ()),
                 ("loop_lag", "loop_lag_seconds", "How late the event loop woke up last", ()),
@@ -169,6 +170,8 @@ class Metrics(Meter):
                 ("replays", "Runs rebuilt from their journal", ()),
                 ("lost_rings", "Decisions found by the sweep, not by the doorbell", ()),
                 ("votes", "Votes by what became of them", ("result",)),
+                ("votes_by_person", "Counted votes of each person", ("person", "move")),  # as many as there are people
+                ("approvals_quick", "Approvals within 3 s of the request's opening", ()),
                 ("tool_runs", "Started calls by outcome", ("outcome",)),
                 ("model_calls", "Model calls by outcome", ("outcome",)),
             )

@@ -30,7 +30,10 @@ from bot.domain.audit import Entry, parse_line, verify_chain
 from bot.domain.chat import Account, Answer, Button, Click, Form, Message, MessageRef, Place
 from bot.domain.invariants import check
 from bot.domain.ports import Agent, Chat, Directory, Model, Tool
-from bot.domain.store import OPEN_MOST
+from bot.domain.render import DETAILS
+from bot.domain.request import SIGNING
+from bot.domain.standing import check_standing
+from bot.domain.store import OPEN_MOST, PLACE_MOST
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy, read_policy
 from bot.runtime.desk import Desk
@@ -82,11 +85,12 @@ class House:
         model: Model | None = None,
         directory: Directory | None = None,
         open_most: int = OPEN_MOST,
+        place_most: int = PLACE_MOST,
     ) -> None:
         self._url, self._namespace, self._folder, self._shards = redis_url, namespace, folder, shards
         self.url, self.namespace = redis_url, namespace
         self._policy, self._tools, self._agents, self._pace, self._model = policy, tools, agents, pace, model
-        self._directory, self._open_most = directory, open_most
+        self._directory, self._open_most, self._place_most = directory, open_most, place_most
         self.chat = chat or FakeChat()
         self.clock = clock or Clock()
         self._numbers = itertools.count(1)
@@ -153,6 +157,7 @@ class House:
             owner=f"house-{uuid.uuid4().hex[:6]}",
             pace=self._pace,
             open_most=self._open_most,
+            place_most=self._place_most,
         )
 
     async def _outside(self, toolbox: Toolbox) -> tuple[Chat, Directory]:  # noqa: ARG002  # another chat looks at it
@@ -207,9 +212,15 @@ class House:
         fields: Mapping[str, object] | None = None,
         card: Posted | None = None,
         delivery: str = "",
+        is_careful: bool = True,
     ) -> Answer:
-        """Press a button of *card* (or of the newest card that has it), as it looked when it last had it."""
+        """Press a button of *card* (or of the newest card that has it), as it looked when it last had it.
+
+        Whoever *is_careful* opens the details of what is high-risk before they approve it.
+        """
         post = card or await self.card(move)
+        if is_careful and move in SIGNING and any(button.move == DETAILS for button in post.card.buttons):
+            await self.desk.click(click(find(post, DETAILS), post, by, uuid.uuid4().hex[:8]))
         button = find(post, move)
         number = delivery or uuid.uuid4().hex[:8]
         if fields is None:
@@ -240,7 +251,7 @@ class House:
 
         await self.chat.until(found, f"a card with {move}")
         post = found()[-1]
-        if move != "stop":
+        if find(post, move).subject.startswith("q-"):  # a button about a run is the same in every message
             await self._confirmed(find(post, move).subject, post)
         return post
 
@@ -278,7 +289,13 @@ class House:
                 *check((parse_line(shard, x) for x in lines), is_quiet=is_quiet),
             ]
             assert not problems, "\n".join(f"{p.invariant} #{p.seq}: {p.told}" for p in problems)
+        assert not (unasked := check_standing(await self._everything())), unasked
         return True
+
+    async def _everything(self) -> list[Entry]:
+        """The audit of all shards; the first one last, because others' votes rest on it."""
+        logs = {shard: await self.store.audit_lines(shard, 0, -1) for shard in reversed(range(self._shards))}
+        return [parse_line(shard, line) for shard, lines in logs.items() for line in lines]
 
 
 def account(user: str) -> Account:

@@ -108,6 +108,7 @@ async def test_an_export_verifies_on_its_own_and_its_first_changed_line_is_named
 
 
 async def test_the_trail_is_readable(kept: Path) -> None:
+    """A2-19."""
     shown = command(kept, "show", "--most", "5").stdout
 
     assert "request_opened" in shown

@@ -28,6 +28,7 @@ def blocks(language: str) -> list[str]:
 
 
 (PEOPLE, RULE) = blocks("yaml")
+(TOOL, AGENT_TEST) = blocks("python")
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
 BOT_COMMANDS = [shlex.split(line)[1:] for line in COMMANDS if line.startswith(".venv/bin/python")]
 
@@ -36,8 +37,7 @@ def test_the_tool_is_gated_with_one_declaration_and_the_rule_fits_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GN-22: the README's tool loads by its name in the environment, and its rule speaks of it."""
-    (code,) = blocks("python")
-    (tmp_path / "my_tools.py").write_text(code)
+    (tmp_path / "my_tools.py").write_text(TOOL)
     monkeypatch.syspath_prepend(str(tmp_path))
     import my_tools  # type: ignore[import-not-found]  # written a moment ago
 
@@ -46,6 +46,32 @@ def test_the_tool_is_gated_with_one_declaration_and_the_rule_fits_it(
 
     assert spec.name == "restart"
     assert policy.rules[0].id == "restart"
+
+
+def test_the_test_of_an_agent_passes_as_it_stands(tmp_path: Path) -> None:
+    """AS-05, AS-32: an author's own pytest, with the README's tool beside it and nothing of the bot running."""
+    (tmp_path / "my_tools.py").write_text(TOOL)
+    (tmp_path / "test_my_agent.py").write_text(AGENT_TEST)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "."],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+    assert "bo: reject('it is being repaired')" in done.stdout
+
+
+def test_both_ways_to_hand_over_are_explained() -> None:
+    """ST-44: ending with a message, and waiting for an answer that signs nothing."""
+    assert "`handoff_to_user`" in README
+    assert "`breakout_of_loop: true`); without it, it waits, and a yes signs nothing" in README.replace("\n", " ")
 
 
 async def test_the_rule_has_no_problems_with_the_shipped_people() -> None:
@@ -71,7 +97,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 @pytest.mark.parametrize("command", [c for c in BOT_COMMANDS if c[2] not in ("serve", "demo")], ids=" ".join)
 def test_every_look_of_the_readme_runs(command: list[str], tmp_path: Path) -> None:
-    """As a newcomer runs it: from the project's folder, with nothing set."""
+    """ST-27: as a newcomer runs it: from the project's folder, with nothing set."""
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,

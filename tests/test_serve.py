@@ -188,7 +188,7 @@ async def test_a_process_with_another_key_is_refused(
 
 
 async def test_the_whole_flow_fits_in_one_terminal(tmp_path: Path) -> None:
-    """A task, a card with a number, another person's signature, the end: typed and read line by line."""
+    """A2-06: a task, a card with a number, another person's signature, the end: typed and read line by line."""
     async with serving(tmp_path, "--terminal") as process, asyncio.timeout(PATIENCE):
         assert process.stdin is not None
 

@@ -2,10 +2,11 @@
 
     POST /api/messages              {by, channel, thread?, text, key}            201, the message
     POST /api/clicks                {by, ref, subject, move, token, fields?, key}  200, {is_taken, text, problems}
+    POST /api/revoke                {by, grant, key}                             200, {is_taken, text, problems}
     POST /api/messages/{id}/delete  {by}                                         200
 
 `key` is the page's own name for the deed: sending it again with the same key does it once. With `fields`, even
-empty ones, a click is a form.
+empty ones, a click is a form. The answer to a click may have `details`, a card without buttons, to be shown whole.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ class Pressing(Record):
     fields: dict[str, object] | None = None
 
 
+class Revoking(Record):
+    by: Name
+    grant: Name
+    key: Name
+
+
 class Deleting(Record):
     by: Name
 
@@ -77,9 +84,16 @@ class Acts:
             delivery=delivery, by=by, ref=ref, subject=pressed.subject, move=pressed.move, token=pressed.token
         )
         if pressed.fields is None:
-            return answer(_told(await self._site.front.click(click)))
+            return answer(self._told(await self._site.front.click(click), pressed.by))
         form = Form(**msgspec.structs.asdict(click), fields=pressed.fields)
-        return answer(_told(await self._site.front.form(form)))
+        return answer(self._told(await self._site.front.form(form), pressed.by))
+
+    async def revoke(self, request: web.Request) -> web.StreamResponse:
+        """Whether it is theirs to revoke is judged behind the front door."""
+        wanted = await read(request, Revoking)
+        self._must_be_here(wanted.by)
+        by, delivery = self._site.rooms.account(wanted.by), f"playground:{wanted.by}:{wanted.key}"
+        return answer(_told(await self._site.front.revoke(wanted.grant, by, delivery)))
 
     async def delete(self, request: web.Request) -> web.StreamResponse:
         """People delete their own messages, whispers to them, and any of the bot's: to see what happens then."""
@@ -115,6 +129,11 @@ class Acts:
             is_held=True,
         )
 
+    def _told(self, told: Answer, viewer: str) -> Json:
+        """What only this person is told; `details` are a card without buttons, to be shown whole."""
+        details = picture.draw_card(told.details, self._site.rooms, "", viewer) if told.details else None
+        return {**_told(told), "details": details}
+
     async def _ref(self, pressed: Pressing) -> MessageRef:
         """The message the button stood in: one this person sees in a channel, or in their inbox."""
         entry = await self._site.book.entry(pressed.ref.id)
@@ -130,5 +149,5 @@ def _shows(entry: Entry, user: str) -> bool:
     return entry.card is not None and not entry.is_deleted and entry.is_visible_to(user)
 
 
-def _told(told: Answer) -> Json:
+def _told(told: Answer) -> dict[str, Json]:
     return {"is_taken": told.is_taken, "text": told.text, "problems": dict(told.problems or {})}

@@ -9,7 +9,9 @@ import msgspec
 
 from adapters.playground.book import Entry
 from adapters.playground.rooms import Rooms
-from bot.domain.chat import Attachment, Button, Card, MessageRef, Person, PersonId
+from bot.domain import button_effects
+from bot.domain.chat import Attachment, Button, Card, FieldKind, MessageRef, Person, PersonId
+from bot.domain.grant import Grant, left_text, text
 from bot.domain.ports import AuditRow, RunView, Waiting
 from bot.domain.wire import Json
 
@@ -62,7 +64,8 @@ def draw_card(card: Card, rooms: Rooms, files: str, viewer: str) -> Json:
         "blocks": [{"label": block.label, "text": block.text, "is_code": block.is_code} for block in card.blocks],
         "files": [_file(file, f"{files}/{number}?as={viewer}") for number, file in enumerate(card.attachments)],
         "status": card.status,
-        "buttons": [_button(button) for button in card.buttons],
+        "buttons": [_button(button, rooms) for button in card.buttons],
+        "effects": button_effects.told(card.buttons),
         "footer": card.footer,
         "mentions": [_name(person, rooms) for person in card.mentions],
         "author": card.author,
@@ -106,6 +109,11 @@ def draw_run(view: RunView, rooms: Rooms) -> Json:
     }
 
 
+def draw_grant(grant: Grant, rooms: Rooms) -> Json:
+    names = {grant.requester: _name(grant.requester, rooms)}
+    return {"grant": grant.id, "text": text(grant, names), "left": left_text(grant)}
+
+
 def draw_row(row: AuditRow) -> Json:
     return {
         "shard": row.shard,
@@ -122,7 +130,8 @@ def _file(file: Attachment, url: str) -> Json:
     return {"name": file.name, "size": len(file.content), "sha256": file.sha256, "url": url}
 
 
-def _button(button: Button) -> Json:
+def _button(button: Button, rooms: Rooms) -> Json:
+    people: Json = [{"id": person.id, "name": person.name} for person in rooms.people.values()]
     fields: Json = [
         {
             "name": field.name,
@@ -132,6 +141,7 @@ def _button(button: Button) -> Json:
             "is_required": field.is_required,
             "options": list(field.options),
             "hint": field.hint,
+            "people": people if field.kind is FieldKind.PERSON else [],
         }
         for field in button.fields
     ]

@@ -5,6 +5,7 @@ Reading (`?as=` names who looks):
     GET  /api/start?as=           people, channels, the newest messages and `last`, the number of the newest change
     GET  /api/events?as=&since=   server-sent events: every message that changed after `since`, as it changes
     GET  /api/inbox?as=           open requests that wait for this person, cards with live buttons
+    GET  /api/grants?as=          what runs without being asked about because this person said so
     GET  /api/runs?as=            the latest runs            GET /api/runs/{run}?as=    one run's timeline
     GET  /api/trail?as=&run=      the audit trail
     GET  /api/files/{message}/{n}?as=  and  /api/inbox/{request}/files/{n}?as=   an attachment, as plain text
@@ -71,6 +72,7 @@ def _app(site: Site) -> web.Application:
     app.router.add_get("/api/events", pages.events)
     app.router.add_get("/api/inbox", pages.inbox)
     app.router.add_get("/api/inbox/{request}/files/{number:\\d{1,4}}", pages.inbox_file)
+    app.router.add_get("/api/grants", pages.grants)
     app.router.add_get("/api/runs", pages.runs)
     app.router.add_get("/api/runs/{run}", pages.run)
     app.router.add_get("/api/trail", pages.trail)
@@ -78,6 +80,7 @@ def _app(site: Site) -> web.Application:
     app.router.add_post("/api/messages", deeds.say)
     app.router.add_post("/api/messages/{message}/delete", deeds.delete)
     app.router.add_post("/api/clicks", deeds.click)
+    app.router.add_post("/api/revoke", deeds.revoke)
     return app
 
 
@@ -140,6 +143,12 @@ class Pages:
         user = _viewer(request, self._site)
         waiting = await self._site.views.waiting_for(self._site.rooms.account(user))
         return answer([picture.draw_waiting(each, self._site.rooms, user) for each in waiting])
+
+    async def grants(self, request: web.Request) -> web.StreamResponse:
+        user = _viewer(request, self._site)
+        person = self._site.rooms.people[user].id
+        found = await self._site.views.grants(self._site.rooms.account(user))
+        return answer([picture.draw_grant(grant, self._site.rooms) for grant in found if grant.by == person])
 
     async def runs(self, request: web.Request) -> web.StreamResponse:
         user = _viewer(request, self._site)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.domain.hours import is_zone
 from bot.domain.wire import Record
 
 SLACKBOT = "USLACKBOT"  # its own flags say that it is a person
@@ -14,11 +15,12 @@ LONGEST_NAME = 80  # characters; Slack's own bound
 
 
 class User(Record):
-    """One account, as its workspace describes it. `email` is one that Slack has confirmed."""
+    """One account, as its workspace describes it. `email` is one that Slack has confirmed, `zone` an IANA name."""
 
     id: str
     name: str
     email: str | None = None
+    zone: str = ""
     is_active: bool = True
     is_guest: bool = False
     is_bot: bool = False
@@ -38,6 +40,7 @@ def user_from(row: Row, team: str) -> User:
         id=row.id,
         name=next(name for name in names if name)[:LONGEST_NAME],
         email=profile.email if row.is_email_confirmed else None,
+        zone=row.tz if row.tz and is_zone(row.tz) else "",
         is_active=row.deleted is False and not row.is_invited_user,
         is_guest=not is_member or team not in homes,
         is_bot=row.is_bot is not False or row.id == SLACKBOT,
@@ -78,6 +81,7 @@ class Row(Record):
     is_stranger: bool = False
     is_invited_user: bool = False
     is_email_confirmed: bool = False
+    tz: str | None = None
     enterprise_user: Enterprise | None = None
     profile: Profile | None = None
 

@@ -5,7 +5,7 @@
 No text of a card is ever markup: it stands in `plain_text` without emoji, or in rich text, whose text elements Slack
 does not parse. The one piece of mrkdwn is our own line of mentions, made of checked user ids. A text that moved to a
 file leaves its name, length and sha256 on the card. Order on screen: mentions, title, body, facts, blocks,
-attachments, status, buttons, footer.
+attachments, status and what each button does, buttons, footer.
 
 Not here: the limits (`limits`), forms behind buttons (`fields`), uploading and posting (mouth).
 """
@@ -36,6 +36,7 @@ from adapters.slack.literal import (
     sound,
 )
 from adapters.slack.reading import BUTTON, FORM_BUTTON
+from bot.domain import button_effects
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, PersonId
 from bot.domain.errors import Undeliverable
 from bot.domain.wire import Record, replace
@@ -181,7 +182,7 @@ def _blocks(card: Card, listed: Sequence[Attachment]) -> Iterator[Raw]:
     for block in card.blocks:
         yield from _block(block)
     yield from sections("\n".join(_attached(file) for file in listed))
-    yield from contexts(card.status)
+    yield from contexts("\n".join(filter(None, (card.status, button_effects.told(card.buttons)))))
     yield from Hands().rows(card.buttons, lambda button: button_value(button.subject, button.token))
     yield from _footer(card)
 
@@ -279,7 +280,7 @@ def _moved(card: Card, where: str, index: int) -> Card:
 def _bare(card: Card) -> Card:
     """The whole card in one file, and what is left of it: title, status, buttons, footer, each as far as it fits."""
     files = [_attached(file) for file in card.attachments]
-    asked = [f"[{button.label}] {button.confirm or ''}".strip() for button in card.buttons]
+    asked = [" ".join(filter(None, (f"[{one.label}]", one.effect, one.confirm))) for one in card.buttons]
     facts = [f"{fact.label}: {fact.value}" for fact in card.facts]
     blocks = [f"{block.label}\n{block.text}" for block in card.blocks]
     whole = [card.title, card.body, *facts, *blocks, *files, card.status, *asked, card.author, card.footer]

@@ -107,7 +107,6 @@ class Slack:
         self._home = Home(HomeWithin(api=office.api, views=views, front=front, people=people, asides=in_person))
         within = CommandsWithin(
             api=office.api,
-            views=views,
             front=front,
             people=people,
             teams=office.teams,
@@ -123,7 +122,7 @@ class Slack:
             command=Commands(within).command,
             shortcut=Giving(within).shortcut,
         )
-        modals = Modals(office.api, views, front, here)
+        modals = Modals(office.api, views, front, here, people)
         return Ears(
             Within(
                 app_id="",  # the secret, or the socket, already names the app

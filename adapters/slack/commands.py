@@ -1,21 +1,18 @@
 """`/countersign`, and the shortcut "Give this to Countersign".
 
-    /countersign WORD … -> who is it -> one look, or one stop -> told in the ack, to them alone
+    /countersign WORD … -> who is it -> front door: a command as on every platform -> told in the ack, to them alone
     shortcut on a message -> a window -> is the bot there, is there a text -> front door (durable) -> told in the window
 
 A command is neither delivered again nor answered later: it has 3 s for all of it. Every answer is literal text. What
-somebody else wrote becomes a task of whoever gave it, and says whose words it holds. Not owned: what somebody may
-see (views), whether a stop counts or a task is taken (the front door), windows.
+somebody else wrote becomes a task of whoever gave it, and says whose words it holds. Only `policy explain` is Slack's
+own. Not owned: what the other words do, and whether a task is taken (the front door), windows.
 """
 
 from __future__ import annotations
 
 import asyncio
-import difflib
-import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
 import structlog
@@ -25,17 +22,18 @@ from adapters.slack.asides import Asides, judged
 from adapters.slack.codes import Outcome
 from adapters.slack.flood import BUSY, Flood, Verdict
 from adapters.slack.home import STRANGER
-from adapters.slack.literal import Raw, chunks, clipped, code, contexts, fallback, numbered, section, sections, sound
+from adapters.slack.literal import Raw, chunks, clipped, code, fallback, numbered, sections
 from adapters.slack.manifest import SHORTCUT
 from adapters.slack.modals import Calls
 from adapters.slack.reading import Command, Shortcut, words
 from adapters.slack.windows import Direct, Pressed, Windows
-from bot.domain.chat import Account, Answer, Click, Message, MessageRef, Person, PersonId, Place
+from bot.domain import orders
+from bot.domain.chat import Account, Answer, Message, MessageRef, Person, PersonId, Place
 from bot.domain.errors import BadJson, ChatUnavailable, Refused, Unavailable
 from bot.domain.inert import show
+from bot.domain.orders import Word
 from bot.domain.people import may_answer
-from bot.domain.ports import Directory, FrontDoor, RunView, Views, Waiting
-from bot.domain.request import RunId
+from bot.domain.ports import Directory, FrontDoor
 from bot.domain.wire import Json, read_foreign
 from bot.domain.words import Meaning
 from bot.domain.words import read as meaning_of
@@ -45,24 +43,14 @@ log = structlog.get_logger()
 Explain = Callable[[str, Json, PersonId, Place], Awaitable[str]]
 """What the policy says of one call: tool, arguments, who would ask, and where. Raises Refused with words for people."""
 
-ROWS = 20  # of one page
-PAGES = 10  # a longer list is for the audit
-ROW_MOST = 300  # characters
 EXPLAINED_MOST = 8_000  # characters
 TEXT_MOST = 19_000  # characters of a given message; a task has at most 20,000, and the frame wants some
 NAME_MOST = 80  # characters of somebody's name
 ANSWER_WITHIN = 2.5  # seconds; after 3 Slack shows the person an error
 LOOKED_WITHIN = 1.2  # seconds for what is asked of Slack before a message is given; the store needs the rest
 
-HELP = (
-    ("pending [PAGE]", "what waits for you"),
-    ("runs [PAGE]", "what runs, latest first"),
-    ("stop RUN", "end a run for good"),
-    ("whoami", "who you are to me"),
-    ("policy explain TOOL [JSON]", "what the policy says if you ask for this call"),
-    ("help", "this list"),
-)
-WORDS = tuple(usage.split()[0] for usage, _ in HELP)
+POLICY = Word(name="policy", after="explain TOOL [JSON]", what="what the policy says if you ask for this call")
+TABLE = (*orders.TABLE[:-1], POLICY, *orders.TABLE[-1:])
 AWAY = "I cannot look that up right now. Please try again in a minute."
 LATE = "That took too long, so I do not know whether it was done. Please look with {name} runs."
 BAD_ARGUMENTS = "The arguments cannot be read: {why}. Write one JSON object with straight quotes, such as {example}."
@@ -89,7 +77,6 @@ class CommandsWithin:
     """
 
     api: Calls
-    views: Views
     front: FrontDoor
     people: Directory
     teams: Bots
@@ -97,7 +84,6 @@ class CommandsWithin:
     asides: Asides
     explain: Explain
     flood: Flood = field(default_factory=Flood)
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class Commands:
@@ -105,55 +91,39 @@ class Commands:
 
     def __init__(self, within: CommandsWithin) -> None:
         self._with = within
-        self._views, self._people = within.views, within.people
 
     async def command(self, command: Command) -> Mapping[str, Json]:
-        """What the person sees: text, and at most 50 blocks. Raises Unavailable if a stop was not recorded."""
+        """What the person sees: text, and at most 50 blocks. Raises Unavailable if a deed was not recorded."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._answered(command)
         except TimeoutError:
             log.warning("slack_command_late", team=command.place.tenant)
-            return _said(LATE.format(name=command.name) if _words(command)[0] == "stop" else AWAY)
+            return _said(LATE.format(name=command.name) if _does(_words(command)[0]) else AWAY)
 
     async def _answered(self, command: Command) -> Mapping[str, Json]:
-        word, *rest = [*_words(command), ""]
+        word, name = _words(command)[0], command.name
         try:
-            person = await self._people.who(command.by)
+            person = await self._with.people.who(command.by)
             if person is None or (not may_answer(person) and word != "whoami"):
                 return _said(STRANGER)
-            match word:
-                case "pending":
-                    return await self._pending(command, rest[0])
-                case "runs":
-                    return await self._runs(command, rest[0])
-                case "stop":
-                    run = await self._found(command, rest[0])
-                case "whoami":
-                    return _said(_described(person))
-                case "policy":
-                    return await self._policy(command, person)
-                case _:
-                    return _said(_help(command.name, word))
+            if word == POLICY.name:
+                return await self._policy(command, person)
+            if word in ("", "help"):
+                return _said(orders.helped(name, TABLE))
+            if word not in orders.NAMES:
+                return _said(orders.unknown(name, word, TABLE))
+            return _said(await self._ordered(command))
         except Unavailable as error:
+            if _does(word):
+                raise
             log.warning("slack_command_not_answered", team=command.place.tenant, error=str(error))
             return _said(AWAY)
-        return _said(await self._stopped(command, run) if isinstance(run, RunView) else run)
 
-    # ----------------------------------------------------------------- looks
-
-    async def _pending(self, command: Command, page: str) -> Mapping[str, Json]:
-        waiting, now = await self._views.waiting_for(command.by), self._with.clock()
-        rows = [_waiting_row(each, now) for each in waiting]
-        told = "Waiting for you. Answer on their cards, or on my Home tab."
-        return _listed(told if rows else "Nothing waits for you.", rows, page, f"{command.name} pending")
-
-    async def _runs(self, command: Command, page: str) -> Mapping[str, Json]:
-        most = _page(page) * ROWS + 1  # one more, to know whether there are more
-        runs, now = await self._views.runs(command.by, most=most), self._with.clock()
-        rows = [_run_row(run, now) for run in runs]
-        told = f"Runs, latest first. End one with {command.name} stop RUN."
-        return _listed(told if rows else "No runs yet.", rows, page, f"{command.name} runs")
+    async def _ordered(self, command: Command) -> str:
+        text = f"{command.name} {command.text}"
+        answer = await judged(self._with.front.order(text, command.by, command.place, command.delivery))
+        return answer.text if answer else orders.helped(command.name, TABLE)
 
     async def _policy(self, command: Command, person: Person) -> Mapping[str, Json]:
         _, verb, tool, args = [*command.text.split(None, 3), "", "", ""][:4]
@@ -170,31 +140,6 @@ class Commands:
             return _said(error.people_read)
         text = clipped(show(told), EXPLAINED_MOST)
         return _shown(text, [code(chunk) for chunk in chunks(text)])
-
-    # ------------------------------------------------------------------ stop
-
-    async def _found(self, command: Command, run: str) -> RunView | str:
-        """The run to stop, or why there is none."""
-        wanted = run.strip("`'\"")
-        if not re.fullmatch(r"[\w-]{1,80}", wanted, re.ASCII):
-            return f"Write {command.name} stop RUN. {command.name} runs lists them."
-        found = await self._views.run(RunId(wanted), command.by)
-        return found or f"There is no run {wanted} that you may see. {command.name} runs lists them."
-
-    async def _stopped(self, command: Command, run: RunView) -> str:
-        """The same as pressing Stop on the run's own card."""
-        if run.stop is None:
-            return f"Run {run.run} has already ended: {run.status}."
-        click = Click(
-            delivery=command.delivery,
-            by=command.by,
-            ref=MessageRef(place=run.place, id=""),  # Stop is about the run, whatever message it stands in
-            subject=run.stop.subject,
-            move=run.stop.move,
-            token=run.stop.token,
-        )
-        answer = await judged(self._with.front.click(click))
-        return answer.text if answer and answer.text else "Stopping."
 
 
 class Giving:
@@ -291,6 +236,11 @@ def _words(command: Command) -> list[str]:
     return [first.lower(), *rest]
 
 
+def _does(word: str) -> bool:
+    """Does the command of this name change something?"""
+    return word in orders.NAMES and orders.NAMES[word].does
+
+
 def _said(text: str) -> Mapping[str, Json]:
     return _shown(text, list(sections(text)))
 
@@ -299,73 +249,6 @@ def _shown(text: str, blocks: Sequence[Raw]) -> Mapping[str, Json]:
     return {"text": fallback(text), "blocks": cast(Json, list(numbered(blocks)))}
 
 
-def _listed(told: str, rows: Sequence[str], page: str, command: str) -> Mapping[str, Json]:
-    """One page of *rows*, each a block of its own, and how to see the rest."""
-    start = (_page(page) - 1) * ROWS
-    shown = rows[start : start + ROWS]
-    more = []
-    if rows and not shown:
-        more = [f"There is no page {_page(page)}. The first one: {command}"]
-    elif len(rows) > start + ROWS:
-        is_last = _page(page) == PAGES
-        more = ["There are more, but this list ends here." if is_last else f"More: {command} {_page(page) + 1}"]
-    text = "\n".join([told, *shown, *more])
-    return _shown(text, [section(told), *map(section, shown), *(block for line in more for block in contexts(line))])
-
-
-def _page(typed: str) -> int:
-    return min(max(int(typed), 1), PAGES) if re.fullmatch("[0-9]{1,4}", typed) else 1
-
-
-def _waiting_row(waiting: Waiting, now: datetime) -> str:
-    """The card's own words, in which hidden characters are spelled out already."""
-    words_of_card = (" ".join(sound(part).split()) for part in (waiting.card.title, waiting.card.status))
-    told = [clipped(part, ROW_MOST // 3) for part in words_of_card if part]
-    return " · ".join([*told, f"asked {_ago(now - waiting.opened)}", waiting.run])
-
-
-def _run_row(run: RunView, now: datetime) -> str:
-    head = f"{run.run} · {run.status} · began {_ago(now - run.began)} · asked by {run.requester}"
-    return f"{head}\n{_line(run.task, ROW_MOST // 2)}"
-
-
 def _line(text: str, most: int) -> str:
     """One line in which nothing is hidden."""
     return clipped(show(" ".join(text.split())), most)
-
-
-def _ago(age: timedelta) -> str:
-    for unit, letter in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
-        if age >= unit:
-            return f"{age // unit} {letter} ago"
-    return "just now"
-
-
-def _described(person: Person) -> str:
-    """A person in words: who, which groups, and what they may not do, and why."""
-    groups = ", ".join(sorted(person.groups))
-    return "\n".join(
-        [
-            f"You are {_line(person.name, NAME_MOST)}; I know you as {person.id}.",
-            f"Your groups: {groups}." if groups else "You are in no group.",
-            f"Your manager: {person.manager}." if person.manager else "I know no manager of yours.",
-            *_standing(person),
-        ]
-    )
-
-
-def _standing(person: Person) -> Iterator[str]:
-    if may_answer(person):
-        yield "You are a full member: you may give tasks, and answer what your groups are asked."
-    flags = {"a guest": person.is_guest, "a bot": person.is_bot, "deactivated": not person.is_active}
-    for told in (told for told, is_so in flags.items() if is_so):
-        yield f"Your account is {told}, so you may neither give tasks nor answer."
-
-
-def _help(name: str, word: str) -> str:
-    lines = [f"{name} {usage}: {what}" for usage, what in HELP]
-    if not word or word == "help":
-        return "\n".join(["Mention me with a task, or write:", *lines])
-    near = difflib.get_close_matches(word, WORDS, n=1)
-    asked = f"Did you mean {name} {near[0]}? " if near else ""
-    return "\n".join([f"I do not know {_line(word, 40)}. {asked}There is:", *lines])

@@ -31,6 +31,7 @@ from adapters.slack.shapes import BadPayload
 from bot.domain.chat import Answer, Message
 from bot.domain.errors import CountersignError, Unavailable
 from bot.domain.ports import FrontDoor
+from bot.domain.render import DETAILS
 from bot.domain.wire import Json
 from bot.domain.words import Meaning
 from bot.domain.words import read as meaning_of
@@ -223,6 +224,9 @@ class Ears:
         click = reading.click(body)
         if click is None:
             await self._pressed_elsewhere(body, ack)
+            return
+        if click.move == DETAILS:
+            await self._with.modals.read(click, reading.trigger(body), ack)
             return
         try:
             text = await _told(self._with.front.click(click))

@@ -2,6 +2,8 @@
 
     Button -> form_view -> Slack -> view.state -> read_state -> Form.fields      problems -> problems_by_block -> errors
 
+Whom somebody picked is a user of Slack's: `picked` says which, and the directory (modals) says which person that is.
+
 A field is an input block `f.<name>` with one element `v`. A form that Slack cannot hold whole is not shown in part: a
 sentence takes its place and says what to do instead. An input left empty reads as "", as on every platform:
 `values_from_fields` takes an optional argument away for it.
@@ -39,18 +41,20 @@ TOO_MUCH = (
     "Please reject this instead and say in the reason what should be different."
 )
 
+_DAY = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")  # any client's number field holds it exactly
 
 
-def form_view(button: Button, *, metadata: str) -> Raw:
+def form_view(button: Button, *, metadata: str, users: Mapping[str, str] | None = None) -> Raw:
     """The modal behind *button*; its submit button says what the button says. *metadata* comes back unchanged.
 
-    A form that does not fit is a view without inputs, and so without a submit button, that says why.
+    *users* are the Slack users that fields for people start with, by field. A form that does not fit is a view
+    without inputs, and so without a submit button, that says why.
     """
     title = clipped(_or(sound(button.label), "Form"), TITLE)
     if flaw := _flaw(button.fields):
         return message_view(title, flaw, metadata=metadata)
-    inputs = [_input(field) for field in button.fields]
+    inputs = [_input(field, (users or {}).get(field.name, "")) for field in button.fields]
     drawn = _view(title, metadata) | {"submit": plain(title), "close": plain("Cancel"), "blocks": inputs}
     return message_view(title, TOO_MUCH, metadata=metadata) if view_faults(drawn) else drawn
 
@@ -68,7 +72,7 @@ def message_view(title: str, text: str, *, metadata: str = "") -> Raw:
 
 
 def read_state(view: Mapping[str, Any]) -> dict[str, object]:
-    """What was typed into a submitted *view*, by field name, each a text; empty inputs are "".
+    """What was typed into a submitted *view*, by field name, each a text; empty inputs are "". For people: `picked`.
 
     Anybody may have made up *view*: what is not shaped like an input of ours is left out.
     """
@@ -78,6 +82,17 @@ def read_state(view: Mapping[str, Any]) -> dict[str, object]:
         for name, block in values.items()
         if name.startswith(BLOCK) and (typed := _typed(_dict(block).get(VALUE))) is not None
     }
+
+
+def picked(view: Mapping[str, Any]) -> dict[str, str]:
+    """The Slack users that were picked in a submitted *view*, by field name. Anybody may have made it up."""
+    values = _dict(_dict(view.get("state")).get("values"))
+    found = {
+        name.removeprefix(BLOCK): read.get("selected_user")
+        for name, block in values.items()
+        if name.startswith(BLOCK) and (read := _dict(_dict(block).get(VALUE))).get("type") == "users_select"
+    }
+    return {name: user for name, user in found.items() if isinstance(user, str) and user}
 
 
 def problems_by_block(problems: Mapping[str, str], view: Mapping[str, Any]) -> dict[str, str]:
@@ -111,8 +126,8 @@ def _flaw(fields: Sequence[Field]) -> str | None:
     return None if fields and is_sound else TOO_MUCH
 
 
-def _input(field: Field) -> Raw:
-    element, more = _element(field)
+def _input(field: Field, user: str) -> Raw:
+    element, more = _element(field, user)
     hint = " ".join(part for part in (sound(field.hint).strip(), more) if part)
     drawn: Raw = {
         "type": "input",
@@ -124,9 +139,21 @@ def _input(field: Field) -> Raw:
     return drawn | ({"hint": plain(clipped(hint, HINT))} if hint else {})
 
 
-def _element(field: Field) -> tuple[Raw, str]:
-    """The input of *field*, and what its hint must say besides."""
+def _element(field: Field, user: str) -> tuple[Raw, str]:
+    """The input of *field*, and what its hint must say besides. *user* is whom a field for a person starts with."""
     match field.kind:
+        case FieldKind.DATE if not field.value or _DAY.fullmatch(field.value):
+            return _begun({"type": "datepicker", "action_id": VALUE}, "initial_date", field.value), ""
+        case FieldKind.DATE:
+            return _text(field), "A date such as 2026-03-31."
+        case FieldKind.PERSON if user or not field.value:
+            return _begun({"type": "users_select", "action_id": VALUE}, "initial_user", user), ""
+        case FieldKind.PERSON:
+            return _text(field), "The person's id."
+        case FieldKind.MULTI if _is_selectable(field.options):
+            return _several(field), ""
+        case FieldKind.MULTI:
+            return _text(field), f"Several, one a line. {_one_of(field.options)}"
         case FieldKind.YES_NO:
             return _select(field, ("yes", "no")), ""
         case FieldKind.CHOICE if _is_selectable(field.options):
@@ -134,8 +161,8 @@ def _element(field: Field) -> tuple[Raw, str]:
         case FieldKind.CHOICE:
             return _text(field), _one_of(field.options)
         case FieldKind.NUMBER if not field.value or _PLAIN_NUMBER.fullmatch(field.value):
-            initial = {"initial_value": field.value} if field.value else {}
-            return {"type": "number_input", "action_id": VALUE, "is_decimal_allowed": True} | initial, ""
+            drawn = {"type": "number_input", "action_id": VALUE, "is_decimal_allowed": True}
+            return _begun(drawn, "initial_value", field.value), ""
         case FieldKind.NUMBER:
             return _text(field), "A number."
         case FieldKind.TEXT | FieldKind.LONG_TEXT:
@@ -143,9 +170,22 @@ def _element(field: Field) -> tuple[Raw, str]:
 
 
 def _text(field: Field) -> Raw:
-    is_long = field.kind is FieldKind.LONG_TEXT or "\n" in field.value
+    is_long = field.kind in (FieldKind.LONG_TEXT, FieldKind.MULTI) or "\n" in field.value
     drawn: Raw = {"type": "plain_text_input", "action_id": VALUE, "multiline": is_long, "max_length": ONE_TEXT}
-    return drawn | ({"initial_value": field.value} if field.value else {})
+    return _begun(drawn, "initial_value", field.value)
+
+
+def _begun(drawn: Raw, key: str, value: str) -> Raw:
+    """*drawn*, starting with *value* if there is one: Slack refuses empty beginnings."""
+    return {**drawn, key: value} if value else drawn
+
+
+def _several(field: Field) -> Raw:
+    """Any of the options; untouched, those it starts with."""
+    drawn = {option: {"text": plain(option), "value": CHOSEN + option} for option in field.options}
+    first = [drawn[line] for line in dict.fromkeys(field.value.split("\n")) if line in drawn]
+    initial = {"initial_options": first} if first else {}
+    return {"type": "multi_static_select", "action_id": VALUE, "options": list(drawn.values())} | initial
 
 
 def _select(field: Field, options: Sequence[str]) -> Raw:
@@ -184,13 +224,24 @@ def _typed(element: object) -> str | None:
         case "static_select":
             if read.get("selected_option") is None:
                 return ""
-            value = _dict(read["selected_option"]).get("value")
-            return _chosen(value) if isinstance(value, str) else None
+            return _chosen(read["selected_option"])
+        case "multi_static_select":
+            options = read.get("selected_options")
+            chosen = [_chosen(option) for option in options] if isinstance(options, list) else [None]
+            return None if None in chosen else "\n".join(filter(None, chosen))
+        case "datepicker":
+            value = read.get("selected_date")
+            return "" if value is None else value if isinstance(value, str) else None
+        case "users_select":
+            return "" if read.get("selected_user") is None else None  # a user is nobody until the directory says who
         case _:
             return None
 
 
-def _chosen(value: str) -> str | None:
+def _chosen(option: object) -> str | None:
+    value = _dict(option).get("value")
+    if not isinstance(value, str):
+        return None
     if value == NONE:
         return ""
     return value.removeprefix(CHOSEN) if value.startswith(CHOSEN) else None

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ from adapters.slack.api import SlackRefused
 from adapters.slack.asides import Asides, judged
 from adapters.slack.cards import read_action
 from adapters.slack.codes import Outcome
-from adapters.slack.homeview import home_view, read_home_value
+from adapters.slack.homeview import BACK, REVOKE, home_view, read_home_value
 from adapters.slack.literal import Raw, numbered, section
 from adapters.slack.modals import Calls, Modals
 from adapters.slack.reading import HomeClick, HomeOpened
@@ -38,6 +38,7 @@ from bot.domain.chat import Account, Answer, Click
 from bot.domain.errors import Refused, Unavailable
 from bot.domain.people import may_answer
 from bot.domain.ports import Directory, FrontDoor, Views
+from bot.domain.render import DETAILS
 from bot.domain.wire import dumps
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ OFF_FOR = timedelta(hours=1)  # until a workspace without Home tab is tried agai
 LOOKERS = 500  # people remembered; whoever opened it longest ago is forgotten first
 SIDE_BY_SIDE = 4  # lists that are read at once
 TRIES = 3  # of one publication, APART from each other
+REPORTED = timedelta(days=30)  # how far back "how approvals go" looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ class Home:
                 case None:
                     with self._windows.opened(pressed) as window:
                         window.show(INACTIVE)
-                case click, True:
+                case click, is_form if is_form or click.move == DETAILS:
                     await self._form(click, clicked)
                 case click, _:
                     await self._press(click, pressed)
@@ -135,14 +137,23 @@ class Home:
 
     async def _press(self, click: Click, pressed: Pressed) -> None:
         with self._windows.opened(pressed) as window:
-            answer = await judged(self._with.front.click(click))
+            answer = await judged(self._deed(click))
             window.show(answer or Answer(is_taken=True, text=""))
 
+    def _deed(self, click: Click) -> Coroutine[Any, Any, Answer | None]:
+        front = self._with.front
+        if click.move == REVOKE:
+            return front.revoke(click.subject, click.by, click.delivery)
+        if click.move == BACK:
+            return front.order(BACK, click.by, click.ref.place, click.delivery)
+        return front.click(click)
+
     async def _form(self, click: Click, clicked: HomeClick) -> None:
-        """The same form as behind the card's button. The ears ack when this returns: once it stands on the screen."""
+        """The same window as behind the card's button. The ears ack when this returns: once it is on the screen."""
         api = _In(self._with.api, clicked.team)
-        modals = Modals(api, self._with.views, self._with.front, self._with.asides)
-        await modals.open(click, clicked.trigger, AsyncAck())  # type: ignore[no-untyped-call]  # bolt gives it no types
+        modals = Modals(api, self._with.views, self._with.front, self._with.asides, self._with.people)
+        show = modals.read if click.move == DETAILS else modals.open
+        await show(click, clicked.trigger, AsyncAck())  # type: ignore[no-untyped-call]  # bolt gives it no types
 
     # --------------------------------------------------------------- lookers
 
@@ -245,8 +256,11 @@ class Home:
         waiting = await self._with.views.waiting_for(account)
         asked = [run for run in await self._with.views.runs(account) if run.requester == person.id]
         settled = await self._with.views.settled_by(account)
-        mark = hashlib.sha256(dumps([waiting, asked, settled])).hexdigest()
-        return mark, home_view(waiting, asked, settled, now=self._with.clock())
+        allowed = [grant for grant in await self._with.views.grants(account) if grant.by == person.id]
+        report = await self._with.views.report(account, REPORTED) or ""
+        away = await self._with.views.absence(account)
+        mark = hashlib.sha256(dumps([waiting, asked, settled, allowed, report, away])).hexdigest()
+        return mark, home_view(waiting, asked, settled, report, allowed=allowed, away=away, now=self._with.clock())
 
     # ------------------------------------------------------ workspaces without
 

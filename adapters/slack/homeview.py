@@ -1,4 +1,4 @@
-"""The Home tab: what waits for a person, what they asked for, what they decided lately.
+"""The Home tab: what waits for a person, what they asked for, decided and allowed; for some, how approvals go.
 
     Waiting, RunView, Settled -> rows -> one view of at most 100 blocks; what has no room is counted, not hidden
 
@@ -16,11 +16,13 @@ from datetime import datetime, timedelta
 from adapters.slack.cards import NOTICED, Hands, read_value
 from adapters.slack.limits import CHARACTERS, ITEMS, size, view_faults
 from adapters.slack.literal import Raw, clipped, code, contexts, numbered, plain, section, sound
-from bot.domain.chat import Button, Card, Fact, MessageRef
+from bot.domain import button_effects, sheet
+from bot.domain.chat import Button, Card, Fact, MessageRef, Place
 from bot.domain.errors import BadRecord
+from bot.domain.grant import Grant, is_allowing, left_text, text
 from bot.domain.ports import RunView, Settled, Waiting
 from bot.domain.render import EDIT
-from bot.domain.request import Move
+from bot.domain.request import SIGNING
 from bot.domain.wire import Record, pack, replace, unpack
 
 WAITING_MOST = 25  # rows of up to 3 blocks
@@ -29,9 +31,15 @@ SETTLED_MOST = 8
 ROW_MOST = 1_000  # characters of facts and arguments in a row that can be signed; a longer one belongs on its card
 TITLE_MOST = 200
 LINE_MOST = 300
+REPORT_MOST = 2_500
 MINOR = ("Tool", "Digest")  # facts the title, or nobody's eye, has use for in a row
-RUNNING = (Move.APPROVE, EDIT)  # moves after which something may run
-PENDING = "/countersign pending"
+RUNNING = (*sorted(SIGNING), *sorted(sheet.RUNNING), EDIT)  # moves after which something may run
+PENDING, GRANTS = "/countersign pending", "/countersign grants"
+REVOKE, REVOKE_SURE = "revoke", "Ask about such calls again from now on?"
+BACK = "back"  # the command of the same name
+NO_SEAL = "-"  # revoking and coming back are judged by who presses, not by what was shown to them
+ALLOWED_MOST = 8
+GRANT_MOST = 1_500  # characters of one grant's sentence
 OPEN_CARD = "Too long for this row: open the card to read everything and to approve it."
 NO_CARD = "Its card is not posted yet."
 
@@ -61,13 +69,29 @@ def read_home_value(value: object) -> tuple[str, str, MessageRef] | None:
 
 
 def home_view(
-    waiting: Sequence[Waiting], asked: Sequence[RunView], settled: Sequence[Settled], *, now: datetime
+    waiting: Sequence[Waiting],
+    asked: Sequence[RunView],
+    settled: Sequence[Settled],
+    report: str = "",
+    *,
+    allowed: Sequence[Grant] = (),
+    away: str = "",
+    now: datetime,
 ) -> Raw:
-    """The view for `views.publish`; it has no faults. *now* is what ages are told from."""
+    """The view for `views.publish`; it has no faults. *now* is what ages are told from; *report* is for few.
+
+    *away* is a sentence about the person, if they are.
+    """
     view = _view([])
     for most in range(min(WAITING_MOST, len(waiting)), -1, -1):
         hands = Hands()
-        view = _view([*_waiting(waiting, most, hands, now), *_asked(asked, hands, now), *_settled(settled, now)])
+        rows = (
+            *_away(away, hands),
+            *_waiting(waiting, most, hands, now),
+            *_asked(asked, hands, now),
+            *_settled(settled, now),
+        )
+        view = _view([*rows, *_allowed(allowed, hands), *_reported(report)])
         if not view_faults(view):
             break
     return view
@@ -75,6 +99,13 @@ def home_view(
 
 def _view(blocks: Sequence[Raw]) -> Raw:
     return {"type": "home", "blocks": list(numbered(blocks))}
+
+
+def _away(told: str, hands: Hands) -> Iterator[Raw]:
+    if told:
+        button = Button(subject=BACK, move=BACK, label="I am back", token=NO_SEAL)
+        nowhere = MessageRef(place=Place(platform="slack", tenant="-", channel="-"), id="")
+        yield section(_line(told)) | {"accessory": hands.one(button, home_value(BACK, NO_SEAL, nowhere))}
 
 
 # --------------------------------------------------------------- waiting
@@ -93,16 +124,17 @@ def _waiting(waiting: Sequence[Waiting], most: int, hands: Hands, now: datetime)
 def _row(waiting: Waiting, hands: Hands, now: datetime) -> Iterator[Raw]:
     card, is_whole = waiting.card, _is_whole(waiting.card)
     missing = NO_CARD if waiting.ref is None else "" if is_whole else OPEN_CARD
+    ref = waiting.ref
+    buttons = [_short(one) for one in card.buttons if ref is not None and _is_offered(one, ref, is_whole=is_whole)]
     told = f"{_line(card.status)} Asked {_ago(waiting.opened, now)}.".strip()
-    drawn = section("\n".join(line for line in (_title(card), told, missing) if line))
+    effects = sound(button_effects.told(buttons))
+    drawn = section("\n".join(line for line in (_title(card), told, missing, effects) if line))
     if facts := _facts(card, is_whole=is_whole):
         drawn["fields"] = [plain(f"{fact.label}\n{fact.value}") for fact in facts]
     yield drawn
     if is_whole:
         yield code(*(sound(block.text) for block in card.blocks if block.is_code))
-    if waiting.ref is not None:
-        ref = waiting.ref
-        buttons = [_short(button) for button in card.buttons if _is_offered(button, ref, is_whole=is_whole)]
+    if ref is not None:
         yield from hands.rows(buttons, lambda button: home_value(button.subject, button.token, ref))
 
 
@@ -130,8 +162,11 @@ def _facts(card: Card, *, is_whole: bool) -> list[Fact]:
 
 
 def _is_offered(button: Button, ref: MessageRef, *, is_whole: bool) -> bool:
-    """Not what would run something unread, nor what a row cannot carry: a ref may be as long as its platform likes."""
-    is_seen = is_whole or button.move not in RUNNING
+    """Not what would run something unread, nor what a row cannot carry: a ref may be as long as its platform likes.
+
+    Nor what allows more from now on: its terms stand on the card alone.
+    """
+    is_seen = not is_allowing(button.move) and (is_whole or button.move not in RUNNING)
     is_carried = size(home_value(button.subject, button.token, ref)) <= CHARACTERS["button.value"]
     return is_seen and is_carried and read_value(f"{button.subject} {button.token}") is not None
 
@@ -165,6 +200,26 @@ def _settled(settled: Sequence[Settled], now: datetime) -> Iterator[Raw]:
     for each in settled[:SETTLED_MOST]:
         told = f"You pressed {_line(each.move)} {_ago(each.at, now)}. {_line(each.card.status)}"
         yield section(f"{_title(each.card)}\n{told.strip()}")
+
+
+def _allowed(allowed: Sequence[Grant], hands: Hands) -> Iterator[Raw]:
+    """What runs without being asked about because this person said so; nothing at all where they did not."""
+    if allowed:
+        yield _heading("What I allowed")
+    for grant in allowed[:ALLOWED_MOST]:
+        drawn = section(f"{_line(text(grant), GRANT_MOST)}\n{left_text(grant)}")
+        button = Button(subject=grant.id, move=REVOKE, label="Revoke", token=NO_SEAL, confirm=REVOKE_SURE)
+        value = home_value(grant.id, NO_SEAL, MessageRef(place=grant.place, id=""))
+        yield drawn | {"accessory": hands.one(button, value)}
+    if len(allowed) > ALLOWED_MOST:
+        yield from contexts(f"{len(allowed) - ALLOWED_MOST} more: {GRANTS} lists them all.")
+
+
+def _reported(report: str) -> Iterator[Raw]:
+    """How approvals go, for those who may see it; nothing at all for everybody else."""
+    if report:
+        yield _heading("How approvals go")
+        yield section(clipped(sound(report), REPORT_MOST))
 
 
 # ------------------------------------------------------------------ words

@@ -121,7 +121,8 @@ ELSEWHERE: Mapping[str, int] = {
 
 TEXTS = frozenset({"plain_text", "mrkdwn"})
 ACTIONS = frozenset({"button", "static_select", "overflow", "radio_buttons", "checkboxes", "datepicker"})
-INPUTS = frozenset({"plain_text_input", "number_input", "static_select", "radio_buttons", "checkboxes", "datepicker"})
+SELECTS = frozenset({"static_select", "multi_static_select", "users_select"})
+INPUTS = SELECTS | {"plain_text_input", "number_input", "radio_buttons", "checkboxes", "datepicker"}
 
 CHILDREN: Mapping[str, frozenset[str]] = {
     "section.text": TEXTS,
@@ -174,6 +175,10 @@ KEYS: Mapping[str, frozenset[str]] = {
         "number_input": "action_id initial_value is_decimal_allowed min_value max_value placeholder focus_on_load "
         "dispatch_action_config",
         "static_select": "action_id options option_groups initial_option confirm placeholder focus_on_load",
+        "multi_static_select": "action_id options option_groups initial_options max_selected_items confirm placeholder "
+        "focus_on_load",
+        "users_select": "action_id initial_user confirm placeholder focus_on_load",
+        "datepicker": "action_id initial_date confirm placeholder focus_on_load",
         "radio_buttons": "action_id options initial_option confirm focus_on_load",
         "modal": "title blocks submit close private_metadata callback_id external_id clear_on_close notify_on_close "
         "submit_disabled",

@@ -122,7 +122,7 @@ def _features(base: str | None) -> Manifest:
                 "command": COMMAND,
                 "description": "What waits for me, what runs",
                 "usage_hint": "[help]",
-                "should_escape": False,
+                "should_escape": True,  # a mention comes with its id, and not with what somebody calls themselves
                 **({"url": base + EVENTS_PATH} if base else {}),
             }
         ],

@@ -27,11 +27,12 @@ from adapters.slack.once import Attempt, Once
 from bot.domain.chat import Account, Card, MessageRef, PersonId, Place
 from bot.domain.errors import Refused, Unavailable, Undeliverable
 from bot.domain.ports import Keep
+from bot.domain.run_card import OF_RUNS
 from bot.domain.wire import replace
 
 log = structlog.get_logger()
 
-HARMLESS = frozenset({"reject", "stop"})  # moves that let nothing run: they may stand on a card nobody can read whole
+HARMLESS = OF_RUNS | {"reject"}  # moves that let nothing run: they may stand on a card nobody can read whole
 NOT_WHOLE = "This card could not be shown whole, so nothing can be approved here."
 SHARED = (
     "this channel is shared with another organisation, whose people would read the arguments; "
@@ -275,7 +276,7 @@ def _is_signable(card: Card) -> bool:
 
 def _is_asking(card: Card) -> bool:
     """It waits for an answer, so it shows what the answer is about."""
-    return any(button.move != "stop" for button in card.buttons)
+    return any(button.move not in OF_RUNS for button in card.buttons)
 
 
 def _hidden(card: Card) -> Card:
@@ -284,7 +285,7 @@ def _hidden(card: Card) -> Card:
         title=card.title[:TITLE_MOST],
         tone=card.tone,
         status=f"{card.status}\n{HIDDEN}".strip(),
-        buttons=tuple(button for button in card.buttons if button.move == "stop"),
+        buttons=tuple(button for button in card.buttons if button.move in OF_RUNS),
         footer=card.footer,
         run=card.run,
     )

@@ -1,6 +1,6 @@
 """Who is who on Slack: a directory around the one of people.yml, which says more and is asked first.
 
-    account -> people.yml (by account, or by an address Slack has confirmed) -> that person, with Slack's flags
+    account -> people.yml (by account; if that is switched on, by an address Slack has confirmed) -> with Slack's flags
             -> else a full member of an installed workspace -> a person of their own, slack.<team>.<user>
 
 Whoever Slack calls deleted, restricted, a stranger or a bot may do nothing, whatever people.yml says (T16). A workspace
@@ -20,6 +20,7 @@ from adapters.slack.lookups import KEEP, Lookups
 from adapters.slack.recall import Recall, each
 from bot.domain.chat import Account, Person, PersonId, Place
 from bot.domain.errors import Unsatisfiable
+from bot.domain.hours import UNSAID
 from bot.domain.people import ANYONE, GroupSource, SourceKind, may_answer
 from bot.domain.ports import Directory
 from bot.domain.wire import replace
@@ -33,7 +34,8 @@ class Trust:
     """What people.yml and the settings say about Slack.
 
     `home` is the workspace where plain names and e-mail addresses belong (`tenants:`); empty: the only one there is.
-    An administrator of any other workspace could give an account the address of somebody in people.yml.
+    An administrator of any other workspace could give an account the address of somebody in people.yml, and one of the
+    home could, too: an address counts only where `is_matching_email` says so.
     `manager_field` is the id (`Xf…`) or label of the profile field that names a manager. It must be one that members
     cannot edit themselves: whoever can, chooses who signs for them.
     """
@@ -41,6 +43,7 @@ class Trust:
     sources: Mapping[str, GroupSource] = field(default_factory=dict)
     home: str = ""
     manager_field: str | None = None
+    is_matching_email: bool = False
 
 
 class SlackDirectory:
@@ -145,7 +148,7 @@ class SlackDirectory:
         accounts += await self._by_address(person)
         slack = [one for one in accounts if one.platform == PLATFORM]
         users = [*seen, *[await self._lookups.user(one.tenant, one.user) for one in slack]]
-        return replace(
+        found = replace(
             person,
             accounts=tuple(accounts),
             is_active=person.is_active
@@ -154,11 +157,14 @@ class SlackDirectory:
             is_guest=person.is_guest or any(user is not None and user.is_guest for user in users),
             is_bot=person.is_bot or any(user is not None and user.is_bot for user in users),
         )
+        return _zoned(found, users)
 
     async def _by_address(self, person: Person) -> tuple[Account, ...]:
         """The Slack account of somebody who is listed with an address alone."""
+        if not self._trust.is_matching_email or not person.email or _slack(person):
+            return ()
         home = await self._home()
-        if not person.email or not home or _slack(person):
+        if not home:
             return ()
         user = await self._lookups.by_email(home, person.email)
         return (Account(platform=PLATFORM, tenant=home, user=user.id),) if user else ()
@@ -166,8 +172,10 @@ class SlackDirectory:
     async def _listed(self, account: Account, user: User) -> Person | None:
         """The person of people.yml behind *account*: listed with it, or with the confirmed address of *user* alone."""
         person = await self._base.who(account)
-        if person is not None or not user.email or account.tenant != await self._home():
+        if person is not None or not self._trust.is_matching_email:
             return person
+        if not user.email or account.tenant != await self._home():
+            return None
         id = (await self._by_email()).get(user.email.casefold())  # noqa: A001  # its name everywhere
         return await self._base.person(id) if id else None
 
@@ -200,7 +208,8 @@ class SlackDirectory:
         """Read whole lists where that is quicker than to ask for each of *ids*."""
         people = [await self._base.person(who) or _named(who) for who in ids]
         accounts = [one for person in people if person for one in _slack(person)]
-        emails = [person.email for person in people if person and person.email and not _slack(person)]
+        addressed = people if self._trust.is_matching_email else []
+        emails = [person.email for person in addressed if person and person.email and not _slack(person)]
         home = await self._home()
         for team in sorted({home, *(one.tenant for one in accounts)} - {""}):
             if await self._lookups.is_ours(team):
@@ -218,6 +227,9 @@ class SlackDirectory:
 
     async def groups(self) -> frozenset[str]:
         return await self._base.groups() | self._sources.keys()
+
+    async def on_call(self, rotation: str) -> frozenset[PersonId]:
+        return await self._base.on_call(rotation)
 
     async def members(self, group: str) -> frozenset[PersonId]:
         """Raises Unsatisfiable for a source that is not there, and for too many people to look at."""
@@ -294,6 +306,14 @@ def _account(id: PersonId) -> Account | None:
     """The account that the id of somebody who is not listed names."""
     found = UNLISTED.fullmatch(id)
     return Account(platform=PLATFORM, tenant=found[1], user=found[2]) if found else None
+
+
+def _zoned(person: Person, users: Sequence[User | None]) -> Person:
+    """*person* by the clock that Slack shows them, where people.yml names none. When they work, it alone says."""
+    zone = next((user.zone for user in users if user is not None and user.zone), "")
+    if not zone or person.zone != UNSAID:
+        return person
+    return replace(person, zone=zone, hours=replace(person.hours, zone=zone) if person.hours else None)
 
 
 def _named(id: PersonId) -> Person | None:

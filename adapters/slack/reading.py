@@ -269,7 +269,7 @@ def command(body: Payload) -> Command:
         by=_account(home, _given(parts.user_id, "user_id")),
         place=_place(home, channel, None),
         name=_given(parts.command, "command"),
-        text=sound(parts.text or ""),
+        text=words(parts.text or "", ""),
         trigger=trigger_id,
     )
 

@@ -150,17 +150,22 @@ class Rollcall:
     async def _listed(self) -> AsyncIterator[Remark]:
         """Each account of people.yml; then those whom nobody can meet on Slack."""
         await self._learn()
+        is_matching = self._wanted.trust.is_matching_email
         for person in self._wanted.people:
             for account in _slack(person):
                 if told := await self._account(account):
                     yield bad(f"{LISTED}: account {account.user} of {person.id} {told}")
-            if person.email and not _slack(person) and not await self._is_met(person.id):
+            if is_matching and person.email and not _slack(person) and not await self._is_met(person.id):
                 told = "is of nobody in Slack, or not confirmed; correct it, or list the user id under accounts"
                 yield bad(f"{LISTED}: the address of {person.id} {told}")
-        strangers = [person.id for person in self._wanted.people if not person.email and not _slack(person)]
-        if strangers:
-            told = "on Slack nobody is them; add `accounts: {slack: U…}` or an address"
-            yield weak(f"{LISTED}: {', '.join(strangers)} without account or address: {told}")
+        unlisted = [person for person in self._wanted.people if not _slack(person)]
+        if addressed := [person.id for person in unlisted if person.email and not is_matching]:
+            told = "on Slack nobody is them; add `accounts: {slack: U…}`, or set SLACK_MATCH_EMAIL=true"
+            yield weak(f"{LISTED}: {', '.join(addressed)} with an address alone: {told}")
+        if strangers := [person.id for person in unlisted if not person.email]:
+            what, more = ("account or address", " or an address") if is_matching else ("account", "")
+            told = f"on Slack nobody is them; add `accounts: {{slack: U…}}`{more}"
+            yield weak(f"{LISTED}: {', '.join(strangers)} without {what}: {told}")
 
     async def _account(self, account: Account) -> str:
         """Why this account may answer nothing; empty if it may."""
@@ -223,6 +228,9 @@ class OnSlack:
 
     async def groups(self) -> frozenset[str]:
         return await self._people.groups()
+
+    async def on_call(self, rotation: str) -> frozenset[PersonId]:
+        return await self._people.on_call(rotation)
 
     async def active(self, ids: frozenset[PersonId]) -> frozenset[PersonId]:
         found = sorted(await self._people.active(ids))

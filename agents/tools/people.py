@@ -1,29 +1,50 @@
 """Tools that only people can run: an agent asks, and their answer is the result.
 
 The functions are never called: what they declare is what may be asked. The gate puts each to people as a request of
-the kind in `asks`, and sleeps.
+the kind in `asks`, and sleeps. `form_call` and `form_answer` are for agents of code, which ask with a pydantic model:
+
+    (result,) = await ctx.use((form_call(Trip, "Where to?"),))
+    trip = form_answer(Trip, result)  # a Trip, or None
 """
 
 # ruff: noqa: ARG001  # the parameters are the schema; no body is ever called
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NoReturn
+from collections.abc import Mapping
+from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.toolbox import tool
-from bot.domain.calls import Risk
-from bot.domain.ports import Tool
+from bot.domain.calls import Risk, ToolResult
+from bot.domain.chat import PersonId
+from bot.domain.errors import BadJson, InvalidArguments
+from bot.domain.inquiry_stuck import Trouble
+from bot.domain.ports import Tool, WantedCall
 from bot.domain.request import Kind
+from bot.domain.wire import Json, dumps, loads, read_foreign
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+Said = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"\S")]  # more than empty space
 Audience = Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9@._()-]*$")]
 
 
 def people_tools() -> tuple[Tool, ...]:
-    """What every agent may ask of people."""
-    return (handoff_to_user, ask_people, fill_form, review_draft, propose_plan, escalate)
+    """What every agent may ask of people; the last one is for loops, and listed to no model."""
+    return (handoff_to_user, ask_people, fill_form, review_draft, propose_plan, escalate, ask_when_stuck)
+
+
+class Table(BaseModel):
+    """Rows around the one that cannot be read or classified, with all their columns."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    columns: Annotated[list[Annotated[str, Field(max_length=200)]], Field(min_length=1, max_length=40)]
+    rows: Annotated[list[list[str | int | float | bool | None]], Field(min_length=1, max_length=50)]
+    row: Annotated[int, Field(ge=0, description="which of rows is in question, counted from 0")]
+    column: Annotated[str, Field(description="the name of the column in question")]
+    first: Annotated[int, Field(ge=0, description="the number of the first of rows in the whole table")] = 1
 
 
 @tool(risk=Risk.READ, asks=Kind.HANDOFF)
@@ -62,14 +83,17 @@ def fill_form(
     question: Text,
     schema: dict[str, Any],
     start: dict[str, Any] | None = None,
+    table: Table | None = None,
     of: Audience = "",
 ) -> NoReturn:
-    """Ask people for several values at once, in a form.
+    """Ask people for several values at once, in a form. Never guess a value that is missing or does not fit.
 
     Args:
         question: what the form is for
-        schema: a JSON Schema of an object; each property becomes a field
+        schema: a JSON Schema of an object; each property becomes a field. `format: date` is a date, `format: person`
+            a person, an array of an enum several choices
         start: values the fields begin with
+        table: the row of a table that it is about
         of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
     """
     raise AssertionError("people run this")
@@ -78,19 +102,20 @@ def fill_form(
 @tool(risk=Risk.READ, asks=Kind.REVIEW)
 def review_draft(
     draft: Text,
-    round: Annotated[int, Field(ge=1, le=20)] = 1,
+    name: Annotated[str, Field(max_length=80)] = "",
     rounds: Annotated[int, Field(ge=1, le=20)] = 3,
-    changes: Annotated[str, Field(max_length=20_000)] = "",
     note: Annotated[str, Field(max_length=2_000)] = "",
     of: Audience = "",
 ) -> NoReturn:
-    """Show people a draft before it is used. They accept it, ask for changes, write it themselves, or leave it.
+    """Show people a draft before it is used. They accept it or an earlier one, ask for changes, or write it themselves.
+
+    Show the next version with the same name; what is different is worked out for them. A draft that is not accepted
+    after its last round is unaccepted: say so, and do not use it.
 
     Args:
         draft: the whole text, exactly as it would be used
-        round: the number of this version, beginning with 1
-        rounds: how many versions there may be; after the last one it is accepted or not
-        changes: what is different from the version before
+        name: what this draft is called, the same for each version; empty if there is only one
+        rounds: how many versions there may be
         note: anything a reader should know
         of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
     """
@@ -115,17 +140,97 @@ def propose_plan(
 
 @tool(risk=Risk.READ, asks=Kind.ESCALATION)
 def escalate(
-    reason: Text,
-    context: Annotated[str, Field(max_length=20_000)] = "",
-    suggestion: Annotated[str, Field(max_length=2_000)] = "",
+    reason: Said,
+    context: Said,
+    suggestion: Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S")],
     of: Audience = "",
 ) -> NoReturn:
     """Hand something over to people: a threat, a complaint, whatever you must not or cannot decide.
 
     Args:
         reason: why you hand it over
-        context: what is known so far
+        context: what is known so far, so that somebody can decide without reading anything else
         suggestion: what you would do, if they want you to
+        of: who may answer: empty for the manager of whoever gave the task, a group, or @person
+    """
+    raise AssertionError("people run this")
+
+
+@tool(risk=Risk.READ, asks=Kind.STUCK)
+def ask_when_stuck(
+    what: Trouble,
+    told: Annotated[str, Field(min_length=1, max_length=500)],
+    tried: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=20)] = [],  # noqa: B006  # part of the schema, never called
+    error: Annotated[str, Field(max_length=1_000)] = "",
+    of: Audience = "",
+) -> NoReturn:
+    """Ask people how to go on when the loop itself cannot. For an agent's code; no model is told of it.
+
+    Args:
+        what: why it cannot go on; decides which answers there are
+        told: what happened, in one sentence
+        tried: what was done before, one short line each
+        error: what came of it last, without secrets
         of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
     """
     raise AssertionError("people run this")
+
+
+# ------------------------------------------------------- for agents of code
+
+M = TypeVar("M", bound=BaseModel)
+APerson = Annotated[PersonId, Field(json_schema_extra={"format": "person"})]  # a model's field that names a person
+
+
+def form_call(
+    model: type[BaseModel],
+    question: str,
+    *,
+    start: Mapping[str, Json] | None = None,
+    table: Table | None = None,
+    of: str = "",
+) -> WantedCall:
+    """The call that asks people for a *model*. Its defaults stand in the form, where people see them."""
+    schema = model.model_json_schema()
+    begun = {name: part["default"] for name, part in schema["properties"].items() if part.get("default") is not None}
+    args = {"question": question, "schema": schema, "start": {**begun, **(start or {})}, "of": of}
+    if table is not None:
+        args["table"] = table.model_dump(mode="json")
+    return WantedCall(id="form", tool=fill_form.spec.name, args=dumps(args).decode())
+
+
+def form_answer(model: type[M], result: ToolResult) -> M | None:
+    """What people filled in; None if they left it to the agent, or nobody answered: nothing is assumed (D-23).
+
+    Raises InvalidArguments, with a sentence for each field, where the model wants more than its JSON Schema can say.
+    """
+    answer = loads(result.answer) if result.answer else {}
+    if answer.get("move") != "fill":
+        return None
+    try:
+        return model.model_validate(answer["values"])
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        problems = {".".join(map(str, one["loc"])): one["msg"] for one in found}
+        raise InvalidArguments(fill_form.spec.name, problems) from error
+
+
+def handoff_summary(result: ToolResult, title: str = "Handoff") -> str:
+    """What came of `handoff_to_user`, in six lines. Missing parts are named, never filled in (ST-25)."""
+    told = _read(result.text)
+    lines = {
+        "Agent message": told.get("message") or "No message from agent.",
+        "Response": told.get("user_input") or "No response",
+        "Status": told.get("status") or "UNKNOWN",
+        "Reference": told.get("reference_id") or "N/A",
+        "Answered by": ", ".join(told.get("answered_by") or ()) or "N/A",
+    }
+    return "\n".join([title, *(f"{label}: {text}" for label, text in lines.items())])
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        told = read_foreign(text)
+    except BadJson:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -67,8 +67,24 @@ def arguments(request: Request, spec: ToolSpec | None) -> Arguments:
         blocks=blocks,
         attachments=attachments,
         changes=_changes(request, spec, masked) if request.edit else "",
-        secrets=tuple(_texts([values[name] for name in spec.secrets if name in values])),
+        secrets=secret_texts(request, spec),
     )
+
+
+def canonical_text(request: Request, spec: ToolSpec) -> str:
+    """All arguments as canonical JSON, a fingerprint in the place of each secret."""
+    return canonical(_masked(request.call.values, spec.secrets)).decode()
+
+
+def pretty(request: Request, spec: ToolSpec) -> str:
+    """The same in lines, with every hidden character spelled out."""
+    return _pretty(_masked(request.call.values, spec.secrets))
+
+
+def secret_texts(request: Request, spec: ToolSpec) -> tuple[str, ...]:
+    """What must not stand in any other text about *request*."""
+    values = request.call.values
+    return tuple(_texts([values[name] for name in spec.secrets if name in values]))
 
 
 def without(text: str, secrets: Collection[str]) -> str:

@@ -33,12 +33,15 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "run_stopped": ("run", "person", "delivery"),
     "run_ended": ("run", "status"),
     "reply_heard": ("run", "person", "delivery"),
+    "run_taken": ("run", "person", "delivery"),
+    "run_returned": ("run", "person", "delivery"),
     "call_allowed": ("run", "path", "tool", "digest", "rule"),
     "call_denied": ("run", "path", "tool", "digest", "rule", "cause"),
     "request_opened": (
         *("request", "run", "path", "kind", "tool", "digest", "groups", "separate", "excluded", "deadline_ms"),
         *("exec_window_ms", "policy", "rule", "replaces", "rungs", "tenant"),
     ),
+    "details_opened": ("request", "person", "account", "digest", "delivery"),
     "card_shown": ("request", "copy", "ref", "digest", "version", "complete", "buttons"),
     "card_lost": ("request", "copy", "why"),
     "vote_counted": (
@@ -46,9 +49,20 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "vote_refused": ("request", "person", "account", "cause", "delivery"),
     "request_decided": ("request", "status", "digest", "by", "cause"),
+    "request_handed": ("request", "by", "to", "version"),
     "rung_fired": ("request", "index", "do"),
+    "copy_sent": ("request", "person", "why"),
     "tool_started": ("run", "path", "request", "tool", "digest", "key", "epoch", "idempotent"),
     "tool_finished": ("run", "path", "request", "outcome"),
+    "away_set": ("person", "deputy", "until_ms", "delivery"),
+    "away_ended": ("person", "cause", "delivery"),
+    "grant_offered": ("request", "person", "tool", "offer"),
+    "grant_given": (
+        *("grant", "request", "run", "person", "requester", "tool", "rule", "thread", "only", "names", "same"),
+        *("most", "until_ms"),
+    ),
+    "grant_used": ("grant", "run", "path", "tool", "digest", "same", "used", "person"),
+    "grant_revoked": ("grant", "person", "tool", "delivery"),
     CHECKPOINT: ("first", "upto", "sha256", "previous", "mac"),
 }
 """Every event and the fields its body must have. A body may have more."""

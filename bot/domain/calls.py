@@ -39,6 +39,7 @@ class Cause(enum.StrEnum):
     UNSATISFIABLE = "unsatisfiable"  # too few people could ever approve it
     WITHDRAWN = "withdrawn"  # a right was lost between signature and start
     REPEATED = "repeated"  # the same call was already rejected in this run
+    TWIN = "twin"  # exactly this call already waits for people
     BUSY = "busy"  # too many requests are open already
     INVALID = "invalid"  # unknown tool or arguments that do not fit
 
@@ -95,6 +96,7 @@ class Past(Record):
     tool: str
     args: str  # canonical JSON
     outcome: Outcome | None = None
+    move: str = ""  # how people answered it, if it asked them something
 
     @property
     def values(self) -> dict[str, Any]:

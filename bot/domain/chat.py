@@ -12,6 +12,7 @@ import enum
 from collections.abc import Mapping
 from typing import NewType
 
+from bot.domain.hours import UNSAID, Hours
 from bot.domain.wire import Record, replace
 
 PersonId = NewType("PersonId", str)
@@ -37,6 +38,8 @@ class Person(Record):
     is_active: bool = True
     is_guest: bool = False
     is_bot: bool = False
+    zone: str = UNSAID  # IANA name: what their days and hours are told in
+    hours: Hours | None = None  # when they may be called; None: always
 
 
 class Place(Record):
@@ -109,11 +112,15 @@ class Form(Record):
 
 
 class Answer(Record):
-    """What the person who acted is told, privately. `problems` belong beside the fields of their form."""
+    """What the person who acted is told, privately. `problems` belong beside the fields of their form.
+
+    `details` is more than a line: shown to that person alone, whole, and with no button.
+    """
 
     is_taken: bool
     text: str
     problems: Mapping[str, str] | None = None
+    details: Card | None = None
 
 
 # -------------------------------------------------------------------- out
@@ -135,6 +142,9 @@ class FieldKind(enum.StrEnum):
     NUMBER = "number"
     YES_NO = "yes_no"
     CHOICE = "choice"
+    DATE = "date"  # as 2026-03-31
+    MULTI = "multi"  # several of `options`, one a line
+    PERSON = "person"  # somebody's `PersonId`
 
 
 class Field(Record):
@@ -152,7 +162,8 @@ class Field(Record):
 class Button(Record):
     """A press sends `Click`; with `fields`, it first opens a form and sends `Form`.
 
-    `confirm` is a question to ask before sending; `style` is primary, danger or plain.
+    `confirm` is a question to ask before sending; `style` is primary, danger or plain; `effect` says in a few words
+    what follows from a press. Every card shows it (`button_effects.told`).
     """
 
     subject: str
@@ -162,6 +173,7 @@ class Button(Record):
     style: str = "plain"
     fields: tuple[Field, ...] = ()
     confirm: str | None = None
+    effect: str = ""
 
 
 class Fact(Record):

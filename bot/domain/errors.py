@@ -2,9 +2,10 @@
 
     CountersignError
     ├── Refused        tell the person; nothing changed and nothing will
-    │   ├── NoSuchRequest · AlreadySettled · TooLate · NotEligible · NotShown · AlreadyVoted
+    │   ├── NoSuchRequest · AlreadySettled · TooLate · NotEligible · NotShown · AlreadyVoted · Unread
     │   ├── InvalidArguments · UnknownTool · NotAllowed · Unsatisfiable · NotRequestable
-    │   ├── Unheard · TooMany · Undeliverable · BadJson · BadSettings · BadPolicy
+    │   ├── NoSuchGrant · Ungranted · NotUnderstood · Unheard · TooMany · Twin · Undeliverable
+    │   ├── BadJson · BadSettings · BadPolicy
     ├── Unavailable    nothing is known to have changed; try again later
     │   ├── StoreUnavailable · ChatUnavailable · ModelUnavailable · LeaseLost
     └── Broken         our bug or somebody's tampering; stop this run and say so
@@ -102,6 +103,16 @@ class AlreadyVoted(Refused):
         self.request_id, self.person = request_id, person
 
 
+class Unread(Refused):
+    """Somebody would approve what is high-risk without having opened its details."""
+
+    people_read = "Please open Details first: what is high-risk is approved only by who has read all of it."
+
+    def __init__(self, request_id: str, person: str) -> None:
+        super().__init__(f"{person} has not opened the details of request {request_id}, and may not approve it before")
+        self.request_id, self.person = request_id, person
+
+
 class InvalidArguments(Refused):
     """A call's arguments do not fit the tool's schema. `problems` maps a field to one sentence."""
 
@@ -145,6 +156,33 @@ class NotRequestable(Refused):
     people_read = "Sorry, I may not take tasks from you here."
 
 
+class NotUnderstood(Refused):
+    """A command that cannot be read; `people_read` says what to write instead."""
+
+    def __init__(self, text: str, told: str) -> None:
+        super().__init__(f"the command {text[:60]!r} cannot be read: {told}")
+        self.people_read = told
+
+
+class NoSuchGrant(Refused):
+    """The grant is unknown, or was forgotten after its time."""
+
+    people_read = "There is no such grant, or it ended long ago."
+
+    def __init__(self, grant_id: str) -> None:
+        super().__init__(f"grant {grant_id} is unknown or forgotten")
+        self.grant_id = grant_id
+
+
+class Ungranted(Refused):
+    """A grant does not allow this, or not any more: `people_read` says why."""
+
+    def __init__(self, grant_id: str, why: str) -> None:
+        super().__init__(f"grant {grant_id} does not allow this: {why}")
+        self.grant_id, self.why = grant_id, why
+        self.people_read = why
+
+
 class Unheard(Refused):
     """Somebody replied before this could be written: the reply comes first."""
 
@@ -156,12 +194,24 @@ class Unheard(Refused):
 
 
 class TooMany(Refused):
-    """Whoever gave the task has as many open requests as one person may have."""
+    """A person's tasks, or a channel, have as many open requests as there may be. *who* is the one or the other."""
 
-    def __init__(self, person: str, most: int) -> None:
-        super().__init__(f"{person} has {most} open requests, the most there may be")
-        self.person, self.most = person, most
-        self.people_read = f"{most} requests of yours are open already; some have to be answered first."
+    def __init__(self, who: str, most: int, *, is_place: bool = False) -> None:
+        told = "in one channel" if is_place else "of one person"
+        super().__init__(f"{who} has {most} open requests, the most there may be {told}")
+        self.who, self.most, self.is_place = who, most, is_place
+        whose = "in this channel" if is_place else "of yours"
+        self.people_read = f"{most} requests {whose} are open already; some have to be answered first."
+
+
+class Twin(Refused):
+    """Exactly this call of this requester waits for people already: nobody is asked the same twice (T18)."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"exactly this call already waits for people as request {request_id}")
+        self.request_id = request_id
+        self.people_read = f"Exactly this call already waits for an answer (request {request_id})."
+        self.problems = {"": self.people_read}  # where a form asked for it, it is told beside the form
 
 
 class Undeliverable(Refused):

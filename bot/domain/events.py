@@ -6,8 +6,11 @@ The store adds number, time and link in the same step as the change itself.
 
 from __future__ import annotations
 
-from bot.domain.calls import ToolCall
+from bot.domain.absence import Absence
+from bot.domain.calls import Cause, ToolCall
 from bot.domain.chat import Account, MessageRef, PersonId
+from bot.domain.grant import Grant, digest_of_same
+from bot.domain.offer import Offer
 from bot.domain.request import Decision, Request, RequestId, RunId, Vote
 from bot.domain.run import Run, RunStatus
 from bot.domain.verdict import Climb
@@ -33,6 +36,14 @@ def reply_heard(run: RunId, person: PersonId, delivery: str) -> bytes:
 
 def run_stopped(run: RunId, person: PersonId, delivery: str) -> bytes:
     return _body("run_stopped", run=run, person=person, delivery=delivery)
+
+
+def run_taken(run: RunId, person: PersonId, delivery: str) -> bytes:
+    return _body("run_taken", run=run, person=person, delivery=delivery)
+
+
+def run_returned(run: RunId, person: PersonId, delivery: str) -> bytes:
+    return _body("run_returned", run=run, person=person, delivery=delivery)
 
 
 def call_allowed(run: RunId, path: str, call: ToolCall, rule: str) -> bytes:
@@ -63,7 +74,21 @@ def request_opened(request: Request) -> bytes:
         rule=ask.rule,
         replaces=request.replaces,
         rungs=[int(rung.after.total_seconds() * 1000) for rung in ask.ladder],
+        repeats=next((index for index, rung in enumerate(ask.ladder) if rung.do is Climb.REVIEW), None),
         tenant=request.place.tenant,
+        high=ask.is_high,
+        veto=ask.veto,
+        glass={"of": ask.break_glass.of, "review": ask.break_glass.review} if ask.break_glass else None,
+        about=request.about,
+        **_grantable(request),
+    )
+
+
+def details_opened(request: Request, person: PersonId, account: Account, delivery: str) -> bytes:
+    """Somebody had everything about these very bytes before them."""
+    shown, digest = account_text(account), request.call.digest
+    return _body(
+        "details_opened", request=request.id, person=person, account=shown, digest=digest, delivery=delivery
     )
 
 
@@ -77,6 +102,7 @@ def card_shown(request: Request, copy: str, ref: MessageRef, *, is_complete: boo
         version=request.version,
         complete=is_complete,
         buttons=has_buttons,
+        open=request.is_open,  # an open one may stand somewhere without buttons: it was handed on
     )
 
 
@@ -97,6 +123,8 @@ def vote_counted(request: Request, vote: Vote) -> bytes:
         delivery=vote.delivery,
         seats=vote.seats,
         reason=vote.reason,
+        right=vote.right,
+        **({"stands_for": vote.stands_for} if vote.stands_for else {}),
     )
 
 
@@ -118,8 +146,81 @@ def request_decided(request: Request) -> bytes:
     )
 
 
-def rung_fired(request: RequestId, index: int, do: Climb) -> bytes:
-    return _body("rung_fired", request=request, index=index, do=do)
+def request_handed(request: Request) -> bytes:
+    """Whom it is asked of now, by the one who could have answered it."""
+    last = request.handed[-1]
+    return _body("request_handed", request=request.id, by=last.by, to=last.to, version=request.version)
+
+
+def rung_fired(request: RequestId, index: int, do: Climb, *, period: int | None = None) -> bytes:
+    """*period* numbers the times at which a review comes round."""
+    again = {} if period is None else {"period": period}
+    return _body("rung_fired", request=request, index=index, do=do, **again)
+
+
+def copy_sent(request: RequestId, person: PersonId, why: str) -> bytes:
+    """Somebody is asked by direct message outside of the ladder's own steps: later, or in another's place."""
+    return _body("copy_sent", request=request, person=person, why=why)
+
+
+def away_set(absence: Absence) -> bytes:
+    """From here to `until_ms` the deputy may stand in; it takes the place of an earlier one of the same person."""
+    return _body(
+        "away_set",
+        person=absence.person,
+        deputy=absence.deputy,
+        until_ms=int(absence.until.timestamp() * 1000),
+        delivery=absence.delivery,
+    )
+
+
+def away_ended(person: PersonId, cause: Cause, delivery: str) -> bytes:
+    """Back, by their own word (PERSON) or because the time was up (DEADLINE)."""
+    return _body("away_ended", person=person, cause=cause, delivery=delivery)
+
+
+def grant_offered(request: Request, person: PersonId, offer: Offer | None) -> bytes:
+    """What stands on the card from now on, by its mark; null when it was dropped."""
+    return _body("grant_offered", request=request.id, person=person, tool=request.call.tool, offer=offer and offer.mark)
+
+
+def grant_given(grant: Grant, request: Request) -> bytes:
+    """Everything it allows; the fixed arguments by name and digest alone."""
+    return _body(
+        "grant_given",
+        grant=grant.id,
+        request=request.id,
+        run=request.run,
+        person=grant.by,
+        requester=grant.requester,
+        tool=grant.tool,
+        rule=grant.rule,
+        thread=grant.thread,
+        only=grant.run,
+        names=grant.names,
+        same=grant.digest,
+        most=grant.most,
+        until_ms=int(grant.until.timestamp() * 1000),
+    )
+
+
+def grant_used(grant: Grant, run: RunId, path: str, call: ToolCall) -> bytes:
+    """A call begins on it; `same` is the digest of this very call's own values of the fixed arguments."""
+    return _body(
+        "grant_used",
+        grant=grant.id,
+        run=run,
+        path=path,
+        tool=call.tool,
+        digest=call.digest,
+        same=digest_of_same(grant, call),
+        used=grant.used,
+        person=grant.by,
+    )
+
+
+def grant_revoked(grant: Grant, delivery: str) -> bytes:
+    return _body("grant_revoked", grant=grant.id, person=grant.revoked_by, tool=grant.tool, delivery=delivery)
 
 
 class Start:
@@ -152,6 +253,15 @@ def ref_text(ref: MessageRef) -> str:
 
 def account_text(account: Account) -> str:
     return f"{account.platform}/{account.tenant}/{account.user}"
+
+
+def _grantable(request: Request) -> dict[str, object]:
+    """What the rule let be allowed when people were asked: nobody can have given more."""
+    bounds = request.ask.grant
+    if bounds is None:
+        return {}
+    within = int(bounds.within.total_seconds() * 1000)
+    return {"grantable": {"most": bounds.most, "within_ms": within, "same": bounds.same}}
 
 
 def _body(event: str, **fields: object) -> bytes:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 
-from bot.domain import inquiry, wording
+from bot.domain import button_effects, inquiry, wording
 from bot.domain.arguments import SHOWN_MOST
-from bot.domain.chat import Attachment, Block, Button, Card, Fact, PersonId, Tone
+from bot.domain.asking import PERSON, Part
+from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, FieldKind, PersonId, Tone
 from bot.domain.inert import show, show_line
-from bot.domain.inquiry import Part
 from bot.domain.render import STOP
 from bot.domain.request import Kind, Request, Status
+from bot.domain.wire import replace
 
+HAND_TO = "hand_to"  # the move of the button that asks somebody else instead
 ANSWER_MOST = 1_000  # characters of an answer on its card
 TONES: Mapping[Status, Tone] = {Status.OPEN: Tone.WAITING, Status.ANSWERED: Tone.GOOD}
 
@@ -24,7 +26,7 @@ TONES: Mapping[Status, Tone] = {Status.OPEN: Tone.WAITING, Status.ANSWERED: Tone
 def inquiry_card(request: Request, *, names: Mapping[PersonId, str], seal: Callable[[str], str]) -> Card:
     """The card of *request* as it stands now. *seal* makes a button's token from its move, as for `render.card`."""
     parts = [_drawn(number, part) for number, part in enumerate(inquiry.parts(request), 1)]
-    is_danger = request.kind is Kind.ESCALATION and request.is_open
+    is_danger = request.kind in (Kind.ESCALATION, Kind.AFTERMATH) and request.is_open
     return Card(
         title=_title(request),
         tone=Tone.DANGER if is_danger else TONES.get(request.status, Tone.QUIET),
@@ -36,6 +38,14 @@ def inquiry_card(request: Request, *, names: Mapping[PersonId, str], seal: Calla
         footer=f"{request.id} · {request.run} · v{request.version}",
         run=request.run,
     )
+
+
+def passed_on(drawn: Card, request: Request, names: Mapping[PersonId, str]) -> Card:
+    """A copy of an open *request* that stands before people who are asked no more: whole, but nothing to press."""
+    last = request.handed[-1]
+    told = f"{wording.name(names, last.by)} handed this to {wording.name(names, last.to)} at {wording.time(last.at)}."
+    stop = tuple(button for button in drawn.buttons if button.move == STOP)
+    return replace(drawn, tone=Tone.QUIET, status=told, buttons=stop, mentions=())
 
 
 def _title(request: Request) -> str:
@@ -53,17 +63,22 @@ def _title(request: Request) -> str:
 
 
 def _facts(request: Request, names: Mapping[PersonId, str]) -> Iterator[Fact]:
-    agent = wording.line(request.agent)
-    yield Fact(label="Asked by", value=f"{agent}, working for {wording.name(names, request.requester)}")
+    if request.outlives:
+        yield Fact(label="Asked by", value=f"the policy, about a call for {wording.name(names, request.requester)}")
+    else:
+        agent = wording.line(request.agent)
+        yield Fact(label="Asked by", value=f"{agent}, working for {wording.name(names, request.requester)}")
     people = [wording.audience(need.of, request.requester, names) for need in request.ask.groups]
     yield Fact(label="Who may answer", value=" and ".join(people))
     if request.deadline:
-        yield Fact(label="Until", value=f"{wording.time(request.deadline)}; no answer is never taken for one")
+        yield Fact(label="Until", value=f"{wording.time(request.deadline)}; silence is not an answer")
+    elif every := request.ask.reviewed_every:
+        yield Fact(label="Until", value=f"No deadline; asked again every {wording.span(every)}")
 
 
 def _drawn(number: int, part: Part) -> tuple[Block, Attachment | None]:
     """Whole on the card, or whole in a file."""
-    label = f"{part.label} (the agent's words, not verified)"
+    label = part.label if part.is_ours else f"{part.label} (the agent's words, not verified)"
     text = (
         show(part.text) if part.is_exact else "\n".join(line for line in show(part.text).splitlines() if line.strip())
     )
@@ -79,18 +94,22 @@ def _drawn(number: int, part: Part) -> tuple[Block, Attachment | None]:
 def _status(request: Request, names: Mapping[PersonId, str]) -> str:
     decision = request.decision
     if decision is None:
-        return "Waiting for an answer."
+        return f"{_handed(request, names)}Waiting for an answer."
     when = wording.time(decision.at)
     match request.status:
         case Status.ANSWERED:
             people = " and ".join(wording.name(names, person) for person in decision.by)
-            said = wording.clip(show(inquiry.told(request, decision.answer)), ANSWER_MOST)
+            said = wording.clip(show(inquiry.shown(request, decision.answer)), ANSWER_MOST)
             return f"{people} answered at {when}. {said}"
         case Status.EXPIRED:
             return f"Nobody answered until {when}. The agent was told so; nothing was assumed."
         case Status.SUPERSEDED:
-            return f"A reply in the thread took its place at {when}."
+            return f"Withdrawn at {when}. {wording.line(decision.reason)}".strip()
     return f"Cancelled at {when}."
+
+
+def _handed(request: Request, names: Mapping[PersonId, str]) -> str:
+    return f"{wording.name(names, request.handed[-1].by)} handed this to you. " if request.handed else ""
 
 
 def _buttons(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:
@@ -102,5 +121,11 @@ def _buttons(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:
             token=seal(choice.move),
             style=choice.style,
             fields=choice.fields,
+            effect=choice.effect,
         )
-    yield Button(subject=request.run, move=STOP, label="Stop", token=seal(STOP))
+    if request.outlives:  # who must look at it is the rule's choice, and no run is left to stop
+        return
+    who = Field(name=PERSON, label="Who should answer instead?", kind=FieldKind.PERSON)
+    token, effect = seal(HAND_TO), button_effects.HAND_TO
+    yield Button(subject=request.id, move=HAND_TO, label="Hand to…", token=token, fields=(who,), effect=effect)
+    yield Button(subject=request.run, move=STOP, label="Stop", token=seal(STOP), effect=button_effects.RUN[STOP])

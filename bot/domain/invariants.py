@@ -19,7 +19,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from urllib.parse import quote
 
+from bot.domain import alone
 from bot.domain.audit import Entry, Violation
+from bot.domain.by_hand import begun_by_hand
+from bot.domain.climbed import climbed
+from bot.domain.granting import granted
 from bot.domain.history import Case, Log, lacks, ms, same
 
 FORM = "form"  # the copy name of an edit form: seen by its editor alone, gone when it is sent
@@ -60,6 +64,8 @@ def gate(log: Log) -> Found:
             if entry.event == "tool_started" and not _may_start(log, entry, step):
                 yield entry, f"{entry.fields['tool']} was started without leave for these bytes"
         yield from _unstarted(step)
+    yield from granted(log)
+    yield from begun_by_hand(log)
 
 
 def _unstarted(step: Sequence[Entry]) -> Found:
@@ -123,13 +129,15 @@ def one_end(log: Log) -> Found:
         yield from ((entry, "a vote was counted after the decision") for entry in late if entry.event == "vote_counted")
         rungs = (entry for entry in late if entry.event == "rung_fired" and entry.fields["do"] != "expire")
         yield from ((entry, "the ladder went on after the decision") for entry in rungs)
+        yield from ((entry, "a copy was sent after the decision") for entry in late if entry.event == "copy_sent")
         yield from _late_buttons(case, late, is_quiet=log.is_quiet)
 
 
 def _late_buttons(case: Case, late: Sequence[Entry], *, is_quiet: bool) -> Found:
     """Pictures with buttons that cannot have been drawn before the decision, or that stay for good."""
     cards = [entry for entry in case.shown if entry.fields["copy"] != FORM]
-    first_without = min((one.fields["version"] for one in cards if not one.fields["buttons"]), default=None)
+    ends = [one for one in cards if not one.fields["buttons"] and not one.fields.get("open")]
+    first_without = min((one.fields["version"] for one in ends), default=None)
     for entry in cards:
         is_new = first_without is not None and entry.fields["version"] >= first_without
         if entry in late and entry.fields["buttons"] and is_new:
@@ -141,12 +149,19 @@ def _late_buttons(case: Case, late: Sequence[Entry], *, is_quiet: bool) -> Found
 
 
 def quorum(log: Log) -> Found:
-    """I4: an approval has enough distinct people for every group, each sitting once, all for these bytes."""
+    """I4: an approval has enough distinct people for every group, each sitting once, all for these bytes; or else
+
+    somebody broke the glass, with a reason, and others are asked whether that was right.
+    """
     for case, opening in log.opened:
         counted = Counter(vote.fields["person"] for vote in case.votes)
         yield from ((vote, "one person was counted twice") for vote in case.votes if counted[vote.fields["person"]] > 1)
+        yield from (*alone.wrong_rights(case, opening), *alone.idle_review(log, opening))
         for end in case.decisions:
             if end.fields["status"] != "approved":
+                continue
+            if alone.is_broken(case, end):
+                yield from alone.broken_glass(log, case, opening, end)
                 continue
             voters = _approvers(case, opening, end)
             if not voters or not _fills([group["need"] for group in opening.fields["groups"]], voters):
@@ -156,16 +171,24 @@ def quorum(log: Log) -> Found:
 
 
 def _approvers(case: Case, opening: Entry, end: Entry) -> dict[str, list[int]]:
-    """Who voted for these bytes in time, and where each may sit."""
+    """Who voted for these bytes in time, and where each may sit: also in the place of whoever was away."""
     barred = opening.fields["excluded"] if opening.fields["separate"] else ()
-    return {
-        vote.fields["person"]: vote.fields["seats"]
+    votes = [
+        vote
         for vote in case.votes
         if vote.seq < end.seq
         and vote.fields["move"] == "approve"
+        and alone.right_of(vote) == "seat"
         and vote.fields["digest"] == opening.fields["digest"]
         and vote.fields["person"] not in barred
-    }
+    ]
+    found = {vote.fields["person"]: [*vote.fields["seats"]] for vote in votes}
+    used = {*found, *barred}  # nobody's right counts beside their own vote, nor twice
+    for vote in votes:
+        lent = [stand for stand in vote.fields.get("stands_for", ()) if stand["person"] not in used]
+        used |= {stand["person"] for stand in lent}
+        found[vote.fields["person"]] += [seat for stand in lent for seat in stand["seats"]]
+    return found
 
 
 def _fills(needs: Sequence[int], voters: Mapping[str, Sequence[int]]) -> bool:
@@ -212,8 +235,8 @@ def fail_closed(log: Log) -> Found:
                 yield end, "approved at or after the deadline"
             if status == "expired" and (deadline is None or ms(end) < deadline):
                 yield end, "expired before the deadline"
-            needed = {"approved": "approve", "rejected": "reject", "answered": "answer"}.get(status)
-            if needed and needed not in moves:
+            needed = {"approved": alone.SIGNED, "rejected": ("reject",), "answered": ("answer",)}.get(status)
+            if needed and moves.isdisjoint(needed):
                 yield end, f"{status} without anybody's vote"
 
 
@@ -232,8 +255,9 @@ def freshness(log: Log) -> Found:
 
 
 def seen(log: Log) -> Found:
-    """I8: whoever signed had the whole call before them, in the very message they signed."""
+    """I8: whoever signed had the whole call before them, in the very message they signed; and high risk its details."""
     for case, opening in log.opened:
+        yield from alone.unread(case, opening)
         for vote in case.votes:
             if vote.fields["move"] == "reject":
                 continue
@@ -268,29 +292,14 @@ def deliveries(log: Log) -> Found:
 # ------------------------------------------------------------------- time
 
 
-def ladder(log: Log) -> Found:
-    """I11: rungs fire in order, once each, never early; expiry comes after all that were due before it."""
-    for case, opening in log.opened:
-        opened = opening.fields.get("opened_ms", ms(opening))  # the record itself is written a moment later
-        due = [opened + after for after in opening.fields["rungs"]]
-        for position, rung in enumerate(case.rungs):
-            index = rung.fields["index"]
-            if index != position:
-                yield rung, f"rung {index} fired where rung {position} was due"
-            elif index >= len(due) or ms(rung) < due[index]:
-                yield rung, f"rung {index} fired before its time"
-        for end in case.decisions:
-            deadline = opening.fields["deadline_ms"]
-            if end.fields["status"] == "expired" and deadline is not None:
-                fired = {rung.fields["index"] for rung in case.rungs}
-                tried = {index for index, at in enumerate(due) if at < deadline}
-                if not tried <= fired:
-                    yield end, f"expired before rung {min(tried - fired)} was tried"
-
-
 def nothing_lost(log: Log) -> Found:
-    """I12: every request ends, its run hears of it once and truly, and every start gets an outcome."""
+    """I12: every request ends, its run hears of it once and truly, and every start gets an outcome.
+
+    The review of broken glass is no step of a run: it may wait for people when all else is quiet, and is told to none.
+    """
     for case, opening in log.opened:
+        if opening.fields["kind"] == alone.REVIEW:
+            continue
         yield from _resumed(log, case, opening)
         if log.is_quiet and not case.decisions:
             yield opening, "this request never ended"
@@ -401,7 +410,7 @@ INVARIANTS: Mapping[str, Callable[[Log], Found]] = {
     "I8": seen,
     "I9": binding,
     "I10": deliveries,
-    "I11": ladder,
+    "I11": climbed,
     "I12": nothing_lost,
     "I13": versions,
     "I14": isolation,

@@ -1,6 +1,7 @@
 """Who is meant: from the words of a policy to persons.
 
     "manager(requester)" -> parse() -> ManagerOf -> resolve() -> {dana}
+    "oncall(support)"    -> parse() -> OnCall    -> resolve() -> whoever is on call just now
 
 Owns the grammar of audiences and the rule that only active persons answer. Not who is in which group
 (the directory), nor who may not sign their own request (the desk).
@@ -20,6 +21,7 @@ from bot.domain.wire import Record
 ANYONE = "anyone"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a person's id or a group
 MANAGED = ("requester", "approver")
+HIGHEST = 5  # managers above one another; more is a mistake, or a circle
 PLATFORMS = ("slack", "teams")  # where somebody may be a person without being listed
 
 
@@ -28,9 +30,19 @@ class Requester(Record):
 
 
 class ManagerOf(Record):
-    """The manager of the requester, or the managers of everybody who was asked."""
+    """The manager of the requester, or the managers of everybody who was asked; with `up` 2, those people's, and so on.
+
+    A missing manager means nobody.
+    """
 
     of: Literal["requester", "approver"]
+    up: int = 1
+
+
+class OnCall(Record):
+    """Everybody who is on call for `rotation` at the moment somebody asks."""
+
+    rotation: str
 
 
 class One(Record):
@@ -63,22 +75,36 @@ class GroupSource(Record):
     tenant: str = ""
 
 
-AudienceTerm = Requester | ManagerOf | One | Group
+AudienceTerm = Requester | ManagerOf | OnCall | One | Group
 
 
 def parse(text: Audience) -> AudienceTerm:
     """Read an audience. Raises ValueError with one sentence that says what to write instead."""
     if text == "requester":
         return Requester()
-    if called := re.fullmatch(r"manager\((.*)\)", text):
-        if called[1] not in MANAGED:
-            raise ValueError(f"manager({called[1]}) is unknown: write manager(requester) or manager(approver)")
-        return ManagerOf(of=cast(Literal["requester", "approver"], called[1]))
+    if text.startswith("manager(") and text.endswith(")"):
+        return _manager(text)
+    if called := re.fullmatch(r"oncall\((.*)\)", text):
+        if not NAME.fullmatch(called[1]):
+            raise ValueError(f"{text} names no rotation: write oncall(support), as the schedule calls it")
+        return OnCall(rotation=called[1])
     if text.startswith("@") and NAME.fullmatch(text[1:]):
         return One(id=PersonId(text[1:]))
     if NAME.fullmatch(text) and text not in ("manager", "approver", "here"):
         return Group(name=text)
-    raise ValueError(f"{text!r} names nobody: write requester, manager(requester), manager(approver), @id or a group")
+    told = "requester, manager(requester), manager(approver), oncall(rotation), @id or a group"
+    raise ValueError(f"{text!r} names nobody: write {told}")
+
+
+def _manager(text: str) -> ManagerOf:
+    inner, up = text, 0
+    while up <= HIGHEST and (called := re.fullmatch(r"manager\((.*)\)", inner)):
+        inner, up = called[1], up + 1
+    if up > HIGHEST:
+        raise ValueError(f"manager(…) stands in itself more than {HIGHEST} times: write manager(manager(requester))")
+    if inner not in MANAGED:
+        raise ValueError(f"manager({inner}) is unknown: write manager(requester) or manager(approver)")
+    return ManagerOf(of=cast(Literal["requester", "approver"], inner), up=up)
 
 
 async def resolve(
@@ -86,7 +112,8 @@ async def resolve(
 ) -> frozenset[PersonId]:
     """The active persons *audience* means now; never a guest or a bot. A missing manager means nobody.
 
-    *approvers* are those who were asked. Raises ValueError (not an audience), Unavailable (failed look-up).
+    *approvers* are those who were asked. Raises ValueError (not an audience), Unavailable (failed look-up),
+    Unsatisfiable (a group or rotation that can never be read).
     """
     match parse(audience):
         case Requester():
@@ -95,8 +122,12 @@ async def resolve(
             named = frozenset({id})
         case Group(name=name):
             named = await directory.members(name)
-        case ManagerOf(of=of):
-            named = await _managers(frozenset({requester}) if of == "requester" else approvers, directory)
+        case OnCall(rotation=rotation):
+            named = await directory.on_call(rotation)
+        case ManagerOf(of=of, up=up):
+            named = frozenset({requester}) if of == "requester" else approvers
+            for _ in range(up):
+                named = await _managers(named, directory)
     return await directory.active(named)
 
 

@@ -25,7 +25,7 @@ import cel
 from bot.domain.calls import Outcome, Past, Risk, ToolCall, ToolSpec, canonical
 from bot.domain.chat import Person, Place
 from bot.domain.condition import FAILURES, Condition, why_failed
-from bot.domain.verdict import Allow, Ask, Deny, Verdict
+from bot.domain.verdict import Allow, Ask, Audience, Deny, Verdict
 from bot.domain.wire import Record, dumps, replace
 
 NO_EFFECT = (Outcome.ERROR, Outcome.NOT_RUN)
@@ -93,10 +93,12 @@ class Policy:
         default: Ask,
         hints: Sequence[str] = RISKY_WORDS,
         oversight: Mapping[str, Oversight] | None = None,
+        reports: Sequence[Audience] = (),  # who may read how approvals go; changes no verdict, so not in the hash
         spots: Mapping[str, str] | None = None,  # "defaults" -> "policy.yml:3:1"
     ) -> None:
         self.rules, self.default, self.hints = tuple(rules), default, tuple(hints)
         self.oversight = dict(oversight or {})
+        self.reports = tuple(reports)
         self.hash = hashlib.sha256(dumps(_contents(self))).hexdigest()
         self.spots = dict(spots or {})
         self._words = tuple(_word(hint) for hint in self.hints)
@@ -147,9 +149,12 @@ class Policy:
 
     def _guarded(self, verdict: Verdict, spec: ToolSpec, facts: Facts) -> Verdict:
         """No rule lets through what must always be asked."""
+        is_watched = self.oversight.get(facts.agent) is Oversight.ALWAYS
+        if isinstance(verdict, Ask) and is_watched:
+            return replace(verdict, grant=None)  # before every call means before this one, too
         if not isinstance(verdict, Allow):
             return verdict
-        if self.oversight.get(facts.agent) is Oversight.ALWAYS:
+        if is_watched:
             return self._ask(f"{verdict.why}; but agent {facts.agent} asks before every call")
         if why := why_guarded(spec):
             return self._ask(f"{verdict.why}; but {spec.name} {why}")

@@ -5,19 +5,23 @@ FrontDoor  what an adapter hands in
 Views      what a page may look at
 Model, Tool, Toolbox, Agent, Roster, RunContext   minds and hands
 Directory  who is who
+Duty       who is on call
+Absences   who is away, and who decides meanwhile
 Keep       small durable values for adapters
 Meter      numbers about ourselves
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from bot.domain.absence import Absence
 from bot.domain.calls import ToolCall, ToolResult, ToolSpec
 from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
+from bot.domain.offer import Grant
 from bot.domain.request import RequestId, RunId
 from bot.domain.run import Heard, RunStatus, Task
 from bot.domain.wire import Json, Record
@@ -40,6 +44,12 @@ class FrontDoor(Protocol):
     async def message(self, message: Message) -> Answer | None: ...
     async def click(self, click: Click) -> Answer: ...
     async def form(self, form: Form) -> Answer: ...
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
+        """Carry a text command out (`domain/orders`), written alone or after a mention or slash; None if it is none."""
+        ...
+    async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:
+        """Take a grant back, for whoever gave it, whoever it serves, or whoever could have given it."""
+        ...
 
 
 class Chat(Protocol):
@@ -138,6 +148,19 @@ class Settled(Record):
     at: datetime
 
 
+class Queued(Record):
+    """One escalation that waits for somebody; or that somebody took, and has not handed back."""
+
+    request: RequestId
+    run: RunId
+    reason: str  # the agent's own words, inert
+    requester: PersonId
+    place: Place
+    opened: datetime
+    age: timedelta
+    claimed_by: PersonId | None = None
+
+
 class Views(Protocol):
     """Read-only looks at the store for pages and commands."""
 
@@ -145,12 +168,23 @@ class Views(Protocol):
         """Open requests this person may answer now, oldest first."""
         ...
 
+    async def queue(self, viewer: Account) -> tuple[Queued, ...]:
+        """Escalations this person could answer, oldest first: open ones, and those somebody has by hand now."""
+        ...
+
     async def button(self, request: RequestId, move: str) -> Button | None:
-        """The button *move* of the request's card as drawn now, its fields filled in; None if it has none."""
+        """The button *move* of the request's card as drawn now, its fields filled in; None if it has none.
+
+        *request* may be a run's id as well: then it is a button of its status message.
+        """
         ...
 
     async def settled_by(self, account: Account, *, most: int = 10) -> tuple[Settled, ...]:
         """Requests this person answered, latest first, from the last records of the audit."""
+        ...
+
+    async def grants(self, viewer: Account) -> tuple[Grant, ...]:
+        """What may run without being asked about, in the threads *viewer* may see; what ends first, first."""
         ...
 
     async def run(self, run: RunId, viewer: Account) -> RunView | None: ...
@@ -160,6 +194,14 @@ class Views(Protocol):
 
     async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
         """The newest audit records, oldest first."""
+        ...
+
+    async def absence(self, viewer: Account) -> str:
+        """One sentence about the absence of this person; empty if they are there."""
+        ...
+
+    async def report(self, viewer: Account, since: timedelta) -> str | None:
+        """How approvals went in the last *since*, in plain lines, at most a minute old; None if it is not for them."""
         ...
 
 
@@ -184,6 +226,29 @@ class Directory(Protocol):
         ...
 
     async def groups(self) -> frozenset[str]: ...
+    async def on_call(self, rotation: str) -> frozenset[PersonId]:
+        """Everybody on call for *rotation* now, perhaps nobody. Raises Unsatisfiable for one that no schedule names."""
+        ...
+
+
+class Duty(Protocol):
+    """A schedule of who is on call when."""
+
+    async def on_call(self, rotation: str) -> frozenset[PersonId]:
+        """As `Directory.on_call`."""
+        ...
+
+
+class Absences(Protocol):
+    """Who is away now. A failed look-up raises Unavailable: nobody acts as a deputy then."""
+
+    def fresh(self) -> Absences:
+        """The same without memory; `now` may be as old as 10 s otherwise."""
+        ...
+
+    async def now(self) -> Mapping[PersonId, Absence]:
+        """Every absence that holds, by who is away."""
+        ...
 
 
 # ------------------------------------------------------------------- minds

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bot.domain import wording
+from bot.domain import grant, wording
 from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST, arguments, is_approvable, objection, without
 from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec
-from bot.domain.card_buttons import EDIT, EXPLAIN, REASON, RESULT, STOP, buttons
+from bot.domain.card_buttons import DETAILS, EDIT, EXPLAIN, REASON, RESULT, STOP, buttons
 from bot.domain.card_view import View
 from bot.domain.chat import Block, Card, Fact, PersonId, Tone
 from bot.domain.forms import fields_of, values_from_fields
@@ -25,6 +25,7 @@ from bot.domain.wording import LINE_MOST
 
 __all__ = [
     "ATTACH_MOST",
+    "DETAILS",
     "EDIT",
     "EXPLAIN",
     "REASON",
@@ -57,6 +58,7 @@ CAUSES: Mapping[Cause, str] = {
     Cause.UNSATISFIABLE: "too few people could approve it",
     Cause.WITHDRAWN: "a right was withdrawn after the signature",
     Cause.REPEATED: "the same call was already rejected",
+    Cause.TWIN: "exactly this call already waits for people",
     Cause.BUSY: "too many requests are open already",
     Cause.INVALID: "the call is not valid",
 }
@@ -116,7 +118,9 @@ def _title(view: View) -> str:
         case Status.OPEN:
             return f"⚠ High-risk: {tool}" if request.ask.is_high else f"Approval needed: {tool}"
         case Status.APPROVED | Status.SPENT if _is_unrun(view):
-            return f"Approved, but not run: {tool}"
+            return f"{'Glass broken' if request.broken_by else 'Approved'}, but not run: {tool}"
+        case Status.APPROVED | Status.SPENT if request.broken_by:
+            return f"Glass broken by {view.name(request.broken_by.person)}: {tool}"
         case Status.APPROVED | Status.SPENT:
             return f"Approved to run now: {tool}" if is_recovery else f"Approved: {tool}"
         case Status.REJECTED:
@@ -138,6 +142,8 @@ def _tone(view: View) -> Tone:
         case Status.OPEN:
             is_danger = view.request.ask.is_high or view.request.kind is Kind.RECOVERY or view.objection
             return Tone.DANGER if is_danger else Tone.WAITING
+        case Status.APPROVED | Status.SPENT if view.request.broken_by:
+            return Tone.DANGER
         case Status.APPROVED | Status.SPENT:
             return Tone.GOOD if view.outcome is None or view.outcome.outcome is Outcome.OK else Tone.BAD
         case Status.REJECTED:
@@ -165,7 +171,15 @@ def _facts(view: View) -> Iterator[Fact]:
     yield Fact(label="Why a person is asked", value=wording.line(asked))
     if request.deadline:
         yield Fact(label="Deadline", value=f"{wording.time(request.deadline)}, then it is not executed")
+    elif every := ask.reviewed_every:
+        yield Fact(label="Deadline", value=f"No deadline; asked again every {wording.span(every)}")
     yield Fact(label="Signatures", value=_tally(view))
+    if ask.veto:
+        yield Fact(label="May veto", value=" and ".join(view.audience(of) for of in ask.veto))
+    if ask.break_glass and request.kind is Kind.APPROVAL:
+        glass = ask.break_glass
+        told = f"one of {view.audience(glass.of)} may approve alone; {view.audience(glass.review)} review it afterwards"
+        yield Fact(label="In an emergency", value=told)
     yield Fact(label="Digest", value=request.call.digest[:12])
     yield from view.args.facts
 
@@ -194,6 +208,7 @@ def _blocks(view: View) -> Iterator[Block]:
     if request.edit is not None and view.args.changes:
         label = f"Changed by {view.name(request.edit.editor)}"
         yield Block(label=label, text=view.args.changes, is_code=True)
+    yield from _allowed(view)
     if request.task:
         label = f"Task, in {view.name(request.requester)}'s words"
         yield Block(label=label, text=wording.quoted(without(request.task, hide), TASK_MOST))
@@ -206,6 +221,18 @@ def _blocks(view: View) -> Iterator[Block]:
     if view.outcome is not None and view.outcome.text:
         told = wording.quoted(without(view.outcome.text, hide), OUTCOME_MOST)
         yield Block(label="What the tool answered (not verified)", text=told)
+
+
+def _allowed(view: View) -> Iterator[Block]:
+    """What an offer would allow, as long as it can be given; what was given, for good."""
+    request = view.request
+    if request.offer is None:
+        return
+    told = grant.text(request.offer, view.names)
+    if request.is_open and grant.why_not(request, view.spec) is None:
+        yield Block(label="What would be allowed from now on", text=f"{told}\n{grant.preview_text(request.offer)}")
+    elif request.gave:
+        yield Block(label="Allowed from now on, until somebody revokes it", text=f"{told}\nGrant {request.gave}")
 
 
 # ------------------------------------------------------------------ status
@@ -222,6 +249,9 @@ def _status(view: View) -> str:
     cause = f": {CAUSES[decision.cause]}" if decision and decision.cause else ""
     unrun = "Nothing was run again." if request.kind is Kind.RECOVERY else "Nothing was run."
     match request.status:
+        case Status.APPROVED | Status.SPENT if request.broken_by:
+            why = wording.line(without(request.broken_by.reason, view.args.secrets))
+            return f"Glass broken by {people}: “{why}”{when}. {_running(view)}"
         case Status.APPROVED | Status.SPENT:
             return f"Approved by {people}{when}.{reason} {_running(view)}"
         case Status.ANSWERED:
@@ -229,9 +259,10 @@ def _status(view: View) -> str:
         case Status.REJECTED:
             return f"Rejected by {people}{when}.{reason} {unrun}"
         case Status.EXPIRED:
-            return f"Nobody signed in time{when}. {unrun}"
+            gone = "" if request.kind is Kind.RECOVERY else "No response received. Operation cancelled. "
+            return f"{gone}Nobody signed in time{when}. {unrun}"
         case Status.SUPERSEDED if request.replaced_by is None:
-            return f"Withdrawn after a reply{when}.{reason} {unrun}"
+            return f"Withdrawn{when}.{reason} {unrun}"
         case Status.SUPERSEDED:
             return f"A newer request took its place ({request.replaced_by}). {unrun}"
         case _:

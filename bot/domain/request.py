@@ -13,7 +13,8 @@ from typing import NewType
 
 from bot.domain.calls import Cause, Digest, Past, ToolCall, ToolResult
 from bot.domain.chat import Account, MessageRef, PersonId, Place
-from bot.domain.errors import AlreadySettled, AlreadyVoted, NotEligible, TooLate
+from bot.domain.errors import AlreadySettled, AlreadyVoted, NotEligible, TooLate, Unread
+from bot.domain.offer import Offer
 from bot.domain.verdict import Ask
 from bot.domain.wire import Record, replace
 
@@ -30,6 +31,8 @@ class Kind(enum.StrEnum):
     REVIEW = "review"
     PLAN = "plan"
     ESCALATION = "escalation"
+    STUCK = "stuck"
+    AFTERMATH = "aftermath"  # was it right to break the glass?
 
 
 class Status(enum.StrEnum):
@@ -51,6 +54,15 @@ class Move(enum.StrEnum):
     CANCEL = "cancel"
     SUPERSEDE = "supersede"
     SPEND = "spend"
+    BREAK_GLASS = "break_glass"  # one person approves alone, and is asked about it afterwards
+
+
+class Right(enum.StrEnum):
+    """What a vote is counted as."""
+
+    SEAT = "seat"  # one of the groups that are asked
+    VETO = "veto"  # may only reject
+    GLASS = "glass"  # broke the glass
 
 
 NEXT: Mapping[Status, Mapping[Move, Status]] = {
@@ -61,6 +73,7 @@ NEXT: Mapping[Status, Mapping[Move, Status]] = {
         Move.EXPIRE: Status.EXPIRED,
         Move.CANCEL: Status.CANCELLED,
         Move.SUPERSEDE: Status.SUPERSEDED,
+        Move.BREAK_GLASS: Status.APPROVED,
     },
     Status.APPROVED: {Move.SPEND: Status.SPENT},  # its one call has started; it never starts twice
     Status.REJECTED: {},
@@ -72,7 +85,7 @@ NEXT: Mapping[Status, Mapping[Move, Status]] = {
 }
 
 VOTES: Mapping[Kind, frozenset[Move]] = {
-    Kind.APPROVAL: frozenset({Move.APPROVE, Move.REJECT}),
+    Kind.APPROVAL: frozenset({Move.APPROVE, Move.REJECT, Move.BREAK_GLASS}),
     Kind.RECOVERY: frozenset({Move.APPROVE, Move.REJECT, Move.ANSWER}),
     Kind.QUESTION: frozenset({Move.ANSWER}),
     Kind.HANDOFF: frozenset({Move.ANSWER}),
@@ -80,11 +93,23 @@ VOTES: Mapping[Kind, frozenset[Move]] = {
     Kind.REVIEW: frozenset({Move.ANSWER}),
     Kind.PLAN: frozenset({Move.ANSWER}),
     Kind.ESCALATION: frozenset({Move.ANSWER}),
+    Kind.STUCK: frozenset({Move.ANSWER}),
+    Kind.AFTERMATH: frozenset({Move.ANSWER}),
 }
+
+SIGNING = frozenset({Move.APPROVE, Move.BREAK_GLASS})  # moves after which a call runs
+OUTLIVING = frozenset({Kind.AFTERMATH})  # stay open when their run ends: nothing waits for them but people
+
+
+class Stand(Record):
+    """A deputy's right: the seats that the absent `person` could fill, by the indexes of their groups."""
+
+    person: PersonId
+    seats: tuple[int, ...]
 
 
 class Vote(Record):
-    """One person's answer, as counted. `seats` are the indexes of the groups this person may fill."""
+    """One person's answer, as counted. `seats` are the indexes of the groups this person may fill by their own right."""
 
     person: PersonId
     account: Account
@@ -96,6 +121,8 @@ class Vote(Record):
     seats: tuple[int, ...] = ()
     reason: str = ""
     answer: str = ""  # canonical JSON of what an inquiry was answered
+    right: Right = Right.SEAT
+    stands_for: tuple[Stand, ...] = ()  # people who were away: whoever answered was their deputy
 
 
 class Decision(Record):
@@ -117,6 +144,15 @@ class Edit(Record):
     delivery: str = ""  # the form that changed it: sent again, it changes nothing more
 
 
+class Handed(Record):
+    """Somebody who could have answered passed the question on: from then on it is asked of `to` alone."""
+
+    by: PersonId
+    to: PersonId
+    at: datetime
+    delivery: str = ""  # the form that did it: sent again, it changes nothing more
+
+
 class Copy(Record):
     """One place where a request or a status is shown. `ref` is None until the platform has confirmed it."""
 
@@ -124,6 +160,8 @@ class Copy(Record):
     place: Place | None = None  # None: a direct message, found when it is posted; or posted, and `ref` says where
     to: PersonId | None = None
     ref: MessageRef | None = None
+    is_manager: bool = False  # sent to somebody's manager: if it cannot be shown there, the next one up is asked
+    instead_of: PersonId | None = None  # the manager below, whom it could not be shown to
 
     @property
     def where(self) -> Place | None:
@@ -148,7 +186,7 @@ class Request(Record):
     status: Status = Status.OPEN
     version: int = 1  # rises with every change: what a vote was computed from is what it is applied to
     excluded: tuple[PersonId, ...] = ()  # never count where duties are separated
-    standins: tuple[PersonId, ...] = ()  # people the ladder reached: may fill any seat
+    standins: tuple[PersonId, ...] = ()  # people the ladder reached: may fill any seat, also before they are called
     deadline: datetime | None = None
     why: str = ""  # the agent's own words, never trusted
     explanation: str = ""  # the agent's answer to "Explain"
@@ -158,12 +196,30 @@ class Request(Record):
     votes: tuple[Vote, ...] = ()
     decision: Decision | None = None
     rung: int = 0  # the next step of the ladder
+    reviews: int = 0  # periods of its last step, `review`, that are over
     history: tuple[Past, ...] = ()  # the run's other calls, for judging an edited version
     outcome: ToolResult | None = None  # what the signed call came to
+    looked: tuple[PersonId, ...] = ()  # who has opened the details of this very call
+    handed: tuple[Handed, ...] = ()  # inquiries: the last one says who is asked
+    about: RequestId | None = None  # the request whose broken glass this one reviews
+    sheet: RequestId | None = None  # the request whose message shows this one, too (domain/sheet)
+    items: tuple[RequestId, ...] = ()  # all that this one's message shows, itself first; empty: itself alone
+    offer: Offer | None = None  # what somebody would like to allow from now on
+    gave: str = ""  # the grant that came with its approval
 
     @property
     def is_open(self) -> bool:
         return self.status is Status.OPEN
+
+    @property
+    def outlives(self) -> bool:
+        """Is it answered, reminded of and kept even when its run has ended?"""
+        return self.kind in OUTLIVING
+
+    @property
+    def broken_by(self) -> Vote | None:
+        """The vote that broke the glass, if that is how it was approved."""
+        return next((vote for vote in self.votes if vote.right is Right.GLASS), None)
 
 
 class Seats(Record):
@@ -176,7 +232,7 @@ class Seats(Record):
 def vote(request: Request, given: Vote) -> Request:
     """Count *given*. The returned request is decided if this vote completes it.
 
-    Raises AlreadySettled, TooLate, AlreadyVoted or NotEligible, and then nothing has changed.
+    Raises AlreadySettled, TooLate, AlreadyVoted, NotEligible or Unread, and then nothing has changed.
     """
     _must_be_open(request)
     if request.deadline is not None and given.at >= request.deadline:
@@ -187,12 +243,37 @@ def vote(request: Request, given: Vote) -> Request:
         raise NotEligible(request.id, given.person, f"{given.move} is not an answer to this")
     if given.digest != request.call.digest:
         raise NotEligible(request.id, given.person, "This answer belongs to another version of the call.")
-    if not given.seats:
+    if not _has_right(request, given):
         raise NotEligible(request.id, given.person, "Sorry, you may not answer this.")
+    must_have_read(request, given.move, given.person)
     counted = replace(request, votes=(*request.votes, given), version=request.version + 1)
     if given.move is Move.APPROVE and not seats(counted).is_full:
         return counted
     return _decided(counted, given)
+
+
+def _has_right(request: Request, given: Vote) -> bool:
+    """A veto can only reject. Only glass that the rule offers can be broken, never by who is excluded, nor silently."""
+    match given.right:
+        case Right.SEAT:
+            return bool(given.seats or given.stands_for) and given.move is not Move.BREAK_GLASS
+        case Right.VETO:
+            return bool(request.ask.veto) and given.move is Move.REJECT
+        case Right.GLASS:
+            is_offered = request.ask.break_glass is not None and given.move is Move.BREAK_GLASS
+            return is_offered and given.person not in request.excluded and bool(given.reason.strip())
+
+
+def must_have_read(request: Request, move: Move, person: PersonId) -> None:
+    """Raises Unread if *move* lets a high-risk call run whose details *person* has not opened."""
+    if request.is_open and move in SIGNING and request.ask.is_high and person not in request.looked:
+        raise Unread(request.id, person)
+
+
+def look(request: Request, person: PersonId) -> Request:
+    """*person* has read the details of this very call. Raises AlreadySettled."""
+    _must_be_open(request)
+    return replace(request, looked=(*request.looked, person), version=request.version + 1)
 
 
 def close(request: Request, move: Move, *, at: datetime, cause: Cause, told: str = "") -> Request:
@@ -217,10 +298,10 @@ def spend(request: Request, *, at: datetime, digest: Digest) -> Request:
 def seats(request: Request) -> Seats:
     """Fill the groups with approvals, one seat a person, as many as can be (bipartite matching)."""
     taken: dict[tuple[int, int], int] = {}  # (group, chair) -> index of the vote sitting there
-    approvals = [v for v in request.votes if v.move is Move.APPROVE]
+    approvals = _seated([v for v in request.votes if v.move is Move.APPROVE])
 
     def sit(index: int, tried: set[tuple[int, int]]) -> bool:
-        for group in approvals[index].seats:
+        for group in approvals[index]:
             for chair in ((group, n) for n in range(request.ask.groups[group].need)):
                 if chair not in tried:
                     tried.add(chair)
@@ -233,6 +314,18 @@ def seats(request: Request) -> Seats:
         sit(index, set())
     filled = tuple(sum(1 for group, _ in taken if group == i) for i in range(len(request.ask.groups)))
     return Seats(filled=filled, is_full=all(n >= g.need for n, g in zip(filled, request.ask.groups, strict=True)))
+
+
+def _seated(approvals: Sequence[Vote]) -> list[tuple[int, ...]]:
+    """For each approval the groups it may fill. Nobody's right counts twice: not beside their own vote, which goes
+    first, nor through two deputies."""
+    used = {vote.person for vote in approvals}
+    found: list[tuple[int, ...]] = []
+    for vote in approvals:
+        lent = [stand for stand in vote.stands_for if stand.person not in used]
+        used |= {stand.person for stand in lent}
+        found.append(tuple(sorted({*vote.seats, *(seat for stand in lent for seat in stand.seats)})))
+    return found
 
 
 def can_fill(needs: Sequence[int], eligible: Sequence[frozenset[PersonId]]) -> bool:

@@ -69,6 +69,8 @@ class Run(Record):
     ended: datetime | None = None
     told: str = ""  # how it ended, in one sentence
     steered_by: tuple[PersonId, ...] = ()  # people whose instructions the agent acts on
+    taken_by: PersonId | None = None  # who works on it by hand: until they hand it back, the agent begins nothing
+    takes: int = 0  # how often it was taken over, as far as its owner has closed what was asked before
 
 
 class Heard(Record):
@@ -111,6 +113,7 @@ class Begun(Record, tag="begun"):
     path: str
     key: str  # the idempotency key handed to the tool
     request: RequestId | None = None
+    tool: str = ""
 
 
 class Finished(Record, tag="finished"):

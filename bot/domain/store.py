@@ -10,12 +10,14 @@ with the same arguments is safe.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.domain.chat import Card, Place
+from bot.domain.absence import Absence
+from bot.domain.chat import Card, PersonId, Place
+from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Request, RequestId, RunId
 from bot.domain.run import Entry, Heard, Run, RunStatus
 from bot.domain.wire import Record
@@ -40,7 +42,7 @@ class Note(Record):
 
 
 class Timer(Record):
-    name: str  # rung|<request>|<index> or sleep|<run>|<path>
+    name: str  # rung|<request>|<index>, wake|<request>|<person> or sleep|<run>|<path>
     due: datetime
 
 
@@ -66,9 +68,12 @@ class Batch(Record):
     line: str | None = None  # what the status message says now
     run: Run | None = None  # the new record, when it changed
     letters: int | None = None  # letters taken in so far
-    most: int | None = None  # for `open`: refused when the requester has so many open requests on this shard
+    most: int | None = None  # for `open`: refused when the requester would have more open requests on this shard
+    place_most: int | None = None  # the same for the channel where they are shown
+    is_single: bool = False  # for `open`: refused when exactly the same waits already
     known: int | None = None  # letters the writer has seen: refused if there are more
     closes: Request | None = None  # the signed request whose outcome is now known
+    uses: Grant | None = None  # for `append`: the grant the call begins on, as it is after this use
 
 
 class Explain(Record, tag="explain"):
@@ -84,7 +89,32 @@ class Said(Record, tag="said"):
     heard: Heard
 
 
-Letter = Explain | Said
+class Took(Record, tag="took"):
+    """Somebody works on this run by hand from now on."""
+
+    by: PersonId
+
+
+class GaveBack(Record, tag="gave_back"):
+    """Whoever had it, or whoever gave the task, lets the agent go on; *text* is what they say to it."""
+
+    by: PersonId
+    text: str = ""
+
+
+Letter = Explain | Said | Took | GaveBack
+
+
+def taken_by(letters: Sequence[Letter]) -> PersonId | None:
+    """Who has a run after *letters*, all it ever got: the first who took it, until somebody gave it back."""
+    has: PersonId | None = None
+    for letter in letters:
+        match letter:
+            case Took(by=by):
+                has = has or by
+            case GaveBack():
+                has = None
+    return has
 
 
 class Loaded(Record):
@@ -121,10 +151,13 @@ class Held(Record):
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """The outbox rows of every copy that is a message; an editor's form is none."""
-        return tuple(
-            f"card|{self.request.id}|{copy.name}|{self.request.run}" for copy in self.copies if copy.name != FORM
-        )
+        """The outbox rows of every copy that is a message; an editor's form is none. Of its sheet, if there is one:
+
+        a row without a copy's name means all of them.
+        """
+        run, sheet = self.request.run, self.request.sheet
+        own = tuple(f"card|{self.request.id}|{copy.name}|{run}" for copy in self.copies if copy.name != FORM)
+        return own if sheet is None else (*own, f"card|{sheet}||{run}")
 
 
 class Turn(Record):
@@ -137,8 +170,13 @@ class Turn(Record):
     answer: str = ""  # what the clicker is told, also when the click is delivered again
     copies: tuple[Copy, ...] = ()  # copies to add
     opens: Request | None = None  # an edited call takes the old one's place
+    gives: Grant | None = None  # what whoever approves allows from now on
     fence: Fence | None = None
     is_expiry: bool = False  # allowed only at or after the deadline; every other vote only before it
+    is_single: bool = False  # not applied when exactly what it opens waits already
+    shared: tuple[Copy, ...] = ()  # copies to add to the sheet on which `after` stands, unless it has them
+    letter: Letter | None = None  # what the run hears of it in the same step
+    known: int | None = None  # letters the writer has seen: not applied if the run has more
 
 
 class Turned(Record):
@@ -157,7 +195,7 @@ class Started(Record):
 class Row(Record):
     """One thing to show. `stamp` changes whenever it is marked again."""
 
-    name: str  # card|<request>|<copy>|<run> · note|<key> · run|<run>
+    name: str  # card|<request>|<copy, or empty for each>|<run> · note|<key> · run|<run>
     stamp: int
 
 
@@ -178,6 +216,9 @@ class Sealed(Record):
 
 
 OPEN_MOST = 50  # open requests of one person's tasks on one shard (T18): more than anybody answers in a day
+GRANTS_MOST = 1_000  # of a shard that are looked at; what lies beyond gives no leave: people are asked
+PLACE_MOST = 100  # open requests in one channel on one shard (T18): beyond that nobody reads them
+CARDS_MOST = 5  # cards that one turn of an agent posts; what is beyond stands on a list (T19)
 AGES = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}  # counted apart
 
 
@@ -214,8 +255,13 @@ class Store(Protocol):
     # intake, by any process
     async def live_run(self, thread: str) -> RunId | None: ...
     async def start(self, run: Run, *, delivery: str, replaces: RunId | None, effects: Effects) -> Started: ...
-    async def tell(self, run: RunId, letter: Letter, *, delivery: str, effects: Effects) -> bool:
-        """Put *letter* into the run's inbox. False when the run has ended (or the delivery was counted)."""
+    async def tell(
+        self, run: RunId, letter: Letter, *, delivery: str, effects: Effects, known: int | None = None
+    ) -> bool:
+        """Put *letter* into the run's inbox. False when the run has ended (or the delivery was counted).
+
+        Raises Unheard when the run has more letters than *known*: somebody was faster.
+        """
         ...
 
     async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
@@ -226,15 +272,28 @@ class Store(Protocol):
     async def load(self, run: RunId) -> Loaded | None: ...
     async def tail(self, run: RunId, length: int, letters: int) -> Tail: ...
     async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
-        """Add to the journal; return its length. Raises LeaseLost, Unheard."""
+        """Add to the journal; return its length. Raises LeaseLost, Unheard.
+
+        With `uses`, Ungranted: its grant is used up, ended, revoked or used meanwhile; then nothing is written.
+        """
         ...
 
-    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
-        """Put *request* to people. Raises LeaseLost, Unheard, TooMany, and AlreadySettled if the run was stopped."""
+    async def open(
+        self,
+        fence: Fence,
+        batch: Batch,
+        request: Request,
+        copies: tuple[Copy, ...],
+        others: tuple[Request, ...] = (),
+    ) -> int:
+        """Put *request* to people, and *others* that stand on its sheet: all of them or none.
+
+        Raises LeaseLost, Unheard, TooMany, Twin, and AlreadySettled if the run was stopped.
+        """
         ...
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
-        """The one start of an approved call. Raises LeaseLost, TooLate, AlreadySettled."""
+        """The one start of an approved call. Raises LeaseLost, TooLate, AlreadySettled, Unheard."""
         ...
 
     # requests, by any process
@@ -248,7 +307,43 @@ class Store(Protocol):
         ...
 
     async def turn(self, turn: Turn) -> Turned:
-        """Apply a change, if the request is still what it was computed from. Raises TooLate."""
+        """Apply a change, if the request is still what it was computed from. Raises TooLate, Twin."""
+        ...
+
+    # who is away, by any process
+    async def leave(self, absence: Absence, *, answer: str) -> str:
+        """Somebody is away from now on, with its audit record; it takes the place of an earlier absence of theirs.
+
+        Returns the answer that the first delivery of `absence.delivery` got. Raises NotUnderstood for an end that is
+        over, or later than `absence.LONGEST` from now.
+        """
+        ...
+
+    async def come_back(self, person: PersonId, *, delivery: str, answer: str) -> str | None:
+        """*person* is there again, with its audit record. Returns as `leave`; None if they were not away."""
+        ...
+
+    async def absences(self) -> tuple[Absence, ...]:
+        """Every absence that holds, by person. One that bears no seal of ours names no deputy, and never ends."""
+        ...
+
+    # grants, by any process; used by `append`
+    async def granted(self, shard: int, thread: str | None = None) -> tuple[GrantId, ...]:
+        """Grants whose end has not come and which nobody revoked, the one that ends first the first.
+
+        Those of one thread, by its `Place.key`, or of the whole shard; GRANTS_MOST are looked at.
+        """
+        ...
+
+    async def grant(self, id: GrantId) -> Grant:
+        """Raises NoSuchGrant, BadSeal."""
+        ...
+
+    async def revoke(self, after: Grant, run: RunId, *, delivery: str, effects: Effects) -> bool:
+        """Put *after*, which is revoked, in the place of its revision before. False if it had changed meanwhile.
+
+        Safe to repeat with the same delivery. *run* is the one whose call it was given with.
+        """
         ...
 
     async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None: ...
@@ -285,3 +380,6 @@ class Store(Protocol):
     async def trail(self, run: RunId) -> tuple[str, ...]: ...
     async def audit_lines(self, shard: int, first: int, last: int) -> tuple[str, ...]: ...
     async def totals(self, shard: int) -> Totals: ...
+    async def overdue(self, shard: int, by: timedelta) -> int:
+        """How many timers of *shard* were due longer than *by* ago and were claimed by nobody since."""
+        ...

@@ -12,6 +12,7 @@ Audience = str
 
     requester            the person who gave the task
     manager(requester)   that person's manager          manager(approver)  the managers of those asked
+    manager(manager(…))  one higher, at most 5 up       oncall(support)    whoever is on call for it just then
     @ana                 one person                     finance            everybody in that group
     anyone               every active person that is neither guest nor bot
 """
@@ -29,6 +30,10 @@ class Climb(enum.StrEnum):
     ALSO = "also"  # show the card to more people, who may then answer
     DM = "dm"  # the same by direct message: the escalation
     EXPIRE = "expire"  # the end: not executed
+    REVIEW = "review"  # no end: said again, in the thread and by direct message, every so often until it is answered
+
+
+ENDS = (Climb.EXPIRE, Climb.REVIEW)  # what a ladder ends with: no request waits unnoticed for ever (ST-41)
 
 
 class Rung(Record):
@@ -45,6 +50,22 @@ class ReasonRule(enum.StrEnum):
     ALWAYS = "always"
 
 
+class Glass(Record):
+    """In an emergency one person of `of` may approve alone; `review` say afterwards whether that was right."""
+
+    of: Audience
+    review: Audience
+    within: timedelta  # until the review is late, and more people are asked for it
+
+
+class Grantable(Record):
+    """Whoever signs may allow more calls like this one: so many, for so long, with the same values of some arguments."""
+
+    most: int
+    within: timedelta
+    same: tuple[str, ...] = ()  # argument names that are always bound
+
+
 class Ask(Record, tag="ask"):
     """People must be asked; this is who, how many, how and for how long. Travels with the request as a snapshot."""
 
@@ -57,11 +78,21 @@ class Ask(Record, tag="ask"):
     ladder: tuple[Rung, ...] = ()
     exec_window: timedelta = timedelta(minutes=15)  # from decision to start
     place: str = "thread"  # or "#channel": where the card stands
-    is_high: bool = False  # shown as dangerous; its buttons ask once more
+    is_high: bool = False  # shown as dangerous; its buttons ask once more, and only who opened its details approves
+    veto: tuple[Audience, ...] = ()  # may reject, and fill no seat
+    typed: str = ""  # the argument whose value whoever approves has to type
+    break_glass: Glass | None = None
+    is_batch: bool = False  # equal calls of one turn stand on one card, and may be approved together
+    grant: Grantable | None = None
 
     @property
     def expires_after(self) -> timedelta | None:
         return next((rung.after for rung in self.ladder if rung.do is Climb.EXPIRE), None)
+
+    @property
+    def reviewed_every(self) -> timedelta | None:
+        """How often it is asked again, for ever; None for what expires."""
+        return next((rung.after for rung in self.ladder if rung.do is Climb.REVIEW), None)
 
 
 class Allow(Record, tag="allow"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.chat import PersonId
 from bot.domain.inert import show, show_line
@@ -11,6 +11,7 @@ from bot.domain.verdict import Audience
 
 LINE_MOST = 300  # characters of a fact, a reason or the agent's "why"
 NAME_MOST = 80
+SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 LINES_MOST = 20  # other people's words may not push the buttons off the screen
 
 
@@ -40,11 +41,22 @@ def audience(of: Audience, requester: PersonId, names: Mapping[PersonId, str]) -
     """Who is meant, for somebody who has not read the policy."""
     if of == "requester":
         return name(names, requester)
-    if of == "manager(requester)":
-        return f"{name(names, requester)}'s manager"
+    up = of.count("manager(")
+    if up and of == "manager(" * up + "requester" + ")" * up:
+        return name(names, requester) + "'s manager" * up
+    if of.startswith("oncall(") and of.endswith(")"):
+        return clip(f"whoever is on call for {show_line(of[7:-1])}", NAME_MOST)
     if of.startswith("@"):
         return name(names, PersonId(of[1:]))
     return clip(show_line(of), NAME_MOST)
+
+
+def span(length: timedelta) -> str:
+    """`7 days`, `1 hour`: in the largest unit that leaves nothing over."""
+    seconds = int(length.total_seconds())
+    size, unit = next((n, u) for n, u in SPANS if seconds % n == 0)
+    count = seconds // size
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def time(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What a typed reply in a thread is: an exact word, something like a yes, a stop, or context.
+"""What a typed reply in a thread is: an exact word or phrase, something like a yes, or context.
 
 Text never decides by resemblance: "I DISAPPROVE" and "no, yesterday was fine" are context (D-06, D-24),
 and "ok" means "I read it" (D-13).
@@ -9,10 +9,13 @@ from __future__ import annotations
 import enum
 import re
 import unicodedata
+from collections.abc import Mapping
 
 APPROVE = frozenset({"approve", "approved", "yes", "y"})
 REJECT = frozenset({"reject", "rejected", "no", "n", "deny", "denied"})
 STOP = frozenset({"stop", "exit", "halt", "cancel"})
+TAKE = frozenset({"i'll do this", "i’ll do this", "take over"})
+HAND_BACK = frozenset({"hand back"})
 _LIKE_YES = frozenset({"approve", "approved", "yes", "yep", "yeah", "ok", "okay", "lgtm", "sure", "proceed", "confirm"})
 _LIKE_YES_PHRASES = ("go ahead", "looks good", "sounds good", "do it", "ship it")
 _AGAINST = frozenset(
@@ -24,8 +27,19 @@ class Meaning(enum.StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     STOP = "stop"
+    TAKE = "take"  # whoever says it works on the run by hand
+    HAND_BACK = "hand_back"
     LIKE_YES = "like_yes"  # gets a confirm button, decides nothing
     CONTEXT = "context"
+
+
+EXACT: Mapping[Meaning, frozenset[str]] = {
+    Meaning.APPROVE: APPROVE,
+    Meaning.REJECT: REJECT,
+    Meaning.STOP: STOP,
+    Meaning.TAKE: TAKE,
+    Meaning.HAND_BACK: HAND_BACK,
+}
 
 
 def read(text: str) -> Meaning:
@@ -36,7 +50,7 @@ def read(text: str) -> Meaning:
     plain = normal(text)
     if "?" in unicodedata.normalize("NFKC", text):
         return Meaning.CONTEXT
-    for words, meaning in ((APPROVE, Meaning.APPROVE), (REJECT, Meaning.REJECT), (STOP, Meaning.STOP)):
+    for meaning, words in EXACT.items():
         if plain in words:
             return meaning
     return Meaning.LIKE_YES if _is_like_yes(plain) else Meaning.CONTEXT

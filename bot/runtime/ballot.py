@@ -8,23 +8,39 @@ Also writes down every answer that was refused. Not whether a button was ours (d
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 import structlog
 
-from bot.domain import events, inquiry
+from bot.domain import events, inquiry, typed
 from bot.domain.chat import Answer
-from bot.domain.errors import AlreadySettled, Broken, NoSuchRequest, NotEligible, Refused
+from bot.domain.errors import AlreadySettled, Broken, InvalidArguments, NoSuchRequest, NotEligible, Refused
 from bot.domain.ladder import waiting_timer
-from bot.domain.request import Move, Request, RequestId, RunId, Status, Vote, seats, settled_text, vote
+from bot.domain.report import QUICK
+from bot.domain.request import (
+    SIGNING,
+    Move,
+    Request,
+    RequestId,
+    RunId,
+    Status,
+    Vote,
+    must_have_read,
+    seats,
+    settled_text,
+    vote,
+)
 from bot.domain.run import Decided
 from bot.domain.store import Effects, Held, Turn
 from bot.domain.verdict import ReasonRule
+from bot.runtime.afterwards import Afterwards
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
 from bot.runtime.runner import Runner
+from bot.runtime.takeover import Takeover, claims
 
 log = structlog.get_logger()
 
@@ -32,13 +48,23 @@ log = structlog.get_logger()
 class Ballot:
     def __init__(self, parts: Parts, rights: Rights, runner: Runner) -> None:
         self._parts, self._store, self._rights, self._runner = parts, parts.store, rights, runner
+        self._afterwards, self._takeover = Afterwards(parts, rights), Takeover(parts, rights)
 
     async def answer(self, held: Held, press: Press) -> Answer:
         """Count an answer to an inquiry. Raises InvalidArguments with problems beside the fields."""
-        return await self.vote(held, Move.ANSWER, press, inquiry.read(held.request, press.move, press.fields))
+        said = inquiry.read(held.request, press.move, press.fields)
+        people = inquiry.people(held.request, said)
+        if unknown := [name for name, who in people.items() if await self._rights.person(who) is None]:
+            raise InvalidArguments(held.request.kind, dict.fromkeys(unknown, "I do not know this person."))
+        return await self.vote(held, Move.ANSWER, press, said)
 
-    async def vote(self, held: Held, move: Move, press: Press, said: str = "") -> Answer:
-        """Count one person's answer; look again and retry when somebody else's came in between."""
+    async def vote(
+        self, held: Held, move: Move, press: Press, said: str = "", *, also: Callable[[Turn], Turn] | None = None
+    ) -> Answer:
+        """Count one person's answer; look again and retry when somebody else's came in between.
+
+        *also* adds to the very turn that counts it, or refuses it by raising.
+        """
         while True:
             request = held.request
             if any(earlier.delivery == press.delivery for earlier in request.votes):
@@ -46,21 +72,25 @@ class Ballot:
             after = await self._counted(request, move, press, said)
             if isinstance(after, Answer):
                 return after
-            text = _counted_text(after)
-            turn = _turn(held, after, press.delivery, text)
+            turn = await self._afterwards.follow(_turn(held, after, press.delivery, _counted_text(after)))
+            turn = also(turn) if also is not None else turn
+            turn = await self._takeover.claimed(turn) if claims(after) else turn
             turned = await once_more(partial(self._store.turn, turn))
             if turned.repeat is not None:
                 return Answer(is_taken=True, text=turned.repeat)
             if turned.is_applied:
-                self._count(after, turned.mail)
-                return Answer(is_taken=True, text=text)
+                self._count(turn.after, turned.mail)
+                return Answer(is_taken=True, text=turn.answer)
             held = await self._store.held(request.id)
 
     async def _counted(self, request: Request, move: Move, press: Press, said: str = "") -> Request | Answer:
-        person, chairs = await self._rights.seats(request, press.by)
+        person, right, chairs = await self._rights.claim(request, press.by, move)
+        must_have_read(request, move, person.id)
         if problem := _reason_missing(request, move, press.reason):
             return Answer(is_taken=False, text=problem, problems={"reason": problem})
-        if move is Move.APPROVE and not await self._rights.requester_may(request):
+        if problem := typed.problem(request, move, press.fields):
+            return Answer(is_taken=False, text=problem, problems={typed.TYPED: problem})
+        if move in SIGNING and not await self._rights.requester_may(request):
             told = f"{await self._rights.name(request.requester)}, who asked for this, may no longer give tasks."
             raise NotEligible(request.id, person.id, told)
         given = Vote(
@@ -71,7 +101,9 @@ class Ballot:
             ref=press.ref,
             at=self._store.now(),
             delivery=press.delivery,
-            seats=chairs,
+            right=right,
+            seats=chairs.own,
+            stands_for=chairs.stands_for,
             reason=press.reason,
             answer=said,
         )
@@ -79,7 +111,9 @@ class Ballot:
 
     def _count(self, after: Request, mail: int) -> None:
         """Wake the coroutine at once if it sleeps in this process; the doorbell rings for all others."""
-        if after.decision is not None:
+        if claims(after):
+            self._runner.ring(after.run, mail)  # who has the run is a letter, and comes before what they answered
+        elif after.decision is not None and not after.outlives:
             self._runner.deliver(after.run, Decided(request=after.id, decision=after.decision), mail, after)
         asyncio.get_running_loop().call_soon(self._note, after)  # the sleeper goes first: a log line takes its time
 
@@ -89,6 +123,9 @@ class Ballot:
             waited = (after.decision.at - after.opened).total_seconds()
             self._parts.meter.observe("time_to_decision", waited)
         self._parts.meter.count("votes", result=given.move)
+        self._parts.meter.count("votes_by_person", person=given.person, move=given.move)
+        if given.move in SIGNING and given.at - after.opened < QUICK:
+            self._parts.meter.count("approvals_quick")
         log.info("vote_counted", request=after.id, run=after.run, person=given.person, move=given.move)
 
     def tell(self, run: RunId, decided: Decided, mail: int) -> None:
@@ -124,7 +161,7 @@ def _turn(held: Held, after: Request, delivery: str, text: str) -> Turn:
     untime: tuple[str, ...] = ()
     if after.decision is not None:
         audit.append(events.request_decided(after))
-        entries = (Decided(request=after.id, decision=after.decision),)
+        entries = (Decided(request=after.id, decision=after.decision),) if not after.outlives else ()
         untime = waiting_timer(after)
     effects = Effects(audit=tuple(audit), dirty=held.rows, untime=untime)
     return Turn(after=after, effects=effects, entries=entries, delivery=delivery, answer=text)
@@ -132,7 +169,8 @@ def _turn(held: Held, after: Request, delivery: str, text: str) -> Turn:
 
 def _reason_missing(request: Request, move: Move, reason: str) -> str | None:
     rule = request.ask.reason
-    is_wanted = rule is ReasonRule.ALWAYS or (rule is ReasonRule.ON_REJECT and move is Move.REJECT)
+    is_on_reject = rule is ReasonRule.ON_REJECT and move is Move.REJECT
+    is_wanted = rule is ReasonRule.ALWAYS or is_on_reject or move is Move.BREAK_GLASS
     return "Please say why." if is_wanted and not reason else None
 
 
@@ -142,6 +180,8 @@ def _counted_text(after: Request) -> str:
         lacking = [need.of for need, n in zip(after.ask.groups, filled, strict=True) if n < need.need]
         total = sum(need.need for need in after.ask.groups)
         return f"Counted: {sum(filled)} of {total}; still needed: {', '.join(lacking)}."
+    if after.broken_by is not None:
+        return "The glass is broken: it runs now. The thread was told, and others will review it."
     return {
         Status.APPROVED: "Approved. It runs now.",
         Status.REJECTED: "Rejected. It will not run.",

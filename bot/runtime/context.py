@@ -89,7 +89,7 @@ class Context:
         """One answer of the model, journalled as it came. Only one that is really given is shown while it grows."""
         scope = self._scope.get()
         path, mark = scope.next(), f"think:{self._mark(scope.prefix, lines)}"
-        known = self._host.journal.answer(path, mark)
+        known = await self._known(path, mark)
         if known is not None:
             return unpack(Said, known.result.encode())
         async with self._mind.aloud(self.task) as on_text:  # over before any call of this turn meets the gate
@@ -99,11 +99,14 @@ class Context:
 
     async def heard(self) -> tuple[Heard, ...]:
         """Replies since the last time, taken in just before the next step of this branch."""
+        self._host.listens = True
         scope = self._scope.get()
         path = f"{scope.ahead()}~{scope.heard}"
         told = self._host.journal.told.get(path)
         if told is None and self._host.journal.is_known(scope.ahead()):
             return ()
+        if told is None:
+            await self._host.until_returned()
         heard = told.heard if told is not None else await self._host.hear(path)
         if heard:
             scope.heard += 1
@@ -111,7 +114,10 @@ class Context:
         return heard
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
-        return await self._gate.use(self._host, self._scope.get().next(), wanted, why)
+        path = self._scope.get().next()
+        if not self._host.journal.is_known(path):
+            await self._host.until_returned()
+        return await self._gate.use(self._host, path, wanted, why)
 
     async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
         args = dumps({"question": question, "options": list(options), "of": of}).decode()
@@ -123,7 +129,7 @@ class Context:
         note = Note(
             key=f"{self._host.id}{path}", place=self.task.place, card=Card(body=spoken(text), run=self._host.id)
         )
-        if self._host.journal.answer(path, _mark("note", text)) is None:
+        if await self._known(path, _mark("note", text)) is None:
             effects = Effects(notes=(note,), dirty=(f"note|{note.key}",))
             await self._record(path, _mark("note", text), "", effects=effects)
 
@@ -132,7 +138,7 @@ class Context:
         due = datetime.fromisoformat(await self._once("sleep", lambda: (self._clock() + time).isoformat()))
         scope = self._scope.get()
         path = scope.next()
-        if self._host.journal.answer(path, "slept") is not None:
+        if await self._known(path, "slept") is not None:
             return
         timer = Timer(name=f"sleep|{self._host.id}|{path}", due=due)
         await self._host.write(Batch(op="", count=0, effects=Effects(timers=(timer,))))
@@ -157,12 +163,19 @@ class Context:
     async def _once(self, what: str, make: Callable[[], str]) -> str:
         """A value that must be the same on every replay."""
         path = self._scope.get().next()
-        known = self._host.journal.answer(path, what)
+        known = await self._known(path, what)
         if known is not None:
             return str(loads(known.result))
         value = make()
         await self._record(path, what, dumps(value).decode())
         return value
+
+    async def _known(self, path: str, mark: str) -> Step | None:
+        """The recorded step at *path*; or None, once it may be done: nothing begins while people have the run."""
+        known = self._host.journal.answer(path, mark)
+        if known is None:
+            await self._host.until_returned()
+        return known
 
     async def _record(
         self, path: str, mark: str, result: str, *, effects: Effects = NOTHING, line: str | None = None

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from bot.domain import wording
 from bot.domain.calls import ToolSpec
-from bot.domain.chat import Button, Card, PersonId
-from bot.domain.errors import UnknownTool
+from bot.domain.chat import Button, Card, Fact, PersonId
+from bot.domain.details import details
+from bot.domain.errors import UnknownTool, Unsatisfiable
 from bot.domain.inquiry import is_inquiry
-from bot.domain.inquiry_card import inquiry_card
-from bot.domain.ports import Directory, Toolbox
+from bot.domain.inquiry_card import inquiry_card, passed_on
+from bot.domain.ports import Absences, Directory, Toolbox
 from bot.domain.render import STOP, card
-from bot.domain.request import Request
+from bot.domain.request import Copy, Request
 from bot.domain.run import Run
 from bot.domain.run_card import status_card
+from bot.domain.sheet import Sheet
+from bot.domain.sheet_card import is_whole, sheet_card
 from bot.domain.wire import replace
+from bot.runtime.rights import Rights
 from bot.runtime.seal import Seal
 
 
 class Drawing:
-    def __init__(self, toolbox: Toolbox, directory: Directory, key: bytes) -> None:
+    def __init__(self, toolbox: Toolbox, directory: Directory, absences: Absences, key: bytes) -> None:
         self._toolbox, self._directory, self._seal = toolbox, directory, Seal(key)
+        self._rights = Rights(directory, absences, is_judging=False)
 
     async def request(self, request: Request, *, to: PersonId | None = None) -> Card:
         """The card of *request* as it stands now; a copy sent to one person calls them."""
         people = {request.requester, *(v.person for v in request.votes), *request.standins, *request.excluded}
+        people |= {who for handed in request.handed for who in (handed.by, handed.to)}
         if request.edit:
             people.add(request.edit.editor)
 
@@ -34,16 +41,61 @@ class Drawing:
             drawn = inquiry_card(request, names=names, seal=token)
         else:
             drawn = card(request, self._spec(request), names=names, seal=token, outcome=request.outcome)
+        drawn = await self._with_deputies(drawn, request) if request.is_open else drawn
         return replace(drawn, mentions=(to,)) if to and request.is_open else drawn
 
+    async def _with_deputies(self, drawn: Card, request: Request) -> Card:
+        """Who else may answer, because somebody who is asked is away just now."""
+        try:
+            standing = await self._rights.stand_ins(request)
+        except Unsatisfiable:  # whom a group means cannot be said; whoever presses will hear it
+            return drawn
+        if not standing:
+            return drawn
+        names = await self._names({*standing, *standing.values()})
+        told = (f"{wording.name(names, who)}: {wording.name(names, standing[who])} decides" for who in sorted(standing))
+        return replace(drawn, facts=(*drawn.facts, Fact(label="Away", value="; ".join(told))))
+
+    async def sheet(self, sheet: Sheet, *, to: PersonId | None = None) -> Card:
+        """The card of *sheet* as it stands now; a copy sent to one person calls them."""
+        people = {one.requester for one in sheet.items}
+        people |= {who for one in sheet.items if one.decision is not None for who in one.decision.by}
+        head = sheet.head
+
+        def token(move: str) -> str:
+            return self._seal.mark(head.run if move == STOP else head.id, "" if move == STOP else sheet.digest, move)
+
+        drawn = sheet_card(sheet, spec=self._spec, names=await self._names(people), seal=token)
+        return replace(drawn, mentions=(to,)) if to and sheet.open else drawn
+
+    def is_whole(self, request: Request) -> bool:
+        """Is every byte of *request* shown on its sheet?"""
+        return is_whole(request, self._spec(request))
+
+    async def details(self, request: Request) -> Card:
+        """All there is to know about *request*, for whoever is about to approve it."""
+        names = await self._names({request.requester, *(vote.person for vote in request.votes)})
+        return details(request, self._spec(request), names)
+
+    async def copy(self, request: Request, copy: Copy) -> Card:
+        """*request* as it stands in one place: where it was handed on from, there is nothing left to answer."""
+        drawn = await self.request(request, to=copy.to)
+        if not request.is_open or not request.handed or copy.to == (last := request.handed[-1]).to:
+            return drawn
+        return passed_on(drawn, request, await self._names({last.by, last.to}))
+
     async def status(self, run: Run, line: str) -> Card:
-        names = await self._names({run.task.by})
+        names = await self._names({run.task.by, *([run.taken_by] if run.taken_by else [])})
         return status_card(run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names)
 
     def stop(self, run: Run) -> Button | None:
         """The Stop button of *run*'s status message; None once it is ending. Asks nobody for names."""
         drawn = status_card(run, "", seal=lambda move: self._seal.mark(run.id, "", move), names={})
         return next((button for button in drawn.buttons if button.move == STOP), None)
+
+    async def run_button(self, run: Run, move: str) -> Button | None:
+        """The button *move* of *run*'s status message as it is now; None if it has none."""
+        return next((button for button in (await self.status(run, "")).buttons if button.move == move), None)
 
     def _spec(self, request: Request) -> ToolSpec | None:
         """None for a tool that is gone: which of its arguments are secret is not known any more."""

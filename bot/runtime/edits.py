@@ -27,6 +27,7 @@ from bot.domain.ports import Tool
 from bot.domain.request import Copy, Edit, Move, Request, RequestId, close, settled_text
 from bot.domain.run import Decided, Entry, Finished, Opened
 from bot.domain.store import FORM, Effects, Held, Loaded, Turn
+from bot.domain.typed import untypable
 from bot.domain.verdict import Allow, Ask, Deny, ReasonRule
 from bot.domain.wire import loads, replace
 from bot.runtime.ballot import Ballot
@@ -35,6 +36,7 @@ from bot.runtime.press import Press
 from bot.runtime.rights import Rights
 
 CHANGED = "Changed. Somebody else has to sign your version now."
+READ_IT = "Changed. Your version has its own card: open its Details, if it is high-risk, and approve it there."
 
 
 class Edits:
@@ -69,6 +71,8 @@ class Edits:
         """The new version stands; sign it too, if its editor may. Safe to repeat."""
         if not await self._is_own_decision(new, press):
             return Answer(is_taken=True, text=CHANGED)
+        if new.ask.is_high or new.ask.typed:  # nobody has read these bytes yet, nor typed what has to be typed
+            return Answer(is_taken=True, text=READ_IT)
         vote = replace(press, subject=new.id, delivery=f"{press.delivery}/edit")
         answer = await self._ballot.vote(await self._store.held(new.id), Move.APPROVE, vote)
         return replace(answer, text="Approved with your changes. It runs now.") if answer.is_taken else answer
@@ -143,23 +147,31 @@ class Edits:
             ask=ask,
             version=1,
             votes=(),
+            looked=(),
             opened=now,
             deadline=now + ask.expires_after if ask.expires_after else None,
             edit=edit,
+            offer=None,  # it was about another call
             excluded=tuple(dict.fromkeys((*old.excluded, edit.editor))),
             replaces=old.id,
             explanation="",
             rung=0,
+            reviews=0,
             standins=(),
+            sheet=None,  # the new version has a card of its own
+            items=(),
             policy=self._parts.policy.hash,
         )
         try:
+            if told := untypable(new, self._parts.toolbox.get(call.tool).spec):
+                raise Unsatisfiable(told)
             await self._rights.must_be_satisfiable(new)
         except Unsatisfiable as error:
             raise NotAllowed(call.tool, Cause.UNSATISFIABLE, error.people_read) from error
         return new
 
     async def _swap(self, held: Held, new: Request, press: Press) -> bool:
+        """Raises Twin, told beside the form, when exactly the changed call waits already."""
         old = held.request
         gone = close(old, Move.SUPERSEDE, at=new.opened, cause=Cause.SUPERSEDED, told="changed by a person")
         gone = replace(gone, replaced_by=new.id)
@@ -187,6 +199,7 @@ class Edits:
             effects=effects,
             delivery=press.delivery,
             answer=CHANGED,
+            is_single=not self._parts.may_repeat,
         )
         turned = await self._store.turn(turn)
         if turned.is_applied:

@@ -15,6 +15,7 @@ import structlog
 from bot.domain.errors import StoreUnavailable
 from bot.domain.request import RunId
 from bot.domain.store import AGES
+from bot.runtime.absences import StoredAbsences
 from bot.runtime.desk import Desk
 from bot.runtime.gate import Gate
 from bot.runtime.gatehouse import Gatehouse
@@ -26,6 +27,7 @@ from bot.runtime.sealer import Sealer
 from bot.runtime.shards import Shards
 from bot.runtime.steady import steadily
 from bot.runtime.timers import Timers
+from bot.runtime.watchdog import Watchdog
 
 log = structlog.get_logger()
 RELISTEN_AFTER = 0.5  # seconds
@@ -36,16 +38,20 @@ class Engine:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        self.rights = Rights(parts.directory)
+        self.absences = StoredAbsences(parts.store)
+        self.rights = Rights(parts.directory, self.absences)
         self.shards = Shards(parts)
         behind = Gatehouse(parts.store, parts.policy, parts.toolbox, self.rights, parts.meter)
         self.runner = Runner(parts, Gate(behind), self.shards.fence_of)
-        behind.owns, behind.open_most = self.shards.owns, parts.open_most
+        behind.owns, behind.open_most, behind.place_most = self.shards.owns, parts.open_most, parts.place_most
+        behind.cards_most, behind.may_repeat = parts.cards_most, parts.may_repeat
         self.shards.is_busy = self.runner.is_busy
         self.outbox = Outbox(parts, self.runner, lambda: self.shards.fences)
         self.timers = Timers(parts, self.rights, self.runner, lambda: self.shards.fences)
+        self.outbox.instead = self.timers.calling.instead
+        self.watchdog = Watchdog(parts)
         self.sealer = Sealer(parts, lambda: self.shards.fences)
-        self.desk = Desk(parts, self.rights, self.runner)
+        self.desk = Desk(parts, self.rights, self.runner, self.absences)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Desk]:
@@ -59,6 +65,7 @@ class Engine:
                 tasks.create_task(steadily(self._sweep, self.parts.pace.sweep_every, "sweep"), name="sweep"),
                 tasks.create_task(self.outbox.run(tasks), name="outbox"),
                 tasks.create_task(self.timers.run(), name="timers"),
+                tasks.create_task(self.watchdog.run(), name="watchdog"),
                 tasks.create_task(self.sealer.run(), name="checkpoints"),
             ]
             try:

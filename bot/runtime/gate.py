@@ -19,18 +19,20 @@ from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host
 from bot.runtime.lanes import lanes
 from bot.runtime.passage import Passage
+from bot.runtime.tray import Tray
 
 
 class Gate:
     """What every tool call of every agent goes through."""
 
     def __init__(self, house: Gatehouse) -> None:
-        self._house = house
+        self.house = house
 
     async def use(self, host: Host, path: str, wanted: Sequence[WantedCall], why: str) -> tuple[ToolResult, ...]:
         """The calls of one turn: those people must sign are put to them at once, results come in order."""
+        tray = Tray(self.house, host, len(wanted))
         passages = [
-            Passage(self._house, host, lane, path=f"{path}.{i}", wanted=call, why=why)
-            for i, (call, lane) in enumerate(zip(wanted, lanes(host, len(wanted)), strict=True))
+            Passage(self.house, host, lane, path=f"{path}.{i}", wanted=call, why=why)
+            for i, (call, lane) in enumerate(zip(wanted, lanes(host, tray), strict=True))
         ]
         return await side_by_side(host, [passage.go() for passage in passages])

@@ -6,34 +6,48 @@ Reads calls, asks the policy, writes requests, looks people up. Not the order of
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
 import structlog
 
-from bot.domain import events
-from bot.domain.calls import Cause, ToolCall, make_call
-from bot.domain.chat import Place
+from bot.domain import events, wording
+from bot.domain.calls import Cause, ToolCall, ToolSpec, make_call
+from bot.domain.chat import PersonId
+from bot.domain.crowd import stand
 from bot.domain.errors import (
     Broken,
     NoSuchRequest,
     NotAllowed,
+    Unsatisfiable,
 )
+from bot.domain.grant import Grant
 from bot.domain.ladder import first_timer
 from bot.domain.people import may_answer, parse
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Meter, Tool, Toolbox, WantedCall
 from bot.domain.request import Copy, Kind, Request, RequestId
 from bot.domain.run import Opened
-from bot.domain.store import OPEN_MOST, Batch, Effects, Fence, Held, Store
-from bot.domain.verdict import Allow, Ask, Climb, Deny, Need
-from bot.domain.wire import read_foreign, replace
+from bot.domain.store import CARDS_MOST, OPEN_MOST, PLACE_MOST, Batch, Effects, Fence, Held, Letter, Note, Store
+from bot.domain.typed import untypable
+from bot.domain.verdict import ENDS, Allow, Ask, Climb, Deny, Need
+from bot.domain.wire import Record, read_foreign, replace
+from bot.runtime.escalating import Escalating, copies_for
+from bot.runtime.granted import standing, used_note
 from bot.runtime.host import Host
 from bot.runtime.journal import patiently
 from bot.runtime.rights import Rights
 
 log = structlog.get_logger()
+
+
+class Draft(Record):
+    """A request that is to be put to people by the step that the journal calls *mark*."""
+
+    request: Request
+    mark: str
+    known: int | None = None  # letters its run had when it was drafted
 
 
 class Gatehouse:
@@ -42,7 +56,8 @@ class Gatehouse:
     def __init__(self, store: Store, policy: Policy, toolbox: Toolbox, rights: Rights, meter: Meter) -> None:
         self._store, self._policy, self._toolbox = store, policy, toolbox
         self._rights, self._meter = rights, meter
-        self.open_most = OPEN_MOST
+        self._escalating = Escalating(rights)
+        self.open_most, self.place_most, self.cards_most, self.may_repeat = OPEN_MOST, PLACE_MOST, CARDS_MOST, False
         self.owns: Callable[[Fence], Awaitable[bool]] = _alone  # the engine knows its leases
 
     def read(self, wanted: WantedCall) -> tuple[Tool, ToolCall]:
@@ -50,6 +65,10 @@ class Gatehouse:
         tool = self._toolbox.get(wanted.tool)
         args = tool.check(read_foreign(wanted.args or "{}"))
         return tool, make_call(id=wanted.id, tool=tool.spec.name, version=tool.spec.version, args=args)
+
+    def spec(self, tool: str) -> ToolSpec:
+        """Raises UnknownTool."""
+        return self._toolbox.get(tool).spec
 
     async def verdict(self, host: Host, tool: Tool, call: ToolCall, path: str) -> Allow | Deny | Ask:
         requester = await patiently(partial(self._rights.person, host.run.task.by))
@@ -59,30 +78,48 @@ class Gatehouse:
         facts = Facts(requester=requester, place=host.run.task.place, agent=host.run.agent, history=host.others(path))
         return self._policy.decide(call, tool.spec, facts)
 
-    async def open(self, host: Host, request: Request, mark: str, *audit: bytes, known: int | None = None) -> None:
-        """Put *request* to people: record, ladder, cards to post and audit, in one step.
+    async def open(self, host: Host, request: Request, mark: str, *audit: bytes) -> None:
+        """Put *request* to people at once, whatever else they are asked. Raises Unsatisfiable."""
+        await self.must_be_answerable(request)
+        await self.put(host, (Draft(request=request, mark=mark),), *audit)
 
-        Raises Unsatisfiable; Unheard when more letters than *known* have come; TooMany when the requester has too
-        many open requests.
-        """
+    async def must_be_answerable(self, request: Request) -> None:
+        """Raises Unsatisfiable if too few people could ever answer *request*."""
+        if told := untypable(request, self._toolbox.get(request.call.tool).spec):
+            raise Unsatisfiable(told)
         await patiently(partial(self._rights.must_be_satisfiable, request))
-        copies = (Copy(name="main", place=_stand(request)),)
+
+    async def put(self, host: Host, drafts: Sequence[Draft], *audit: bytes) -> None:
+        """Put *drafts* to people, several on the sheet of the first: records, ladders, card and audit, in one step.
+
+        Raises Unheard when more letters than known have come; TooMany when the requester or the channel would have
+        too many open requests; Twin when one of them waits already.
+        """
+        head, *others = (draft.request for draft in drafts)
+        called = await self._escalating.asked(head)
+        notes = (await self._escalating.note(head, called),) if called else ()
+        copies = (Copy(name="main", place=stand(head)), *copies_for(called))
+        is_capped = head.kind is not Kind.RECOVERY  # what became of a call must be settled
         batch = Batch(
             op="",
             count=0,
-            entries=(Opened(path=request.path, mark=mark, request=request.id),),
+            entries=tuple(Opened(path=d.request.path, mark=d.mark, request=d.request.id) for d in drafts),
             effects=Effects(
-                audit=(*audit, events.request_opened(request)),
-                dirty=Held(request=request, copies=copies).rows,
-                timers=first_timer(request),
+                audit=(*audit, *(events.request_opened(draft.request) for draft in drafts)),
+                notes=notes,
+                dirty=(*Held(request=head, copies=copies).rows, *(f"note|{note.key}" for note in notes)),
+                timers=tuple(timer for draft in drafts for timer in first_timer(draft.request)),
             ),
             line="Waiting for an answer",
-            known=known,
-            most=None if request.kind is Kind.RECOVERY else self.open_most,  # what became of a call must be settled
+            known=min((draft.known for draft in drafts if draft.known is not None), default=None),
+            most=self.open_most if is_capped else None,
+            place_most=self.place_most if is_capped else None,
+            is_single=is_capped and not self.may_repeat,
         )
-        host.asks.add(request.id)  # from here on a reply withdraws it
-        log.info("request_opened", request=request.id, run=host.id, tool=request.call.tool, rule=request.ask.rule)
-        await host.journal.open(batch, request, copies)
+        for one in (head, *others):
+            host.asks.add(one.id)  # from here on a reply withdraws it
+            log.info("request_opened", request=one.id, run=host.id, tool=one.call.tool, rule=one.ask.rule)
+        await host.journal.open(batch, head, copies, tuple(others))
 
     def request(self, host: Host, path: str, call: ToolCall, ask: Ask, why: str) -> Request:
         now = self._store.now()
@@ -104,9 +141,23 @@ class Gatehouse:
             history=host.others(path),
         )
 
+    async def grant_for(self, request: Request, tool: Tool) -> Grant | None:
+        """What allows the call of *request* without putting it to people."""
+        if request.ask.grant is None:  # as most rules
+            return None
+        return await patiently(partial(standing, self._store, self._rights, request, tool.spec))
+
+    async def grant_note(self, host: Host, path: str, grant: Grant) -> Note:
+        giver = await patiently(partial(self._rights.name, grant.by))
+        return used_note(grant, giver, f"{host.id}{path}/grant")
+
     async def held(self, request: RequestId) -> Request:
         """Patiently: giving up here would tear down the run, and with it a tool that another branch has started."""
         return (await patiently(partial(self._store.held, request))).request
+
+    async def letters(self, host: Host, known: int) -> tuple[Letter, ...]:
+        """What was put into the run's inbox after *known* letters, whether or not the host has taken it in."""
+        return (await patiently(partial(self._store.tail, host.id, host.journal.length, known))).letters
 
     async def rows(self, request: RequestId) -> tuple[str, ...]:
         """Every message that shows *request*, to be shown again."""
@@ -115,19 +166,30 @@ class Gatehouse:
         except (NoSuchRequest, Broken):  # forgotten after its time, or forged: no card is left to be true
             return ()
 
+    async def called(self, people: Sequence[PersonId]) -> str:
+        """What *people* are called, in words for a result: it is journalled, so a later name changes nothing."""
+        names = {who: await patiently(partial(self._rights.name, who)) for who in people}
+        return " and ".join(wording.name(names, who) for who in people)
+
     async def still_holds(self, request: Request) -> str | None:
         return await patiently(partial(self._rights.still_hold, request))
 
     def recovery_ask(self, signed: Request | None) -> Ask:
         """Whoever could sign the call may say what became of it; at once, whatever time it was first given."""
         ask = signed.ask if signed is not None else self._policy.default
-        return replace(ask, rule="recovery", why="the call was started, and then this program was interrupted")
+        why = "the call was started, and then this program was interrupted"
+        return replace(ask, rule="recovery", why=why, break_glass=None)
 
-    def inquiry_ask(self, call: ToolCall) -> Ask:
-        """Who may answer: whom the agent names, or whoever gave the task. Raises ValueError for nobody's name."""
-        of = str(call.values.get("of") or "requester")
+    async def inquiry_ask(self, kind: Kind, call: ToolCall, requester: PersonId) -> Ask:
+        """Who may answer: whom the agent names, or whoever gave the task; of an escalation, their manager.
+
+        Raises ValueError for nobody's name.
+        """
+        of = str(call.values.get("of") or "")
+        if not of:
+            of = await self._escalating.audience(requester) if kind is Kind.ESCALATION else "requester"
         parse(of)
-        kept = [rung for rung in self._policy.default.ladder if rung.do in (Climb.REMIND, Climb.EXPIRE)]
+        kept = [replace(rung, to="here") for rung in self._policy.default.ladder if rung.do in (Climb.REMIND, *ENDS)]
         why = "the agent cannot go on without an answer"
         return Ask(rule="inquiry", why=why, groups=(Need(of=of),), ladder=tuple(kept))
 
@@ -140,10 +202,3 @@ class Gatehouse:
 
 async def _alone(_fence: Fence) -> bool:
     return True
-
-
-def _stand(request: Request) -> Place:
-    """Where the first card goes: the task's thread, or the channel the rule names."""
-    if request.ask.place == "thread":
-        return request.place
-    return replace(request.place, channel=request.ask.place.removeprefix("#"), thread=None, is_direct=False)

@@ -2,13 +2,18 @@
 
 A branch that waits for people lies in a bed; when every branch does, the run may leave memory. The host
 holds the futures: a coroutine awaiting a future that nobody holds is garbage-collected.
+
+Who has the run is read from its letters, so that every process that loads it knows: while somebody works on it by
+hand, whatever the agent asks for next waits in a bed, too. That pause is no step, and leaves no trace in the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -18,12 +23,13 @@ from bot.domain.calls import Digest, Outcome, Past, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.request import Request, RequestId, RunId
 from bot.domain.run import Decided, Entry, Heard, Run, RunStatus, Told
-from bot.domain.store import Batch, Fence, Letter, Loaded, Said, Store, Tail
+from bot.domain.store import Batch, Fence, GaveBack, Letter, Loaded, Said, Store, Tail, Took, taken_by
 from bot.domain.wire import replace
 from bot.runtime.journal import Journal
 
 log = structlog.get_logger()
 T = TypeVar("T")
+BY_HAND = "I took this over, worked on it by hand, and hand it back now."
 
 
 class Bed(Generic[T]):
@@ -81,6 +87,8 @@ class Host:
         self.calls = 0  # calls between their begin and the record of their end
         self._calm = asyncio.Event()
         self._alarms: dict[str, Bed[None]] = {}  # branches that sleep by the clock
+        self._paused: list[Bed[None]] = []  # branches that wait until the run is handed back
+        self.listens = False  # the agent asks what people said
         self.awake = 1  # branches that are not in bed
         self.idle_since = time.monotonic()
         self.is_stopping = False
@@ -115,11 +123,11 @@ class Host:
             if bed is not None:
                 bed.wake(entry)
 
-    def catch_up(self, tail: Tail) -> tuple[Letter, ...]:
-        """Take in what the store says came meanwhile; return the letters that are new."""
+    def catch_up(self, tail: Tail, known: int) -> tuple[Letter, ...]:
+        """Take in what the store says came after *known* letters; return those that are new here."""
         for entry in tail.entries:
             self.learn(entry)
-        new = tail.letters
+        new = tail.letters[len(self.letters) - known :]
         self.letters.extend(new)
         self.journal.length, self.mail = tail.length, tail.mail
         return new
@@ -177,10 +185,59 @@ class Host:
         """Every branch waits for people or for time: nothing is lost if this memory is given back."""
         return self.awake == 0 and not self.hands
 
+    # --------------------------------------------------------- taken over
+
+    @property
+    def takes(self) -> int:
+        """How often people took this run over. If its record says fewer, what was asked before is yet to be closed."""
+        return sum(isinstance(letter, Took) for letter in self.letters)
+
+    @property
+    def is_taken(self) -> bool:
+        """Nothing may begin: somebody works on this by hand, or what was asked before they did is not closed yet."""
+        return taken_by(self.letters) is not None or self.takes > self.run.takes
+
+    @property
+    def is_overtaken(self) -> bool:
+        """What the agent asked for before it hears of a takeover is out of date, whoever has the run now."""
+        return self.is_taken or (self.listens and any(isinstance(one, GaveBack) for one in self.letters[self.told :]))
+
+    async def until_returned(self) -> None:
+        """Sleep while somebody works on this by hand."""
+        while self.is_taken:
+            is_last = self.awake == 1 and not self.calls and self.takes == self.run.takes
+            if is_last and self.status is not RunStatus.WAITING:
+                await self.write(Batch(op="", count=0, status=RunStatus.WAITING))
+                continue  # it may have been handed back meanwhile
+            bed: Bed[None] = Bed(self)
+            self._paused.append(bed)
+            try:
+                await bed.sleep()
+            finally:
+                self._paused.remove(bed)
+
+    def look_again(self) -> None:
+        """Somebody took the run over or handed it back, and that is written down: let those who wait see."""
+        for bed in self._paused:
+            bed.wake(None)
+
     # ------------------------------------------------------------ letters
 
     def unheard(self) -> tuple[Heard, ...]:
-        return tuple(letter.heard for letter in self.letters[self.told :] if isinstance(letter, Said))
+        """What people said and the agent has not taken in, in order."""
+        said = (_said(letter) for letter in self.letters[self.told :])
+        return tuple(heard for heard in said if heard is not None)
+
+    @property
+    def is_spoken_to(self) -> bool:
+        """Is there something to hear first? An agent that never listens is not told that it was taken over."""
+        words = (Said, GaveBack) if self.listens else (Said,)
+        return any(isinstance(letter, words) for letter in self.letters[self.told :])
+
+    def instructions(self) -> tuple[Heard, ...]:
+        """Those of the unheard words that ask for something: not that somebody merely handed the run back."""
+        bare = [letter for letter in self.letters[self.told :] if isinstance(letter, GaveBack) and not letter.text]
+        return tuple(heard for heard in self.unheard() if heard not in [_said(letter) for letter in bare])
 
     async def hear(self, path: str) -> tuple[Heard, ...]:
         """Take in the waiting replies before the step at *path*: their authors now steer this run."""
@@ -204,8 +261,8 @@ class Host:
         return tuple(dict.fromkeys((self.run.task.by, *self.run.steered_by)))
 
     def others(self, path: str) -> tuple[Past, ...]:
-        """This run's other calls, as a policy may ask about them."""
-        return tuple(past for where, past in sorted(self.past.items()) if where != path)
+        """This run's other calls in the order of its steps, as a policy may ask about them."""
+        return tuple(self.past[where] for where in in_order(self.past) if where != path)
 
     # ------------------------------------------------------------- writes
 
@@ -228,11 +285,29 @@ class Host:
         )
 
     def settled(self, made: Batch) -> None:
-        """The write has landed: only now does the store say what it said."""
+        """The write has landed: only now does the store say what it said. `run` was changed by whoever wrote it."""
         self.status = made.status or self.status
         self.line = made.line or self.line
-        self.run = made.run or self.run
         self.seen = made.seen or 0
+
+
+def _said(letter: Letter) -> Heard | None:
+    match letter:
+        case Said(heard=heard):
+            return heard
+        case GaveBack(by=by, text=text):
+            return Heard(by=by, text=f"{BY_HAND} {text}".strip())
+    return None
+
+
+def next_id(run: RunId) -> RunId:
+    """A new run on the same shard: its thread is there."""
+    return RunId(f"r-{run.split('-', 2)[1]}-{secrets.token_hex(8)}")
+
+
+def in_order(paths: Iterable[str]) -> list[str]:
+    """*paths* as the steps came: `/10.0` after `/2.1`."""
+    return sorted(paths, key=lambda path: [int(number) for number in re.findall(r"[0-9]+", path)])
 
 
 async def _caught(work: Coroutine[Any, Any, None]) -> Exception | None:

@@ -7,9 +7,10 @@ merely sounds like a yes gets a button to press (DESIGN section 5).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from functools import partial
 
-from bot.domain import events, inquiry, words
+from bot.domain import events, inquiry, orders, words
 from bot.domain.chat import Account, Answer, Message, Person
 from bot.domain.errors import (
     AlreadySettled,
@@ -23,34 +24,60 @@ from bot.domain.events import account_text
 from bot.domain.inquiry import is_inquiry
 from bot.domain.request import Copy, Kind, Move, RunId, settled_text
 from bot.domain.run import Heard, Run, Task
-from bot.domain.store import FORM, Effects, Held, Said, Turn
+from bot.domain.store import FORM, Effects, Held, Loaded, Said, Turn, taken_by
 from bot.domain.verdict import ReasonRule
 from bot.domain.wire import replace
 from bot.domain.words import Meaning
 from bot.runtime.ballot import Ballot
+from bot.runtime.commands import Commands
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
+from bot.runtime.takeover import Takeover
 
 HELP = "Mention me with a task, for example: @countersign refund 40 for order 1042, it arrived broken."
 TRIES = 3  # runs of a thread that may end between our look and our word
 TASK_MOST = 20_000  # characters of one message that an agent is given
+ABOUT_RUN: Mapping[Meaning, str] = {  # phrases that mean the whole run, and what they do to it
+    Meaning.STOP: "it stops me",
+    Meaning.TAKE: "it takes this over",
+    Meaning.HAND_BACK: "it hands this back to me",
+}
 
 
 class Intake:
-    def __init__(self, parts: Parts, rights: Rights, ballot: Ballot) -> None:
+    def __init__(
+        self, parts: Parts, rights: Rights, ballot: Ballot, takeover: Takeover, commands: Commands
+    ) -> None:
+        self._takeover, self._commands = takeover, commands
         self._parts, self._store, self._rights, self._ballot = parts, parts.store, rights, ballot
 
     async def message(self, message: Message) -> Answer | None:
-        """A task, a reply, or none of our business."""
+        """A command, a task, a reply, or none of our business."""
         run = await self._store.live_run(message.place.key)
         if run is None and not message.is_mention:
             return None
+        ordered = await self._ordered(message, run)
+        if ordered is not None:
+            return ordered
         person = await self._rights.tasker(message.by)
         if person is None:
             return Answer(is_taken=False, text=NotRequestable.people_read)
         return await (self._task(message, person) if run is None else self._reply(message, person, run))
+
+    async def _ordered(self, message: Message, run: RunId | None) -> Answer | None:
+        """What a command of the message did. In a run's own thread only what is said to us by name can be one, and
+        nothing that a question there offers as an answer."""
+        text = message.text.strip()
+        is_other = text.startswith("/") and not text.startswith("/countersign")  # a path, or somebody else's command
+        if not message.is_mention or is_other or (run is not None and not text.startswith("@")):
+            return None
+        if run is not None and orders.read(text) is not None:
+            held, said = await self._open(await self._store.load(run)), words.addressed(text)
+            if any(inquiry.offers(one.request, said) for one in held):
+                return None
+        return await self._commands.order(text, message.by, message.place, message.delivery)
 
     async def stop(self, run: RunId, by: Account, delivery: str) -> Answer:
         """End a run for good. Anyone who may give tasks may stop one; raises NotRequestable for all others."""
@@ -92,13 +119,15 @@ class Intake:
 
     async def _reply(self, message: Message, person: Person, run: RunId) -> Answer | None:
         meaning, said = words.read(message.text), words.addressed(message.text)
-        held = await self._open(run)
-        if meaning is Meaning.STOP and any(inquiry.offers(one.request, said) for one in held):
-            return Answer(
-                is_taken=False, text=f"“{said}” is an answer here, and it stops me, too: please use a button."
-            )
-        if meaning is Meaning.STOP:
-            return await self.stop(run, message.by, message.delivery)
+        loaded = await self._store.load(run)
+        held = await self._open(loaded)
+        if meaning in ABOUT_RUN and any(inquiry.offers(one.request, said) for one in held):
+            told = f"“{said}” is an answer here, and {ABOUT_RUN[meaning]}, too: please use a button."
+            return Answer(is_taken=False, text=told)
+        if meaning in ABOUT_RUN:
+            return await self._about_run(message, run, meaning)
+        if loaded is not None and taken_by(loaded.letters) is not None:
+            return await self._context(message, person, run)  # nothing is asked: it is heard when it is handed back
         answer = await self._typed(message, held, meaning)
         if answer is not None:
             return answer
@@ -106,6 +135,21 @@ class Intake:
         if signable and meaning is not Meaning.CONTEXT:
             return await self._word(message, signable, meaning)
         return await self._context(message, person, run)
+
+    async def _about_run(self, message: Message, run: RunId, meaning: Meaning) -> Answer:
+        """An exact phrase that means the run as a whole, like the button of its status message."""
+        press = Press(
+            delivery=message.delivery, by=message.by, ref=message.ref, subject=run, move=meaning.value, token=""
+        )
+        try:
+            match meaning:
+                case Meaning.TAKE:
+                    return await self._takeover.take(press)
+                case Meaning.HAND_BACK:
+                    return await self._takeover.hand_back(press)
+            return await self.stop(run, message.by, message.delivery)
+        except Refused as error:
+            return await self._ballot.refuse(press, error)
 
     async def _typed(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer | None:
         """A reply answers the one open question it can belong to; None if it cannot be an answer to any."""
@@ -146,8 +190,7 @@ class Intake:
         effects = Effects(audit=(events.reply_heard(run, person.id, message.delivery),))
         return await once_more(partial(self._store.tell, run, letter, delivery=message.delivery, effects=effects))
 
-    async def _open(self, run: RunId) -> tuple[Held, ...]:
-        loaded = await self._store.load(run)
+    async def _open(self, loaded: Loaded | None) -> tuple[Held, ...]:
         found = [await self._store.held(request) for request in loaded.asks] if loaded else []
         return tuple(held for held in found if held.request.is_open and held.request.kind is not Kind.RECOVERY)
 
@@ -155,6 +198,8 @@ class Intake:
         """A word that answers, if it can belong to one request only and the rule allows words."""
         if len(held) > 1:
             return Answer(is_taken=False, text=f"{len(held)} requests are open here; please use their buttons.")
+        if held[0].request.sheet is not None or held[0].request.items:
+            return Answer(is_taken=False, text="It stands on a card with others; please use the buttons of that card.")
         press = self._press(message, held[0])
         try:
             await self._rights.seats(held[0].request, message.by)

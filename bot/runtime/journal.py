@@ -133,9 +133,11 @@ class Journal:
         """Append *batch* (its `op` and `count` are filled in here), then know it."""
         await self._write(batch, lambda made: self._store.append(self._fence, self._run, made))
 
-    async def open(self, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> None:
-        """Open *request*, after which this branch sleeps. Raises Unheard, TooMany."""
-        send = partial(self._store.open, self._fence, request=request, copies=copies)
+    async def open(
+        self, batch: Batch, request: Request, copies: tuple[Copy, ...], others: tuple[Request, ...] = ()
+    ) -> None:
+        """Open *request*, and *others* on its sheet, after which these branches sleep. Raises Unheard, TooMany, Twin."""
+        send = partial(self._store.open, self._fence, request=request, copies=copies, others=others)
         await self._write(batch, send, is_last_step=True)
 
     async def spend(self, batch: Batch, after: Request) -> None:

@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.runtime.host import Bed, Host
+from bot.runtime.tray import Seat, Tray
 
 
-def lanes(host: Host, count: int) -> list[Lane]:
+def lanes(host: Host, tray: Tray) -> list[Lane]:
     made: list[Lane] = []
-    for _ in range(count):
-        made.append(Lane(host, made))
+    for seat in tray.seats:
+        made.append(Lane(host, made, seat))
     return made
 
 
 class Lane:
     """One call's place among its siblings: who must end before it, and who waits for it."""
 
-    def __init__(self, host: Host, earlier: Sequence[Lane]) -> None:
-        self._host, self._earlier = host, tuple(earlier)
+    def __init__(self, host: Host, earlier: Sequence[Lane], seat: Seat) -> None:
+        self._host, self._earlier, self.seat = host, tuple(earlier), seat
         self._known: list[Bed[None]] = []
         self._ended: list[Bed[None]] = []
         self.needs_people: bool | None = None
@@ -40,9 +41,12 @@ class Lane:
         if self.needs_people is None:
             self.needs_people = needs_people
             _wake(self._known)
+        if not needs_people:
+            self.seat.leave()
 
     def end(self) -> None:
         self.is_over = True
+        self.seat.leave()
         _wake(self._known)
         _wake(self._ended)
 

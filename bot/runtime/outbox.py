@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,12 +24,16 @@ from bot.domain.errors import ChatUnavailable, CountersignError, LeaseLost, NoSu
 from bot.domain.inquiry import is_inquiry
 from bot.domain.request import Copy, Move, Request, RequestId, RunId
 from bot.domain.run import Run, RunStatus
+from bot.domain.sheet import OWN, Sheet
 from bot.domain.store import FORM, Effects, Fence, Held, Row
 from bot.domain.wire import Record, replace
+from bot.runtime.absences import StoredAbsences
+from bot.runtime.closing import End
 from bot.runtime.drawing import Drawing
 from bot.runtime.journal import patiently
 from bot.runtime.parts import Parts
 from bot.runtime.runner import Runner
+from bot.runtime.sharing import copies_of, items_of, sheet
 from bot.runtime.steady import unharmed
 
 log = structlog.get_logger()
@@ -52,6 +56,8 @@ class Wanted(Record):
     request: Request | None = None
     run: Run | None = None  # the run whose status it shows
     made: datetime | None = None  # since when it may have been shown; None for what never changes
+    sheet: Sheet | None = None  # all that the card shows, if it is a sheet
+    whole: tuple[RequestId, ...] = ()  # those of its items that it shows whole
 
 
 class Outbox:
@@ -59,7 +65,8 @@ class Outbox:
 
     def __init__(self, parts: Parts, runner: Runner, fences: Callable[[], Mapping[int, Fence]]) -> None:
         self._parts, self._store, self._runner, self._fences = parts, parts.store, runner, fences
-        self._drawing = Drawing(parts.toolbox, parts.directory, parts.key)
+        self._drawing = Drawing(parts.toolbox, parts.directory, StoredAbsences(parts.store), parts.key)
+        self.instead: Callable[[Held, Copy, Fence], Awaitable[bool]] = _nobody  # the engine knows who calls people
         self._nudged = asyncio.Event()
         self._lines: dict[str, asyncio.Task[None]] = {}  # one worker per conversation
         self._waiting: dict[str, dict[str, Row]] = {}  # rows to show, by conversation
@@ -210,15 +217,27 @@ class Outbox:
         raise Undeliverable(f"a direct message to {copy.to}", "no account on a connected platform")
 
     async def _lost(self, wanted: Wanted, fence: Fence, error: Undeliverable) -> None:
-        """This card can never be shown there. If nobody can see the request at all, it ends and says why."""
+        """This card can never be shown there. A manager's goes to the next one up; if nobody can see the request at
+        all, it ends and says why."""
         log.warning("undeliverable", row=wanted.row.name, why=error.why)
         request = wanted.request
-        audit = (events.card_lost(request.id, wanted.copy.name, error.why),) if request else ()
-        if request is not None and request.is_open:
-            held = await self._store.held(request.id)
-            if all(copy.ref is None for copy in held.copies if copy.name != FORM):
-                await self._runner.withdraw(request.run, request.id, Move.CANCEL, Cause.UNDELIVERABLE, str(error))
+        alone = (request,) if request is not None else ()
+        gone = wanted.sheet.items if wanted.sheet is not None else alone
+        audit = tuple(events.card_lost(one.id, _copy_name(wanted, one), error.why) for one in gone)
+        for one in gone:
+            await self._nowhere(one, wanted.copy, fence, error)
         await self._store.posted(fence, wanted.row, None, Effects(audit=audit))
+
+    async def _nowhere(self, request: Request, lost: Copy, fence: Fence, error: Undeliverable) -> None:
+        """End *request* if nobody sees it anywhere else, nor will."""
+        if not request.is_open:
+            return
+        held = await self._store.held(request.id)
+        is_replaced = await self.instead(held, lost, fence)
+        copies = await copies_of(self._store, held)
+        if not is_replaced and all(copy.ref is None for copy in copies if copy.name != FORM):
+            end = End(move=Move.CANCEL, cause=Cause.UNDELIVERABLE, told=str(error))
+            await self._runner.withdraw(request.run, request.id, end)
 
     # -------------------------------------------------------------- resolve
 
@@ -232,7 +251,7 @@ class Outbox:
                 return Wanted(row=row, copy=Copy(name="note", place=note.place), card=note.card, key=rest)
             case "run":
                 return await self._status(row, RunId(rest))
-        return await self._request(row, rest)
+        return await self._request(row, rest, fence)
 
     async def _status(self, row: Row, id: RunId) -> Wanted | None:
         loaded = await self._store.load(id)
@@ -243,28 +262,65 @@ class Outbox:
         card = await self._drawing.status(run, loaded.line)
         return Wanted(row=row, copy=copy, card=card, key=f"{id}/status", run=run, made=run.began)
 
-    async def _request(self, row: Row, rest: str) -> Wanted | None:
+    async def _request(self, row: Row, rest: str, fence: Fence) -> Wanted | None:
         request, name, _ = rest.split("|")
         try:
             held: Held = await self._store.held(RequestId(request))
         except NoSuchRequest:
             return None
+        if not name:  # an item has changed: every message of its sheet
+            await self._store.show_again(fence.shard, held.rows)
+            return None
         copy = next((copy for copy in held.copies if copy.name == name), None)
+        if copy is not None and held.request.items and name != OWN:
+            return await self._sheet(row, held, copy)
         if copy is None or (copy.ref is None and not held.request.is_open and name != "main"):
             return None
-        card = await self._drawing.request(held.request, to=copy.to)
+        card = await self._drawing.copy(held.request, copy)
         made = held.request.opened if held.request.version > 1 else None  # unchanged: what may stand is the same
         return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request, made=made)
+
+
+    async def _sheet(self, row: Row, head: Held, copy: Copy) -> Wanted | None:
+        found = sheet(await items_of(self._store, head.request))
+        if copy.ref is None and not found.open and copy.name != "main":
+            return None
+        whole = tuple(item.id for item in found.items if self._drawing.is_whole(item))
+        card = await self._drawing.sheet(found, to=copy.to)
+        key, request = row.name.partition("|")[2], head.request
+        return Wanted(
+            row=row, copy=copy, card=card, key=key, request=request, made=request.opened, sheet=found, whole=whole
+        )
+
+
+async def _nobody(_held: Held, _lost: Copy, _fence: Fence) -> bool:
+    return False
 
 
 def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:
     if wanted.request is None:
         return ()
+    if wanted.sheet is not None:
+        return tuple(_shown_on(wanted.sheet, item, wanted, ref) for item in wanted.sheet.items)
     is_signable = is_inquiry(wanted.request.kind) or any(button.move == "approve" for button in wanted.card.buttons)
     is_complete = is_signable or not wanted.request.is_open
     has_buttons = any(button.subject == wanted.request.id for button in wanted.card.buttons)
     shown = events.card_shown(wanted.request, wanted.copy.name, ref, is_complete=is_complete, has_buttons=has_buttons)
     return (shown,)
+
+
+def _shown_on(found: Sheet, item: Request, wanted: Wanted, ref: MessageRef) -> bytes:
+    """A sheet shows each of its items, with the buttons of all as long as this one waits."""
+    name = _copy_name(wanted, item)
+    is_complete = item.id in wanted.whole or not item.is_open
+    has_buttons = item.is_open and any(button.subject == found.head.id for button in wanted.card.buttons)
+    return events.card_shown(item, name, ref, is_complete=is_complete, has_buttons=has_buttons)
+
+
+def _copy_name(wanted: Wanted, item: Request) -> str:
+    """An item's own card has another name than the sheet on which it stands."""
+    is_own = wanted.sheet is None or item.id == wanted.sheet.head.id
+    return wanted.copy.name if is_own else f"sheet-{wanted.copy.name}"
 
 
 def _conversation(row: Row) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.domain.policy import Policy
 from bot.domain.ports import Chat, Directory, Meter, Model, Roster, Toolbox
-from bot.domain.store import OPEN_MOST, Store
+from bot.domain.store import CARDS_MOST, OPEN_MOST, PLACE_MOST, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Pace:
     evict_after: timedelta = timedelta(seconds=60)
     sweep_every: timedelta = timedelta(seconds=1)  # how long a lost ring may go unnoticed
     timers_every: timedelta = timedelta(milliseconds=250)
+    watch_every: timedelta = timedelta(seconds=10)  # between looks for what is late, on every shard
     checkpoint_every: timedelta = timedelta(seconds=60)
     shutdown_grace: timedelta = timedelta(seconds=8)
 
@@ -37,3 +38,6 @@ class Parts:
     owner: str  # this process
     pace: Pace = field(default_factory=Pace)
     open_most: int = OPEN_MOST  # open requests of one person's tasks, on each shard
+    place_most: int = PLACE_MOST  # open requests shown in one channel, on each shard
+    cards_most: int = CARDS_MOST  # cards of one turn; what is beyond stands on a list
+    may_repeat: bool = False  # exactly the same may wait twice: for whoever measures, not for people

@@ -20,20 +20,23 @@ from bot.domain.errors import (
     NotAllowed,
     Refused,
     TooMany,
+    Twin,
+    Ungranted,
     Unheard,
     UnknownTool,
     Unsatisfiable,
 )
+from bot.domain.grant import Grant, used
 from bot.domain.inquiry import is_inquiry
 from bot.domain.ports import Tool
 from bot.domain.render import is_approvable
 from bot.domain.request import Kind, Request, RequestId, Status
 from bot.domain.run import Begun, Decided, Opened
 from bot.domain.store import Batch, Effects
+from bot.domain.telling import OVERTAKEN, REPLIED, told
 from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import replace
-from bot.runtime.telling import REPLIED, told
-from bot.runtime.work import Work
+from bot.runtime.work import TAKEN, Work
 
 
 class Passage(Work):
@@ -56,6 +59,8 @@ class Passage(Work):
             return self._remember(signed, self._journal.finished[self._path].result, asked)
         if asked:
             self._lane.know(True)
+        if asked or self._path in self._journal.begun:
+            self._lane.seat.leave()
         self._host.past[self._path] = Past(tool=call.tool, args=call.args)
         if asked:
             return await self._await(tool, call, asked[-1].request)
@@ -103,9 +108,29 @@ class Passage(Work):
             case Deny(rule=rule, why=why):
                 return await self._refuse(Cause.POLICY, f"Not run: the policy forbids it ({why}).", call, rule)
             case Ask():
-                self._lane.know(True)
-                return await self._ask(tool, call, verdict)
+                self._lane.know(True)  # also when a grant stands for the signature: both keep their place in a turn
+                return await self._by_grant(tool, call, verdict) or await self._ask(tool, call, verdict)
         assert_never(verdict)
+
+    async def _by_grant(self, tool: Tool, call: ToolCall, ask: Ask) -> ToolResult | None:
+        """Run it on what somebody allowed before; None if nobody did, or if it was used, revoked or over meanwhile."""
+        tried: Grant | None = None
+        while (found := await self._gate.grant_for(self._asking(call, ask), tool)) is not None and found != tried:
+            if self._host.is_overtaken or self._host.is_spoken_to:
+                return None
+            grant = used(found)
+            note = await self._gate.grant_note(self._host, self._path, grant)
+            self._lane.seat.leave()
+            try:
+                return await self._run_granted(tool, call, grant, note)
+            except Ungranted:  # somebody was faster; look again, and ask people when it is the same as before
+                tried = found
+            except Unheard:
+                return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
+        return None
+
+    def _asking(self, call: ToolCall, ask: Ask) -> Request:
+        return self._gate.request(self._host, self._path, call, ask, self._why)
 
     async def _inquire(self, tool: Tool, call: ToolCall) -> ToolResult:
         """A call that only people can run: their answer is its result."""
@@ -114,7 +139,8 @@ class Passage(Work):
             self._lane.know(False)
             return await self._finish(call, ToolResult(outcome=Outcome.OK, text="Handed over; nobody is waited for."))
         try:
-            ask, why = self._gate.inquiry_ask(call), inquiry.flaw(kind, call.values)
+            ask = await self._gate.inquiry_ask(kind, call, self._host.run.task.by)
+            why = inquiry.flaw(kind, call, self._host.others(self._path))
         except ValueError as error:
             why = str(error)
         if why is not None:
@@ -124,18 +150,22 @@ class Passage(Work):
 
     async def _ask(self, tool: Tool, call: ToolCall, ask: Ask, kind: Kind = Kind.APPROVAL) -> ToolResult:
         known = len(self._host.letters)
-        if self._host.unheard():
+        if self._host.is_overtaken:
+            return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
+        if self._host.is_spoken_to:
             return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
         request = replace(self._gate.request(self._host, self._path, call, ask, self._why), kind=kind)
         if not is_approvable(request):
             told = "Not run: the arguments are too large to be shown to people in full, so nobody may approve them."
             return await self._refuse(Cause.UNDELIVERABLE, told, call)
         try:
-            await self._gate.open(self._host, request, self._mark, known=known)
+            await self._lane.seat.open(request, self._mark, known)
         except Unsatisfiable as error:
             return await self._refuse(Cause.UNSATISFIABLE, f"Not run: {error.people_read}", call)
         except TooMany as error:
             return await self._refuse(Cause.BUSY, f"Not run: {error}. Some have to be answered first.", call)
+        except Twin as error:
+            return await self._refuse(Cause.TWIN, f"Not run: {error}. Wait for that answer.", call)
         except Unheard:
             return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
         return await self._await(tool, call, request.id)
@@ -168,8 +198,8 @@ class Passage(Work):
             result = ToolResult(outcome=Outcome.NOT_RUN, cause=decision.cause, text=text)
             return await self._finish(call, result, resumed)
         said = inquiry.told(asked, decision.answer)
-        text = said if asked.kind is Kind.HANDOFF else f"{' and '.join(decision.by)} answered. {said}"
-        result = ToolResult(outcome=Outcome.OK, text=text, answer=decision.answer)
+        text = said if asked.kind is Kind.HANDOFF else f"{await self._gate.called(decision.by)} answered. {said}"
+        result = ToolResult(outcome=Outcome.OK, text=text, answer=inquiry.outcome(asked, decision.answer))
         return await self._finish(call, result, resumed, steered=decision.by)
 
     async def _not_signed(self, call: ToolCall, decided: Decided) -> ToolResult:
@@ -177,7 +207,8 @@ class Passage(Work):
         if cause is Cause.PERSON:
             self._host.refused.add(call.digest)
         resumed = events.run_resumed(self._host.id, decided.request, decided.decision)
-        return await self._finish(call, ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=told(decided)), resumed)
+        text = told(decided, who=await self._gate.called(decided.decision.by))
+        return await self._finish(call, ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=text), resumed)
 
     # ------------------------------------------------------------ in doubt
 
@@ -208,17 +239,22 @@ class Passage(Work):
         begun = self._journal.begun[self._path]
         decision = decided.decision
         resumed = events.run_resumed(self._host.id, asked.id, decision)
+        who = await self._gate.called(decision.by)
         match decision.status:
             case Status.APPROVED if begun.request == asked.id:  # the second start is in doubt, too
                 return await self._doubt(tool, call, asked)
+            case Status.APPROVED if self._host.is_overtaken:
+                said = f"It did not happen, says {who}; it was not run again: {TAKEN}."
+                await self._superseded(begun, said)
+                return await self._lapse(asked, Cause.SUPERSEDED, TAKEN, resumed)
             case Status.APPROVED:
-                await self._superseded(begun, f"It was interrupted, and {' and '.join(decision.by)} had it run again.")
+                await self._superseded(begun, f"It was interrupted, and {who} had it run again.")
                 return await self._run_signed(tool, call, asked)
             case Status.ANSWERED:
-                text = f"It happened, says {' and '.join(decision.by)}. {decision.reason}".strip()
+                text = f"It happened, says {who}. {decision.reason}".strip()
                 result = ToolResult(outcome=Outcome.OK, text=text)
                 return await self._finish(call, result, resumed, closes=await self._begun_by(begun))
-        text = f"It was started once; whether it took effect is not known. {told(decided)}"
+        text = f"It was started once; whether it took effect is not known. {told(decided, who=who)}"
         result = ToolResult(outcome=Outcome.UNKNOWN, cause=decision.cause, text=text)
         return await self._finish(call, result, resumed, closes=await self._begun_by(begun))
 

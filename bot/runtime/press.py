@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.domain.chat import Account, Click, Form, MessageRef
+from bot.domain.errors import NotShown, StoreUnavailable
 from bot.domain.forms import EDIT_REASON
 from bot.domain.render import REASON, RESULT
+from bot.domain.store import Held
 from bot.domain.wire import Record
 
 REASON_MOST = 2_000  # characters
@@ -38,6 +40,16 @@ def press_of(event: Click | Form) -> Press:
         token=sound(event.token),
         fields=event.fields if isinstance(event, Form) else {},
     )
+
+
+def must_be_shown(held: Held, press: Press) -> None:
+    """Raises NotShown unless *press* comes from a message that shows *held* (T14)."""
+    request = held.request
+    if press.ref in [copy.ref for copy in held.copies]:
+        return
+    if any(copy.ref is None and copy.place == press.ref.place for copy in held.copies):
+        raise StoreUnavailable(f"the card of request {request.id} is still being posted")
+    raise NotShown(request.id, "it stands in a message we did not post for it")
 
 
 def sound(text: str) -> str:

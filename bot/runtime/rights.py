@@ -1,20 +1,30 @@
 """Who may answer a request: decided when they click, by person, and again when the call is about to start.
 
 A failed look-up raises Unavailable and therefore refuses. What is high-risk is judged by a directory without
-memory: somebody who left a moment ago signs nothing (T16). Not what an answer does (request, desk).
+memory: somebody who left a moment ago signs nothing (T16). Whoever is away may have a deputy (deputies).
+Not what an answer does (request, desk).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import NotEligible, Unsatisfiable
 from bot.domain.people import may_answer, resolve
-from bot.domain.ports import Directory
-from bot.domain.request import Request, can_fill, seats
+from bot.domain.ports import Absences, Directory
+from bot.domain.request import Move, Request, Right, Stand, can_fill, seats
 from bot.domain.verdict import Audience
-from bot.domain.wire import replace
+from bot.domain.wire import Record, replace
+from bot.runtime.deputies import Away, Groups, deputies, stands, still, used_up
+
+
+class Chairs(Record):
+    """What somebody may fill: seats of their own, by the indexes of the groups, and those of people who are away."""
+
+    own: tuple[int, ...] = ()
+    stands_for: tuple[Stand, ...] = ()
 
 
 class Rights:
@@ -23,8 +33,8 @@ class Rights:
     A page only looks (`is_judging` false): it is content with what the directory remembers.
     """
 
-    def __init__(self, directory: Directory, *, is_judging: bool = True) -> None:
-        self._directory, self._is_judging = directory, is_judging
+    def __init__(self, directory: Directory, absences: Absences, *, is_judging: bool = True) -> None:
+        self._directory, self._absences, self._is_judging = directory, absences, is_judging
 
     async def tasker(self, account: Account) -> Person | None:
         """The person behind *account*, if they may give tasks and instructions; None for guests and strangers."""
@@ -32,26 +42,84 @@ class Rights:
         return person if person is not None and may_answer(person) else None
 
     async def groups(self, request: Request) -> tuple[frozenset[PersonId], ...]:
-        """Per group, everybody who may fill its seats now."""
-        return await _groups(request, self._judge(request))
+        """Per group, everybody who may fill its seats now: members, and deputies of members who are away."""
+        directory, away = self._judge(request), await self._away(request)
+        groups = await _groups(request, directory)
+        standing = await _standing(request, groups, away, directory)
+        return tuple(members | {standing[who] for who in members if who in standing} for members in groups)
 
-    async def seats(self, request: Request, account: Account) -> tuple[Person, tuple[int, ...]]:
-        """The person behind *account* and the groups they may speak for. Raises NotEligible with the reason."""
-        directory = self._judge(request)
+    async def seats(self, request: Request, account: Account) -> tuple[Person, Chairs]:
+        """The person behind *account* and what they may fill. Raises NotEligible with the reason."""
+        directory, away = self._judge(request), await self._away(request)
         person = await _known(request, account, directory)
         groups = await _groups(request, directory)
-        chairs = tuple(i for i, members in enumerate(groups) if person.id in members)
-        if not chairs:
-            raise NotEligible(request.id, person.id, _why_not(request, person))
-        return person, chairs
+        own = tuple(i for i, members in enumerate(groups) if person.id in members)
+        standing = await _standing(request, groups, away, directory)
+        lent = stands(request, person.id, groups, standing)
+        if not own and not lent:
+            raise NotEligible(request.id, person.id, await self._why_not(request, person, standing))
+        return person, Chairs(own=own, stands_for=lent)
+
+    async def awaited(self, request: Request) -> frozenset[PersonId]:
+        """Whose answer is still waited for: of whoever is away, the deputy's."""
+        directory, away = self._judge(request), await self._away(request)
+        groups = await _groups(request, directory)
+        standing = await _standing(request, groups, away, directory)
+        voters = {vote.person for vote in request.votes}
+        missing = frozenset[PersonId]().union(*groups) - voters - used_up(request.votes)
+        return frozenset(standing.get(who, who) for who in missing) - voters
+
+    async def stand_ins(self, request: Request) -> Mapping[PersonId, PersonId]:
+        """For everybody who is asked and away, the deputy; looks nobody up while nobody is away."""
+        away = await self._away(request)
+        if not away:
+            return {}
+        directory = self._judge(request)
+        return await _standing(request, await _groups(request, directory), away, directory)
+
+    async def standing(self, request: Request, people: frozenset[PersonId]) -> Mapping[PersonId, PersonId]:
+        """For each of *people* who is away, the deputy, if there is one who may answer this request."""
+        return await _standing(request, (people,), await self._away(request), self._judge(request))
+
+    async def claim(self, request: Request, account: Account, move: Move) -> tuple[Person, Right, Chairs]:
+        """The person behind *account*, and by which right they may make *move*. Raises NotEligible with the reason."""
+        if move is Move.BREAK_GLASS:
+            return await self._breaker(request, account), Right.GLASS, Chairs()
+        try:
+            person, chairs = await self.seats(request, account)
+        except NotEligible:
+            if move is not Move.REJECT or (vetoer := await self._vetoer(request, account)) is None:
+                raise
+            return vetoer, Right.VETO, Chairs()
+        return person, Right.SEAT, chairs
+
+    async def reader(self, request: Request, account: Account) -> Person:
+        """The person behind *account*, if there is any answer they may give. Raises NotEligible with the reason."""
+        try:
+            return (await self.seats(request, account))[0]
+        except NotEligible:
+            if (vetoer := await self._vetoer(request, account)) is not None:
+                return vetoer
+            if request.ask.break_glass is None:
+                raise
+            return await self._breaker(request, account)
+
+    async def reviewers(self, request: Request, breaker: PersonId) -> frozenset[PersonId]:
+        """Who may say afterwards whether *breaker* was right to break the glass: nobody who had a hand in it."""
+        glass = request.ask.break_glass
+        found = await _members(request, glass.review, self._directory) if glass else frozenset[PersonId]()
+        return found - {breaker, *request.excluded}
 
     async def known(self, request: Request, account: Account) -> Person:
         """The active person behind *account*. Raises NotEligible for strangers, guests, bots and the departed."""
         return await _known(request, account, self._judge(request))
 
     async def must_be_satisfiable(self, request: Request) -> None:
-        """Refuse, at the moment it is made, a request that too few people could ever answer."""
-        groups = await self.groups(request)
+        """Refuse, at the moment it is made, a request that too few people could ever answer.
+
+        Whoever is away may still answer, and a deputy only in their place: it makes no difference here.
+        """
+        groups = await _groups(request, self._judge(request))
         needs = [need.need for need in request.ask.groups]
         if not can_fill(needs, groups):
             wanted = " and ".join(f"{need.need} of {need.of}" for need in request.ask.groups)
@@ -63,6 +131,9 @@ class Rights:
         directory = self._judge(request)
         if not await directory.active(frozenset({request.requester})):
             return f"{request.requester}, who asked for it, may no longer give tasks"
+        if request.broken_by is not None:
+            is_still = await self._may_break(request, request.broken_by.person)
+            return None if is_still else f"{request.broken_by.person}, who broke the glass, may no longer do so"
         if not seats(await _refreshed(request, directory)).is_full:
             return "somebody who approved it may no longer do so, and too few others did"
         return None
@@ -89,6 +160,50 @@ class Rights:
     async def person(self, id: PersonId) -> Person | None:
         return await self._directory.person(id)
 
+    async def _away(self, request: Request) -> Away:
+        """Who is away, as of now or of a few seconds ago."""
+        return await (self._absences.fresh() if request.ask.is_high and self._is_judging else self._absences).now()
+
+    async def _why_not(self, request: Request, person: Person, standing: Mapping[PersonId, PersonId]) -> str:
+        done = sorted({who for who, deputy in standing.items() if deputy == person.id} & used_up(request.votes))
+        if done:
+            return f"{await self.name(done[0])}, for whom you decide, has been counted already."
+        return _why_not(request, person)
+
+    async def _vetoer(self, request: Request, account: Account) -> Person | None:
+        """The person behind *account*, if they may veto. Where duties are separated nobody does who is excluded."""
+        if not request.ask.veto:
+            return None
+        directory = self._judge(request)
+        person = await _known(request, account, directory)
+        named = [await _members(request, of, directory) for of in request.ask.veto]
+        return person if person.id in frozenset[PersonId]().union(*named) - _barred(request) else None
+
+    async def _breaker(self, request: Request, account: Account) -> Person:
+        """The person behind *account*, if they may break the glass and somebody can review it. Raises NotEligible."""
+        person, glass = await _known(request, account, self._fresh()), request.ask.break_glass
+        if glass is None:
+            told = "Sorry, the rule of this call has no glass to break."
+        elif person.id in request.excluded:
+            told = "Sorry, you asked for or changed this, so somebody else has to break the glass."
+        elif not await self._may_break(request, person.id):
+            told = f"Sorry, only {glass.of} may break the glass here."
+        elif not await self.reviewers(request, person.id):
+            told = "Nobody is there who could review it afterwards, so the glass cannot be broken."
+        else:
+            return person
+        raise NotEligible(request.id, person.id, told)
+
+    async def _may_break(self, request: Request, person: PersonId) -> bool:
+        """Now, whatever was true a moment ago: one signature alone is judged like high risk."""
+        glass = request.ask.break_glass
+        if glass is None or person in request.excluded:
+            return False
+        return person in await _members(request, glass.of, self._fresh())
+
+    def _fresh(self) -> Directory:
+        return self._directory.fresh() if self._is_judging else self._directory
+
     def _judge(self, request: Request) -> Directory:
         """Who says what is true about people, for this request."""
         return self._directory.fresh() if request.ask.is_high and self._is_judging else self._directory
@@ -103,6 +218,11 @@ async def _known(request: Request, account: Account, directory: Directory) -> Pe
     return person
 
 
+async def _members(request: Request, of: Audience, directory: Directory) -> frozenset[PersonId]:
+    """Whom an audience beside the groups means now."""
+    return await resolve(of, directory=directory, requester=request.requester, approvers=frozenset())
+
+
 async def _groups(request: Request, directory: Directory) -> tuple[frozenset[PersonId], ...]:
     """Per group its members and whomever the ladder reached, as far as they may still answer anything."""
     standins = await directory.active(frozenset(request.standins))
@@ -113,8 +233,19 @@ async def _groups(request: Request, directory: Directory) -> tuple[frozenset[Per
 
 async def _refreshed(request: Request, directory: Directory) -> Request:
     groups = await _groups(request, directory)
-    votes = (replace(v, seats=tuple(i for i in v.seats if v.person in groups[i])) for v in request.votes)
+    deputizing = frozenset(vote.person for vote in request.votes if vote.stands_for) - _barred(request)
+    active = await directory.active(deputizing) if deputizing else deputizing
+    votes = (
+        replace(v, seats=tuple(i for i in v.seats if v.person in groups[i]), stands_for=still(v, groups, active))
+        for v in request.votes
+    )
     return replace(request, votes=tuple(votes))
+
+
+async def _standing(request: Request, groups: Groups, away: Away, directory: Directory) -> dict[PersonId, PersonId]:
+    """The deputies of everybody in *groups* who is away, without those who may not answer this."""
+    found = await deputies(frozenset[PersonId]().union(*groups), away, directory)
+    return {who: deputy for who, deputy in found.items() if deputy not in _barred(request)}
 
 
 def _barred(request: Request) -> frozenset[PersonId]:

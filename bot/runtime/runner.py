@@ -8,9 +8,8 @@ Owns the life of each coroutine. Not where it waits (host), nor how a shard beca
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,16 +18,39 @@ import structlog
 
 from bot.domain import events
 from bot.domain.calls import Cause
-from bot.domain.chat import Card, Tone
-from bot.domain.errors import Broken, CountersignError, LeaseLost, NoSuchRequest, StoreUnavailable, Unheard
+from bot.domain.chat import Card, PersonId, Tone
+from bot.domain.errors import (
+    Broken,
+    CountersignError,
+    Diverged,
+    LeaseLost,
+    Refused,
+    StoreUnavailable,
+    Unavailable,
+    Unheard,
+)
 from bot.domain.inert import spoken
-from bot.domain.ladder import waiting_timer
-from bot.domain.request import Kind, Move, Request, RequestId, RunId, close
-from bot.domain.run import Decided, Heard, Run, RunStatus
-from bot.domain.store import Batch, Effects, Explain, Fence, Held, Letter, Note, Said, Tail, Turn
+from bot.domain.request import Kind, Move, Request, RequestId, RunId
+from bot.domain.run import Decided, RunStatus
+from bot.domain.store import (
+    Batch,
+    Effects,
+    Explain,
+    Fence,
+    GaveBack,
+    Letter,
+    Note,
+    Said,
+    Tail,
+    Took,
+    taken_by,
+)
 from bot.domain.wire import replace
+from bot.runtime.closing import Closing, End
 from bot.runtime.context import Context, Mind
+from bot.runtime.diverged import Changed
 from bot.runtime.explain import Explainer
+from bot.runtime.following import follow
 from bot.runtime.gate import Gate
 from bot.runtime.host import Host
 from bot.runtime.journal import patiently
@@ -37,6 +59,7 @@ from bot.runtime.parts import Parts
 log = structlog.get_logger()
 LET_GO_WITHIN = 2.0  # seconds a cancelled agent gets; afterwards its writes are refused or never made
 KEPT = frozenset(Kind) - {Kind.APPROVAL, Kind.PLAN}  # a reply withdraws a signature or plan asked for, and nothing else
+STAYING = frozenset({Kind.RECOVERY})  # whoever takes a run over ends every other question of it
 LIVE = (RunStatus.ACTIVE, RunStatus.WAITING, RunStatus.STOPPING)
 
 
@@ -45,8 +68,9 @@ class Runner:
 
     def __init__(self, parts: Parts, gate: Gate, fence_of: Callable[[RunId], Fence | None]) -> None:
         self._parts, self._store, self._gate, self._fence_of = parts, parts.store, gate, fence_of
+        self._closing = Closing(parts.store, fence_of, self.deliver)
         self._mind = Mind(parts.model, parts.toolbox, parts.meter, parts.chats)
-        self._explainer = Explainer(parts)
+        self._explainer, self._changed = Explainer(parts), Changed(parts.store, gate.house)
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
         self._is_closing = False
@@ -135,9 +159,10 @@ class Runner:
         return True
 
     async def _catch_up(self, host: Host) -> bool:
-        tail = await self._store.tail(host.id, host.journal.length, len(host.letters))
+        known = len(host.letters)
+        tail = await self._store.tail(host.id, host.journal.length, known)
         is_new = tail.mail > host.mail
-        letters = host.catch_up(tail)
+        letters = host.catch_up(tail, known)
         if tail.status is RunStatus.STOPPING and not host.is_stopping:
             await self._stop(host)
         else:
@@ -145,14 +170,39 @@ class Runner:
         return is_new
 
     async def _attend(self, host: Host, letters: tuple[Letter, ...]) -> None:
-        """A reply withdraws what waits for a signature; a question goes to the agent."""
+        """A takeover closes all that was asked; a reply withdraws what waits to be signed; an agent explains itself."""
         for letter in letters:
             if isinstance(letter, Explain):
                 self._spawn(self._explainer.explain(host, letter), f"explain {letter.request}")
+        if host.takes > host.run.takes or taken_by(host.letters) != host.run.taken_by:
+            await self._change_hands(host)
         said = [letter.heard for letter in letters if isinstance(letter, Said)]
-        if said:
+        if said and not host.is_taken:  # else nothing is open, and the words wait with those of whoever hands it back
             told = f"{said[-1].by} said: {said[-1].text[:200]}"
-            await self._close_all(host, Move.SUPERSEDE, Cause.SUPERSEDED, told)
+            await self._close_all(host, _superseded(told, KEPT))
+
+    async def _change_hands(self, host: Host) -> None:
+        """Somebody took the run over, or handed it back: close what was asked before, and write down who has it."""
+        has, takes = taken_by(host.letters), host.takes
+        hands = [letter.by for letter in host.letters if isinstance(letter, Took | GaveBack)]
+        name = await self._called(hands[-1])
+        if takes > host.run.takes:
+            took = next(letter.by for letter in reversed(host.letters) if isinstance(letter, Took))
+            told = f"{await self._called(took)} took this over"
+            await self._close_all(host, _superseded(told, STAYING))
+        run = host.run = replace(host.steer(hands), taken_by=has, takes=takes)
+        line = f"{name} took this over" if has else f"{name} handed this back"
+        await host.write(Batch(op="", count=0, run=run, line=line, effects=Effects(dirty=(f"run|{host.id}",))))
+        log.info("run_changed_hands", run=host.id, taken_by=has)
+        host.look_again()
+
+    async def _called(self, person: PersonId) -> str:
+        """Their name; if nobody can say it now, their id: a takeover waits for no directory."""
+        try:
+            known = await self._parts.directory.person(person)
+        except Unavailable:
+            return person
+        return known.name if known else person
 
     # --------------------------------------------------------------- live
 
@@ -160,11 +210,7 @@ class Runner:
         """The agent's coroutine, from its call to its end, whatever the end is."""
         with structlog.contextvars.bound_contextvars(run=host.id):
             try:
-                agent = self._parts.roster.get(host.run.agent)
-                ctx = Context(host, self._gate, self._mind, self._store.now)
-                answer = await agent(host.run.task, ctx)
-                await self._close_all(host, Move.CANCEL, Cause.STOPPED, "the run has ended")  # no answer is awaited
-                await self._end(host, RunStatus.DONE, answer, Tone.GOOD)
+                await (self._restart(host) if self._changed.is_known(host) else self._work(host))
             except asyncio.CancelledError:
                 if not (host.is_stopping or host.is_leaving or self._is_closing):
                     raise
@@ -178,6 +224,28 @@ class Runner:
                 if not host.is_stopping:
                     self.hosts.pop(host.id, None)
 
+    async def _work(self, host: Host) -> None:
+        try:
+            agent = self._parts.roster.get(host.run.agent)
+            answer = await agent(host.run.task, Context(host, self._gate, self._mind, self._store.now))
+        except Diverged as error:
+            log.error("agent_changed", path=error.path, recorded=error.recorded, wanted=error.wanted)
+            told = "the agent's program changed meanwhile"
+            await self._close_all(host, End(move=Move.CANCEL, cause=Cause.SUPERSEDED, told=told))
+            await self._restart(host, error)
+            return
+        await host.until_returned()
+        await self._close_all(host, _cancelled("the run has ended"))  # no answer is awaited
+        await self._end(host, RunStatus.DONE, answer, Tone.GOOD)
+
+    async def _restart(self, host: Host, error: Diverged | None = None) -> None:
+        """The agent's program is another one than the run began with: people say whether it begins again."""
+        try:
+            parting = await self._changed.settle(host)
+        except Refused as refused:
+            raise (error or refused) from refused
+        await self._end(host, RunStatus.FAILED, parting.told, parting.tone)
+
     async def _fail(self, host: Host, error: Exception, people_read: str) -> None:
         tail = await self._tail(host)
         if tail.status is RunStatus.STOPPING:
@@ -185,47 +253,42 @@ class Runner:
             return
         log.error("run_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
         try:
-            await self._close_all(host, Move.CANCEL, Cause.STOPPED, "the run failed")
+            await self._close_all(host, _cancelled("the run failed"))
             await self._end(host, RunStatus.FAILED, people_read, Tone.BAD)
         except LeaseLost as lost:
             log.info("run_handed_over", reason=str(lost))
 
     async def _end(self, host: Host, status: RunStatus, told: str, tone: Tone) -> None:
         """The last entry, the answer to post, and the audit: one step."""
-        run = replace(host.run, status=status, ended=self._store.now(), told=told[:500])
         card = Card(body=spoken(told), tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
         note = Note(key=f"{host.id}/end", place=host.run.task.place, card=card)
         effects = Effects(
             audit=(events.run_ended(host.id, status),), notes=(note,), dirty=(f"note|{note.key}", f"run|{host.id}")
         )
-        batch = Batch(op="", count=0, effects=effects, status=status, line=_last_line(status, host), run=run)
-        await self._write_end(host, batch)
+        batch = Batch(op="", count=0, effects=effects, status=status, line=_last_line(status, host))
+        await self._write_end(host, batch, told)
         log.info("run_ended", run=host.id, status=status)
-        if status is not RunStatus.STOPPED and (late := host.unheard()):
-            await self._follow(host.run, late)
+        if status is not RunStatus.STOPPED and (late := host.instructions()):
+            await follow(self._store, host.run, late)
 
-    async def _write_end(self, host: Host, batch: Batch) -> None:
-        """Write the end knowing every reply: one that comes later finds no run any more, and is told so."""
+    async def _write_end(self, host: Host, batch: Batch, told: str) -> None:
+        """Write the end knowing every letter: one that comes later finds no run any more, and is told so."""
+        assert batch.status is not None, "an end says which"
         while True:
+            ended = replace(host.run, status=batch.status, ended=self._store.now(), told=told[:500], taken_by=None)
             try:
-                await host.write(replace(batch, known=len(host.letters)))
-                return
+                await host.write(replace(batch, run=ended, known=len(host.letters)))
             except Unheard:
-                host.catch_up(
-                    await patiently(partial(self._store.tail, host.id, host.journal.length, len(host.letters)))
-                )
+                known = len(host.letters)
+                await self._attend(host, host.catch_up(await self._tail(host), known))
+                if batch.status is RunStatus.DONE:
+                    await host.until_returned()
+                continue
+            host.run = ended
+            return
 
     async def _tail(self, host: Host) -> Tail:
         return await patiently(partial(self._store.tail, host.id, host.journal.length, len(host.letters)))
-
-    async def _follow(self, ended: Run, late: Sequence[Heard]) -> None:
-        """Replies that came while the agent said its last word become the thread's next task."""
-        text = "\n".join(heard.text for heard in late)
-        task = replace(ended.task, text=text, by=late[0].by)
-        run = Run(id=next_id(ended.id), task=task, agent=ended.agent, began=self._store.now())
-        effects = Effects(audit=(events.run_started(run),), dirty=(f"run|{run.id}",))
-        start = partial(self._store.start, run, delivery=f"{ended.id}/late", replaces=None, effects=effects)
-        await patiently(start)
 
     # --------------------------------------------------------------- stop
 
@@ -236,7 +299,7 @@ class Runner:
             if host.life is not None:
                 host.life.cancel()
                 await asyncio.wait({host.life}, timeout=LET_GO_WITHIN)
-            await self._close_all(host, Move.CANCEL, Cause.STOPPED, "the run was stopped")
+            await self._close_all(host, _cancelled("the run was stopped"))
             loaded = await self._store.load(host.id)
             told = loaded.line if loaded and loaded.line else "Stopped."
             await self._end(host, RunStatus.STOPPED, told, Tone.BAD)
@@ -245,34 +308,12 @@ class Runner:
         finally:
             self.hosts.pop(host.id, None)
 
-    async def _close_all(self, host: Host, move: Move, cause: Cause, told: str) -> None:
-        for request in sorted(host.asks):
-            await self.withdraw(host.id, request, move, cause, told)
+    async def _close_all(self, host: Host, end: End) -> None:
+        await self._closing.all(host.id, host.asks, end)
 
-    async def withdraw(self, run: RunId, request: RequestId, move: Move, cause: Cause, told: str) -> None:
-        """Close one request, unless somebody decides it first. Looks again if a vote came in between."""
-        while True:
-            try:
-                held = await patiently(partial(self._store.held, request))
-            except NoSuchRequest:
-                return
-            except Broken as error:  # nobody can answer it: no click on it is believed, no call starts
-                log.error("request_forged", request=request, error=str(error))
-                return
-            fence = self._fence_of(run)
-            is_kept = move is Move.SUPERSEDE and held.request.kind in KEPT
-            if held.request.replaced_by is not None:
-                request = held.request.replaced_by  # changed meanwhile: what took its place is meant, too
-                continue
-            if not held.request.is_open or fence is None or is_kept:
-                return
-            turn, decided = _closing(
-                held, fence, close(held.request, move, at=self._store.now(), cause=cause, told=told)
-            )
-            turned = await patiently(partial(self._store.turn, turn))
-            if turned.is_applied:
-                self.deliver(run, decided, turned.mail)
-                return
+    async def withdraw(self, run: RunId, request: RequestId, end: End) -> None:
+        """Close one request, unless somebody decides it first."""
+        await self._closing.one(run, request, end)
 
     # ------------------------------------------------------ memory and end
 
@@ -352,23 +393,15 @@ async def _guarded(coroutine: Coroutine[Any, Any, bool | None], name: str) -> No
         log.error("task_failed", task=name, error=f"{type(error).__name__}: {error}", exc_info=error)
 
 
-def next_id(run: RunId) -> RunId:
-    """A new run on the same shard: its thread is there."""
-    return RunId(f"r-{run.split('-', 2)[1]}-{secrets.token_hex(8)}")
-
-
 def _last_line(status: RunStatus, host: Host) -> str:
     done = sum(1 for past in host.past.values() if past.outcome is not None)
     calls = f" after {done} tool call{'s' if done != 1 else ''}" if done else ""
     return f"{status.value.capitalize()}{calls}"
 
 
-def _closing(held: Held, fence: Fence, after: Request) -> tuple[Turn, Decided]:
-    assert after.decision is not None, "a closed request has its decision"
-    decided = Decided(request=after.id, decision=after.decision)
-    effects = Effects(
-        audit=(events.request_decided(after),),
-        dirty=held.rows,
-        untime=waiting_timer(held.request),
-    )
-    return Turn(after=after, entries=(decided,), fence=fence, effects=effects), decided
+def _superseded(told: str, kept: frozenset[Kind]) -> End:
+    return End(move=Move.SUPERSEDE, cause=Cause.SUPERSEDED, told=told, kept=kept)
+
+
+def _cancelled(told: str) -> End:
+    return End(move=Move.CANCEL, cause=Cause.STOPPED, told=told)

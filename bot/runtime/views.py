@@ -5,18 +5,29 @@ Reads only. Strangers and guests see nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from bot.domain.audit import Entry, parse_line
 from bot.domain.chat import Account, Button, Person, PersonId
 from bot.domain.errors import Broken, NoSuchRequest, NotEligible, Unsatisfiable
-from bot.domain.ports import AuditRow, Directory, Moment, RunView, Settled, Toolbox, Waiting
-from bot.domain.request import RequestId, RunId
-from bot.domain.run import RunStatus
+from bot.domain.grant import Grant
+from bot.domain.ports import AuditRow, Directory, Moment, Queued, RunView, Settled, Toolbox, Waiting
+from bot.domain.request import Move, RequestId, RunId
+from bot.domain.run import Run, RunStatus
+from bot.domain.sheet import MOVES as SHEET_MOVES
+from bot.domain.sheet import OWN
 from bot.domain.store import Loaded, Store
+from bot.domain.verdict import Audience
 from bot.domain.wire import dumps, replace
+from bot.runtime.absences import StoredAbsences
 from bot.runtime.drawing import Drawing
+from bot.runtime.granted import listed
+from bot.runtime.leaving import told
+from bot.runtime.queueing import Queue
+from bot.runtime.reporting import Reporting
 from bot.runtime.rights import Rights
+from bot.runtime.sharing import items_of, sheet
 
 LOOKED_BACK = 2_000  # audit records, over all shards, in which somebody's own answers are looked for
 LEAST = 100  # of one shard
@@ -27,17 +38,28 @@ SENTENCES: Mapping[str, str] = {
     "run_resumed": "The agent woke up: {status}",
     "run_stopped": "{person} pressed Stop",
     "reply_heard": "{person} replied in the thread",
+    "run_taken": "{person} took it over, to work on it by hand",
+    "run_returned": "{person} handed it back to the agent",
     "call_allowed": "{tool} was let through by rule {rule}",
     "call_denied": "{tool} was not run: {cause}",
     "request_opened": "Asked people about {tool} (rule {rule})",
+    "details_opened": "{person} opened the details",
     "card_shown": "A card was shown ({copy})",
     "card_lost": "A card could not be shown ({copy}): {why}",
     "vote_counted": "{person} answered: {move}",
     "vote_refused": "An answer was refused: {cause}",
     "request_decided": "Decided: {status}",
+    "request_handed": "{by} handed it to {to}",
     "rung_fired": "Time passed: {do}",
+    "copy_sent": "{person} was asked by direct message: {why}",
     "tool_started": "{tool} started",
     "tool_finished": "The tool ended: {outcome}",
+    "away_set": "{person} is away; {deputy} decides meanwhile",
+    "away_ended": "{person} is back",
+    "grant_offered": "{person} looked at what more of {tool} would be allowed",
+    "grant_given": "{person} allowed more of {tool}, at most {most} times",
+    "grant_used": "{tool} ran without being asked about, as {person} had allowed",
+    "grant_revoked": "{person} revoked what was allowed of {tool}",
     "checkpoint": "The audit was sealed",
 }
 
@@ -45,26 +67,43 @@ SENTENCES: Mapping[str, str] = {
 class RuntimeViews:
     """Implements `bot.domain.ports.Views`."""
 
-    def __init__(self, store: Store, toolbox: Toolbox, directory: Directory, key: bytes) -> None:
+    def __init__(
+        self, store: Store, toolbox: Toolbox, directory: Directory, key: bytes, *, reports: Sequence[Audience] = ()
+    ) -> None:
         self._store = store
-        self._rights, self._drawing = Rights(directory, is_judging=False), Drawing(toolbox, directory, key)
+        self._absences = StoredAbsences(store)
+        self._rights = Rights(directory, self._absences, is_judging=False)
+        self._drawing = Drawing(toolbox, directory, self._absences, key)
+        self._reporting = Reporting(store, self._rights, directory, reports)
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
-        found: list[Waiting] = []
+        found: dict[RequestId, Waiting] = {}  # a sheet once, whichever of its items waits
         for shard in range(self._store.shards):
             for id in await self._store.open_requests(shard):  # noqa: A001  # its name everywhere
                 waiting = await self._waiting(id, account)
-                found.extend([waiting] if waiting else [])
-        return tuple(sorted(found, key=lambda waiting: waiting.opened))
+                found |= {waiting.request: waiting} if waiting else {}
+        return tuple(sorted(found.values(), key=lambda waiting: waiting.opened))
+
+    async def queue(self, viewer: Account) -> tuple[Queued, ...]:
+        return await Queue(self._store, self._rights).of(viewer)
 
     async def button(self, request: RequestId, move: str) -> Button | None:
         """None for a forgotten request as well. Raises BadSeal for a record that is not ours."""
         try:
             held = await self._store.held(request)
         except NoSuchRequest:
-            return None
-        drawn = await self._drawing.request(held.request)
+            return await self._run_button(RunId(request), move)
+        items = await items_of(self._store, held.request) if move in SHEET_MOVES else ()
+        drawn = await (self._drawing.sheet(sheet(items)) if items else self._drawing.request(held.request))
         return next((button for button in drawn.buttons if button.move == move), None)
+
+    async def _run_button(self, run: RunId, move: str) -> Button | None:
+        """A form may stand behind a button about a whole run, too: Hand back."""
+        try:
+            loaded = await self._store.load(run)
+        except (ValueError, IndexError):
+            return None
+        return await self._drawing.run_button(_as_is(loaded), move) if loaded is not None else None
 
     async def settled_by(self, account: Account, *, most: int = 10) -> tuple[Settled, ...]:
         """Looks through the last LOOKED_BACK records; an older answer is not found, nor one to a forgotten request."""
@@ -77,6 +116,9 @@ class RuntimeViews:
             found.extend([settled] if settled else [])
         return tuple(found)
 
+    async def grants(self, viewer: Account) -> tuple[Grant, ...]:
+        return await listed(self._store, self._rights, viewer)
+
     async def run(self, run: RunId, viewer: Account) -> RunView | None:
         person = await self._rights.tasker(viewer)
         if person is None:
@@ -85,11 +127,18 @@ class RuntimeViews:
             loaded = await self._store.load(run)
         except (ValueError, IndexError):
             return None
-        if loaded is None or not _may_see(person, viewer, loaded):
+        if loaded is None or not may_see(person, viewer, loaded):
             return None
         shard = int(run.split("-", 2)[1])
         entries = [parse_line(shard, line) for line in await self._store.trail(run)]
         return replace(self._view(loaded), moments=tuple(_moment(entry) for entry in entries))
+
+    async def absence(self, viewer: Account) -> str:
+        person = await self._rights.tasker(viewer)
+        held = (await self._absences.fresh().now()).get(person.id) if person else None
+        if person is None or held is None:
+            return ""
+        return told(held, person, await self._rights.person(held.deputy) if held.deputy else None)
 
     async def runs(self, viewer: Account, *, most: int = 50) -> tuple[RunView, ...]:
         person = await self._rights.tasker(viewer)
@@ -99,7 +148,7 @@ class RuntimeViews:
         for shard in range(self._store.shards):
             for run in await self._store.recent_runs(shard, most):
                 loaded = await self._store.load(run)
-                views.extend([self._view(loaded)] if loaded and _may_see(person, viewer, loaded) else [])
+                views.extend([self._view(loaded)] if loaded and may_see(person, viewer, loaded) else [])
         return tuple(sorted(views, key=lambda view: view.began, reverse=True)[:most])
 
     async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
@@ -115,23 +164,28 @@ class RuntimeViews:
             rows += [_row(parse_line(shard, line)) for line in await self._store.audit_lines(shard, -most, -1)]
         return tuple(sorted(rows, key=lambda row: (row.at, row.shard, row.seq))[-most:])
 
+    async def report(self, viewer: Account, since: timedelta) -> str | None:
+        return await self._reporting.told(viewer, since)
+
     async def _waiting(self, id: RequestId, account: Account) -> Waiting | None:
         try:
             held = await self._store.held(id)
-            person, _ = await self._rights.seats(held.request, account)
+            person, *_ = await self._rights.claim(held.request, account, Move.REJECT)  # a seat, or a veto
         except (NoSuchRequest, NotEligible, Unsatisfiable, Broken):
             return None
         request = held.request
         if not request.is_open or any(vote.person == person.id for vote in request.votes):
             return None
-        ref = next((copy.ref for copy in held.copies if copy.ref is not None), None)
+        items = await items_of(self._store, request)
+        shown = items[0] if items else held
+        ref = next((copy.ref for copy in shown.copies if copy.ref is not None and copy.name != OWN), None)
         return Waiting(
-            request=id,
+            request=shown.request.id,
             run=request.run,
-            card=await self._drawing.request(request),
+            card=await (self._drawing.sheet(sheet(items)) if items else self._drawing.request(request)),
             place=request.place,
             ref=ref,
-            opened=request.opened,
+            opened=shown.request.opened,
         )
 
     async def _votes(self, person: PersonId) -> list[Entry]:
@@ -155,8 +209,7 @@ class RuntimeViews:
         return Settled(request=request.id, run=request.run, card=card, move=move, at=vote.at)
 
     def _view(self, loaded: Loaded) -> RunView:
-        run = loaded.run
-        run = run if run.status is not RunStatus.ACTIVE else replace(run, status=loaded.status)
+        run = _as_is(loaded)
         return RunView(
             run=run.id,
             status=run.status,
@@ -168,7 +221,12 @@ class RuntimeViews:
         )
 
 
-def _may_see(person: Person, viewer: Account, loaded: Loaded) -> bool:
+def _as_is(loaded: Loaded) -> Run:
+    """The run with its status as it is now; its own record keeps only how it ended."""
+    return loaded.run if loaded.run.status is not RunStatus.ACTIVE else replace(loaded.run, status=loaded.status)
+
+
+def may_see(person: Person, viewer: Account, loaded: Loaded) -> bool:
     """Colleagues see each other's runs. Another workspace's are not theirs; a direct message is its writer's alone."""
     task = loaded.run.task
     is_elsewhere = task.place.platform == viewer.platform and task.place.tenant != viewer.tenant

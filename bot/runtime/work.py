@@ -8,7 +8,7 @@ The hands of a passage. Not whether a call may run, nor what people said about i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
@@ -16,19 +16,21 @@ import structlog
 from bot.domain import events
 from bot.domain.calls import Cause, Outcome, Past, Risk, ToolCall, ToolResult
 from bot.domain.chat import PersonId
-from bot.domain.errors import AlreadySettled, LeaseLost, TooLate
+from bot.domain.errors import AlreadySettled, LeaseLost, TooLate, Unheard
+from bot.domain.grant import Grant
 from bot.domain.ports import Leave, Tool, WantedCall
 from bot.domain.request import Request, RequestId, spend
 from bot.domain.run import Begun, Finished, Opened
-from bot.domain.store import Batch, Effects
-from bot.domain.wire import replace
+from bot.domain.store import Batch, Effects, Note, Took
+from bot.domain.telling import IN_DOUBT, NEVER_BEGAN, OVERTAKEN
+from bot.domain.wire import loads, replace
 from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host
 from bot.runtime.journal import patiently
 from bot.runtime.lanes import Lane
-from bot.runtime.telling import IN_DOUBT, NEVER_BEGAN
 
 log = structlog.get_logger()
+TAKEN = "somebody took this over first"
 STOP_GRACE = 1.0  # seconds a running tool gets to end by itself after Stop (the run must end within 2)
 
 
@@ -48,6 +50,8 @@ class Work:
     # ------------------------------------------------------------- running
 
     async def _run_free(self, tool: Tool, call: ToolCall, rule: str) -> ToolResult:
+        if self._host.is_overtaken:
+            return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
         allowed = events.call_allowed(self._host.id, self._path, call, rule)
         start = events.Start(self._host.id, self._path, call, None)
         key = self._key(call)
@@ -57,7 +61,33 @@ class Work:
             return await self._finish(call, result, allowed, began, start.finished(result.outcome))
         await self._must_own()
         with self._host.at_work():
-            await self._start(self._host.write(self._begin(key, None, allowed, began)), call, start)
+            batch = self._begin(key, None, allowed, began)
+            try:
+                write = self._unless_taken(lambda known: self._host.write(replace(batch, known=known)))
+                await self._start(write, call, start)
+            except Unheard:
+                return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
+            result = await self._run(tool, call, key)
+            return await self._finish(call, result, start.finished(result.outcome))
+
+    async def _run_granted(self, tool: Tool, call: ToolCall, grant: Grant, note: Note) -> ToolResult:
+        """Use *grant*, which is as it is after this use, in the write that begins the call.
+
+        Raises Ungranted if it allows nothing any more, Unheard if somebody has written since: then nothing has begun.
+        """
+        key = self._key(call)
+        start = events.Start(self._host.id, self._path, call, None)
+        audit = (
+            events.grant_used(grant, self._host.id, self._path, call),
+            events.call_allowed(self._host.id, self._path, call, grant.rule_name),
+            start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent),
+        )
+        begin = self._begin(key, None)
+        effects = Effects(audit=audit, notes=(note,), dirty=(f"note|{note.key}",))
+        begin = replace(begin, effects=effects, uses=grant, known=len(self._host.letters))
+        await self._must_own()
+        with self._host.at_work():
+            await self._start(self._host.write(begin), call, start)
             result = await self._run(tool, call, key)
             return await self._finish(call, result, start.finished(result.outcome))
 
@@ -68,6 +98,8 @@ class Work:
         resumed = events.run_resumed(self._host.id, signed.id, decision)
         if (tool.spec.name, tool.spec.version) != (call.tool, call.version):
             return await self._lapse(signed, Cause.SUPERSEDED, "the tool has changed since it was approved", resumed)
+        if self._host.is_overtaken:
+            return await self._lapse(signed, Cause.SUPERSEDED, TAKEN, resumed)
         if why := await self._gate.still_holds(signed):
             return await self._lapse(signed, Cause.WITHDRAWN, why, resumed)
         key = self._key(call)
@@ -77,9 +109,11 @@ class Work:
         with self._host.at_work():
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
-                await self._start(
-                    self._journal.spend(self._begin(key, signed.id, resumed, began), spent), call, start, spent
-                )
+                batch = self._begin(key, signed.id, resumed, began)
+                write = self._unless_taken(lambda known: self._journal.spend(replace(batch, known=known), spent))
+                await self._start(write, call, start, spent)
+            except Unheard:
+                return await self._lapse(signed, Cause.SUPERSEDED, TAKEN, resumed)
             except TooLate:
                 return await self._lapse(signed, Cause.DEADLINE, "its approval was not used in time", resumed)
             except AlreadySettled as error:
@@ -90,6 +124,21 @@ class Work:
     async def _lapse(self, signed: Request, cause: Cause, why: str, resumed: bytes) -> ToolResult:
         result = ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}.")
         return await self._finish(signed.call, result, resumed, closes=signed)
+
+    async def _unless_taken(self, begin: Callable[[int], Awaitable[None]]) -> None:
+        """Write a beginning in the knowledge of every letter. Raises Unheard if somebody took the run over first."""
+        known = len(self._host.letters)
+        while True:
+            if self._host.is_taken:
+                raise Unheard(self._host.id)
+            try:
+                await begin(known)
+                return
+            except Unheard:
+                new = await self._gate.letters(self._host, known)
+                if any(isinstance(letter, Took) for letter in new):
+                    raise
+                known += len(new)
 
     async def _must_own(self) -> None:
         """Nothing is begun on a shard that is being given away: it could not be started, and would be in doubt."""
@@ -143,7 +192,7 @@ class Work:
     # -------------------------------------------------------------- writes
 
     def _begin(self, key: str, request: RequestId | None, *audit: bytes) -> Batch:
-        entry = Begun(path=self._path, key=key, request=request)
+        entry = Begun(path=self._path, key=key, request=request, tool=self._wanted.tool)
         line = f"Using {self._wanted.tool}"
         return Batch(op="", count=0, entries=(entry,), effects=Effects(audit=audit), line=line)
 
@@ -180,7 +229,8 @@ class Work:
     def _remember(self, call: ToolCall | None, result: ToolResult, asked: Sequence[Opened]) -> ToolResult:
         """Keep what a policy and a repeated call may ask about; the same on every replay."""
         if call is not None:
-            self._host.past[self._path] = Past(tool=call.tool, args=call.args, outcome=result.outcome)
+            move = str(loads(result.answer).get("move", "")) if result.answer else ""
+            self._host.past[self._path] = Past(tool=call.tool, args=call.args, outcome=result.outcome, move=move)
         if call is not None and asked and result.cause is Cause.PERSON:
             self._host.refused.add(call.digest)
         return result

@@ -35,6 +35,8 @@ def batch_args(run: RunId, batch: Batch) -> dict[str, Any]:
         "told": batch.letters,
         "known": batch.known,
         "most": batch.most,
+        "place_most": batch.place_most,
+        "is_single": batch.is_single,
         "keep": KEEP_TTL,
     }
 

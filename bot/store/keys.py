@@ -7,16 +7,21 @@
 | `{ns:s}:audit` | list | audit lines `seq at link body` | for ever |
 | `{ns:s}:mail` | zset | runs with something to do, by since when | while it has |
 | `{ns:s}:active` | set | runs that execute now: what an adopter replays | while they do |
-| `{ns:s}:timers` | zset | rung\\|request\\|n and sleep\\|run\\|path, by due time | until fired |
+| `{ns:s}:timers` | zset | rung\\|request\\|n, wake\\|request\\|who, sleep\\|run\\|path, by due time | until fired |
 | `{ns:s}:outbox` | zset | rows to show, by stamp | until shown |
 | `{ns:s}:notes` | hash | notes to post, by key | until posted |
 | `{ns:s}:open` | zset | open requests, by since when | while open |
 | `{ns:s}:asking` | hash | how many open requests each person's tasks have | while they have |
+| `{ns:s}:placed` | hash | how many open requests each channel shows | while it does |
+| `{ns:s}:calls` | hash | the open request of each call that waits, by who asked and what | while it waits |
+| `{ns:s}:away` | hash | who is away (sealed), by person; on the first shard alone | until they are back |
+| `{ns:s}:grants` | zset | `<grant> <place>` of what may be used, by its end | until revoked or ended |
 | `{ns:s}:recent` | list | the latest run ids | RECENT of them |
 | `{ns:s}:run:<id>` | hash | doc, status, n, op, mail, told, line, ref, trail, q:<request> | KEEP after its end |
 | `{ns:s}:journal:<id>` | list | entries | KEEP after its end |
 | `{ns:s}:inbox:<id>` | list | letters | KEEP after its end |
-| `{ns:s}:request:<id>` | hash | doc (sealed), status, v, due, decided, c:<copy> | KEEP after its end |
+| `{ns:s}:request:<id>` | hash | doc (sealed), status, v, due, decided, c:<copy> | KEEP after its own end |
+| `{ns:s}:grant:<id>` | hash | doc (sealed), v, used, most, ends, over | KEEP after its end |
 | `{ns:s}:thread:<place>` | string | the run of a thread | KEEP after its last run's end |
 | `{ns:s}:seen:<delivery>` | string | the answer the first delivery got | DELIVERY |
 | `{ns:s}:bell` | channel | doorbell | - |
@@ -33,8 +38,11 @@ KEEP = timedelta(days=30)
 DELIVERY = timedelta(days=1)  # longer than any platform redelivers
 RECENT = 200
 
-SHARED = ("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "asking", "recent", "bell")
-OWNED = ("run", "journal", "inbox", "request", "thread", "seen")
+SHARED = (
+    *("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "asking", "recent", "bell"),
+    *("away", "grants", "placed", "calls"),
+)
+OWNED = ("run", "journal", "inbox", "request", "grant", "thread", "seen")
 
 
 class Keyring:
@@ -45,7 +53,7 @@ class Keyring:
         self._shared = {name: f"{self._tag}:{name}" for name in SHARED}
 
     def __call__(self, name: str, id: str = "") -> str:
-        kind = "request" if name == "other" else name  # the second request of a step is a request like any other
+        kind = "request" if name in ("other", "others") else name  # other requests of a step are requests, too
         return self._shared.get(name) or f"{self._tag}:{kind}:{id}"
 
 

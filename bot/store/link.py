@@ -30,10 +30,12 @@ _HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
 
 
 class Script:
-    """One named Lua function and the keys it touches."""
+    """One named Lua function and the keys it touches. A last name with a star is a list: none, one or more keys."""
 
     def __init__(self, name: str, keys: Sequence[str], text: str) -> None:
-        self.name, self.keys, self.text = name, tuple(keys), text
+        self.name, self.text = name, text
+        self.keys = tuple(key for key in keys if not key.endswith("*"))
+        self.list = next((key.removesuffix("*") for key in keys if key.endswith("*")), "")
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -47,7 +49,10 @@ def read_scripts(source: str) -> Mapping[str, Script]:
 
 def _script(name: str, keys: str, prelude: str, body: str) -> Script:
     names = [key.strip() for key in keys.split(",")]
-    table = ", ".join(f"{key} = KEYS[{i}]" for i, key in enumerate(names, 1))
+    table = ", ".join(
+        f"{key.removesuffix('*')} = " + (f"{{ unpack(KEYS, {i}) }}" if key.endswith("*") else f"KEYS[{i}]")
+        for i, key in enumerate(names, 1)
+    )
     return Script(name, names, f"local K = {{ {table} }}\n{prelude}local function run()\n{body}\nend\n{_RING}")
 
 
@@ -63,12 +68,14 @@ class Link:
         self._ahead = 0.0  # the server's clock minus our monotonic one, in seconds: wall clocks jump
         self._pack = msgspec.msgpack.Encoder().encode
 
-    async def call(self, name: str, key: Callable[[str], str], args: dict[str, Any]) -> list[Any]:
-        """Run one function; its last value, the server's time, is kept here and left out."""
+    async def call(
+        self, name: str, key: Callable[[str], str], args: dict[str, Any], more: Sequence[str] = ()
+    ) -> list[Any]:
+        """Run one function, with *more* keys for its list. Its last value, the server's time, is kept and left out."""
         script = self._scripts[name]
         args["shift"] = int(self._shift().total_seconds() * 1000)
         packed = self._pack(args)
-        names = [key(k) for k in script.keys]
+        names = [*(key(k) for k in script.keys), *more]
         try:
             reply = await _heeding(self._eval(script, names, packed))
         except (gone.ConnectionError, gone.TimeoutError, OSError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.request import RequestId, RunId
 from bot.domain.store import AGES, Note, Row, Sealed, Totals
@@ -74,6 +74,10 @@ class Looks(Bell):
     async def audit_lines(self, shard: int, first: int, last: int) -> tuple[str, ...]:
         found = await self._link.ask(self._link.client.lrange(self._ring(shard)("audit"), first, last))
         return tuple(line.decode() for line in found)
+
+    async def overdue(self, shard: int, by: timedelta) -> int:
+        late = epoch_ms(self.now() - by)
+        return int(await self._link.ask(self._link.client.zcount(self._ring(shard)("timers"), "-inf", late)))
 
     async def totals(self, shard: int) -> Totals:
         ring = self._ring(shard)

@@ -11,7 +11,19 @@ import zlib
 from datetime import timedelta
 from typing import Any
 
-from bot.domain.errors import AlreadySettled, BadSettings, LeaseLost, NoSuchRequest, TooLate, TooMany, Unheard
+from bot.domain.absence import Absence
+from bot.domain.chat import PersonId
+from bot.domain.errors import (
+    AlreadySettled,
+    BadSettings,
+    LeaseLost,
+    NoSuchRequest,
+    TooLate,
+    Twin,
+    Ungranted,
+    Unheard,
+)
+from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import (
@@ -41,11 +53,14 @@ from bot.store.coding import (
     read_entries,
     read_letters,
 )
+from bot.store.granting import Giving
 from bot.store.health import weaknesses
 from bot.store.keep import RedisKeep
 from bot.store.keys import RECENT, shard_of_id
+from bot.store.leaves import Leaves
 from bot.store.link import Link
 from bot.store.looks import Looks
+from bot.store.refusals import not_opened
 from bot.store.sealing import Sealing
 from bot.store.shelf import Shelf
 
@@ -57,6 +72,8 @@ class RedisStore(Looks):
         super().__init__(link, namespace)
         self._shards, self._key = shards, key
         self._sealing, self._shelf = Sealing(key), Shelf()
+        self._leaves = Leaves(link, namespace, key, self._call)
+        self._giving = Giving(link, namespace, key, self._call)
 
     @property
     def shards(self) -> int:
@@ -152,9 +169,14 @@ class RedisStore(Looks):
         loaded = await self.load(id)
         return Started(run=loaded.run if loaded else run, is_new=False)
 
-    async def tell(self, run: RunId, letter: Letter, *, delivery: str, effects: Effects) -> bool:
+    async def tell(
+        self, run: RunId, letter: Letter, *, delivery: str, effects: Effects, known: int | None = None
+    ) -> bool:
         args = {"run": run, "letter": as_text(letter), "seen_ttl": SEEN_TTL, "effects": effects_args(effects)}
+        args |= {"known": known}
         (code,) = await self._call("tell", shard_of_id(run), args, run=run, inbox=run, seen=delivery)
+        if code == b"unheard":
+            raise Unheard(run)
         return bool(code == b"ok")
 
     async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
@@ -208,37 +230,50 @@ class RedisStore(Looks):
         request = batch.closes.id if batch.closes else ""
         if batch.closes:
             args["request"] = self._sealing.sealed(batch.closes)
-        ids = {"run": run, "journal": run, "inbox": run, "thread": thread, "request": request}
+        if batch.uses:
+            args["uses"] = self._giving.sealed(batch.uses)
+        grant = batch.uses.id if batch.uses else ""
+        ids = {"run": run, "journal": run, "inbox": run, "thread": thread, "request": request, "grant": grant}
         code, length = await self._call("append", fence.shard, args, **ids)
         if code == b"stale":
             raise LeaseLost(fence.shard)
+        if code == b"none" and batch.uses:
+            raise Ungranted(batch.uses.id, "it is used up, has ended, was revoked or was used meanwhile")
         if code == b"unheard":
             raise Unheard(run)
         return int(length)
 
-    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
-        run = request.run
+    async def open(
+        self,
+        fence: Fence,
+        batch: Batch,
+        request: Request,
+        copies: tuple[Copy, ...],
+        others: tuple[Request, ...] = (),
+    ) -> int:
+        run, ring = request.run, self._ring(fence.shard)
         args = fence_args(fence) | batch_args(run, batch) | {"request": self._sealing.sealed(request, copies)}
-        code, length = await self._call("open", fence.shard, args, run=run, journal=run, inbox=run, request=request.id)
-        if code == b"stale":
-            raise LeaseLost(fence.shard)
-        if code == b"unheard":
-            raise Unheard(run)
-        if code == b"ended":
-            raise AlreadySettled(request.id, "cancelled", "This run was stopped.")
-        if code == b"full":
-            raise TooMany(request.requester, batch.most or 0)
+        args["others"] = [self._sealing.sealed(other) for other in others]
+        keys = {"run": run, "journal": run, "inbox": run, "request": request.id}
+        more = [ring("others", other.id) for other in others]
+        code, told = await self._link.call("open", lambda key: ring(key, keys.get(key, "")), args, more)
+        if code not in (b"ok", b"again"):
+            raise not_opened(fence, batch, request, code, told)
         self._shelf.opened(request, copies)
-        return int(length)
+        for other in others:
+            self._shelf.opened(other, ())
+        return int(told)
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
         run = after.run
         args = fence_args(fence) | batch_args(run, batch)
         args |= {"request": self._sealing.sealed(after), "window": ms(after.ask.exec_window)}
-        code, length = await self._call("spend", fence.shard, args, run=run, journal=run, request=after.id)
+        code, length = await self._call("spend", fence.shard, args, run=run, journal=run, inbox=run, request=after.id)
         match code:
             case b"stale":
                 raise LeaseLost(fence.shard)
+            case b"unheard":
+                raise Unheard(run)
             case b"late":
                 raise TooLate(after.id, "execution window")
             case b"changed" | b"ended":
@@ -270,7 +305,13 @@ class RedisStore(Looks):
             "entries": [as_text(entry) for entry in turn.entries],
             "effects": effects_args(turn.effects),
             "request": self._sealing.sealed(after, turn.copies if turn.opens is None else ()),
+            "is_single": turn.is_single,
+            "shared": [(copy.name, as_text(copy)) for copy in turn.shared],
         }
+        if turn.letter is not None:
+            args |= {"letter": as_text(turn.letter), "known": turn.known}
+        if turn.gives is not None:
+            args["gives"] = self._giving.sealed(turn.gives)
         if turn.opens is not None:
             args["opens"] = self._sealing.sealed(turn.opens, turn.copies)
         if turn.fence is not None:
@@ -281,13 +322,17 @@ class RedisStore(Looks):
             args,
             run=run,
             journal=run,
+            inbox=run,
             request=after.id,
-            other=turn.opens.id if turn.opens else after.id,
+            other=turn.opens.id if turn.opens else after.sheet or after.id,
+            grant=turn.gives.id if turn.gives else "",
             seen=turn.delivery,
         )
         match code:
             case b"ok":
                 self._shelf.turned(turn)
+                if turn.shared and after.sheet:
+                    self._shelf.forget(after.sheet)
                 return Turned(is_applied=True, mail=int(mail))
             case b"again":
                 return Turned(is_applied=False, repeat=mail.decode())
@@ -295,12 +340,38 @@ class RedisStore(Looks):
                 raise LeaseLost(shard_of_id(after.id))
             case b"late":
                 raise TooLate(after.id, "deadline")
+            case b"twin":
+                raise Twin(mail.decode())
             case b"ended":
                 self._shelf.forget(after.id)
                 await self.held(after.id)  # said of a record that bears our seal, or not at all
                 raise AlreadySettled(after.id, "cancelled", "This run was stopped; nothing will happen.")
         self._shelf.forget(after.id)
         return Turned(is_applied=False)
+
+    # -------------------------------------------------------------- grants
+
+    async def granted(self, shard: int, thread: str | None = None) -> tuple[GrantId, ...]:
+        return await self._giving.granted(shard, thread)
+
+    async def grant(self, id: GrantId) -> Grant:
+        return await self._giving.grant(id)
+
+    async def revoke(self, after: Grant, run: RunId, *, delivery: str, effects: Effects) -> bool:
+        return await self._giving.revoke(after, run, delivery, effects)
+
+    # ------------------------------------------------------------ absences
+
+    async def leave(self, absence: Absence, *, answer: str) -> str:
+        return await self._leaves.set(absence, answer)
+
+    async def come_back(self, person: PersonId, *, delivery: str, answer: str) -> str | None:
+        return await self._leaves.clear(person, delivery, answer)
+
+    async def absences(self) -> tuple[Absence, ...]:
+        return await self._leaves.all()
+
+    # --------------------------------------------------------------- audit
 
     async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None:
         await self._call("log", shard, {"bodies": [body.decode() for body in bodies]})

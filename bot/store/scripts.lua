@@ -9,7 +9,10 @@
 --   changed  what the caller computed from is no longer there
 --   late     the deadline or window has passed        early    it has not passed yet
 --   ended    the run has ended
---   full     whoever asked has as many open requests as they may
+--   full     whoever asked, or the channel, has as many open requests as there may be
+--   twin     exactly the same waits for people already
+--   unheard  the run has letters the caller has not seen
+--   none     there is no such thing, or it allows nothing any more
 -- The last value is always the server's time in ms.
 
 --- prelude
@@ -96,13 +99,38 @@ local function put_request(key, id, r)
   redis.call('HSET', key, 'doc', r.doc, 'status', r.status, 'v', r.v, 'due', r.due or '')
   for _, copy in ipairs(r.copies or {}) do redis.call('HSET', key, 'c:' .. copy[1], copy[2]) end
   if r.status == 'open' then
-    if redis.call('ZADD', K.open, 'NX', now, id) == 1 then redis.call('HINCRBY', K.asking, r.by, 1) end
-    redis.call('HSET', K.run, 'q:' .. id, '1')
+    if redis.call('ZADD', K.open, 'NX', now, id) == 1 then
+      redis.call('HINCRBY', K.asking, r.by, 1)
+      if r.where ~= '' then redis.call('HINCRBY', K.placed, r.where, 1) end
+      if r.call ~= '' then redis.call('HSETNX', K.calls, r.call, id) end
+    end
+    if not r.outlives then redis.call('HSET', K.run, 'q:' .. id, '1') end -- else its run neither waits nor closes it
   else
     local was = redis.call('ZREM', K.open, id)
     if was == 1 and redis.call('HINCRBY', K.asking, r.by, -1) <= 0 then redis.call('HDEL', K.asking, r.by) end
+    local is_placed = was == 1 and r.where ~= ''
+    if is_placed and redis.call('HINCRBY', K.placed, r.where, -1) <= 0 then redis.call('HDEL', K.placed, r.where) end
+    if r.call ~= '' and redis.call('HGET', K.calls, r.call) == id then redis.call('HDEL', K.calls, r.call) end
     redis.call('HDEL', K.run, 'q:' .. id)
   end
+end
+
+-- The sealed record, and beside it what a use is judged by. `ends` stands still while people only use or revoke.
+local function put_grant(g)
+  redis.call('HSET', K.grant, 'doc', g.doc, 'v', g.v, 'used', g.used, 'most', g.most, 'ends', g.ends, 'over', g.over)
+end
+
+-- Judged by the server's clock and by the very revision the caller looked at: two for the last use, and one has it.
+local function may_use(g)
+  local was = redis.call('HMGET', K.grant, 'v', 'used', 'most', 'ends', 'over')
+  if not was[1] or tonumber(was[1]) ~= tonumber(g.v) - 1 or tonumber(was[2]) ~= tonumber(g.used) - 1 then return false end
+  return was[5] == '' and tonumber(was[2]) < tonumber(was[3]) and now < tonumber(was[4])
+end
+
+-- The open request that asks for exactly the same; nothing if there is none, or if it may be asked twice.
+local function twin_of(r)
+  local twin = r.call ~= '' and redis.call('HGET', K.calls, r.call)
+  return twin ~= r.id and twin or nil
 end
 
 -- A reply that nobody has taken in yet comes before a new question and before the end.
@@ -146,6 +174,7 @@ return { 'ok', a.run, now }
 if redis.call('EXISTS', K.seen) == 1 then return { 'again', now } end
 local status = redis.call('HGET', K.run, 'status')
 if status == 'stopping' or not is_live(status) then return { 'ended', now } end
+if is_unheard() then return { 'unheard', now } end
 redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
 redis.call('RPUSH', K.inbox, a.letter)
 effects(a.effects, K.run)
@@ -164,7 +193,7 @@ effects(a.effects, K.run)
 deliver_mail(a.run)
 return { 'ok', now }
 
---- append(lease, run, journal, inbox, thread, request, open, asking, chain, audit, outbox, notes, timers, mail, active, bell)
+--- append(lease, run, journal, inbox, thread, request, grant, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
@@ -175,6 +204,8 @@ if r[2] == 'stopping' and a.status ~= 'stopped' then
   a.line = nil -- it says who stopped it
 end
 if is_unheard() then return { 'unheard', 0, now } end
+if a.uses and (r[2] == 'stopping' or not may_use(a.uses)) then return { 'none', 0, now } end
+if a.uses then put_grant(a.uses) end
 local length = write_journal()
 if a.request and redis.call('HGET', K.request, 'v') == ms(a.request.v - 1) then
   put_request(K.request, a.request.id, a.request)
@@ -188,7 +219,7 @@ if a.status and not is_live(a.status) then
 end
 return { 'ok', length, now }
 
---- open(lease, run, journal, inbox, request, open, asking, chain, audit, outbox, notes, timers, mail, active, bell)
+--- open(lease, run, journal, inbox, request, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell, others*)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
@@ -196,13 +227,19 @@ if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
 if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
 if is_unheard() then return { 'unheard', 0, now } end
 local asking = tonumber(redis.call('HGET', K.asking, a.request.by) or '0')
-if a.most and asking >= a.most then return { 'full', 0, now } end
+if a.most and asking + 1 + #a.others > a.most then return { 'full', 'asking', now } end
+local placed = tonumber(redis.call('HGET', K.placed, a.request.where) or '0')
+if a.place_most and placed + 1 + #a.others > a.place_most then return { 'full', 'placed', now } end
+local twin = a.is_single and twin_of(a.request)
+for _, other in ipairs(a.others) do twin = twin or a.is_single and twin_of(other) end
+if twin then return { 'twin', twin, now } end
 local length = write_journal()
 put_request(K.request, a.request.id, a.request)
+for i, key in ipairs(K.others) do put_request(key, a.others[i].id, a.others[i]) end
 effects(a.effects, K.run)
 return { 'ok', length, now }
 
---- spend(lease, run, journal, request, open, asking, chain, audit, outbox, notes, timers, mail, active, bell)
+--- spend(lease, run, journal, inbox, request, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
@@ -211,12 +248,13 @@ if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
 local q = redis.call('HMGET', K.request, 'status', 'v', 'decided')
 if q[1] ~= 'approved' or tonumber(q[2]) ~= a.request.v - 1 then return { 'changed', 0, now } end
 if now > tonumber(q[3]) + a.window then return { 'late', 0, now } end
+if is_unheard() then return { 'unheard', 0, now } end -- somebody may have taken the run over: look, then start
 local length = write_journal()
 put_request(K.request, a.request.id, a.request)
 effects(a.effects, K.run)
 return { 'ok', length, now }
 
---- turn(lease, seen, run, journal, request, other, open, asking, chain, audit, outbox, notes, timers, mail, bell)
+--- turn(lease, seen, run, journal, inbox, request, other, grant, grants, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, bell)
 if a.delivery ~= '' then
   local before = redis.call('GET', K.seen)
   if before then return { 'again', before, now } end
@@ -228,23 +266,70 @@ local due = tonumber(q[3] or '')
 if a.is_expiry and (not due or now < due) then return { 'early', '', now } end
 if a.is_answer and due and now >= due then return { 'late', '', now } end
 local run_status = redis.call('HGET', K.run, 'status')
-if a.is_answer and (run_status == 'stopping' or not is_live(run_status)) then return { 'ended', '', now } end
+local has_ended = run_status == 'stopping' or not is_live(run_status)
+if a.is_answer and has_ended and not a.request.outlives then return { 'ended', '', now } end
+local twin = a.is_single and a.opens and twin_of(a.opens)
+if twin then return { 'twin', twin, now } end
+if a.letter and is_unheard() then return { 'changed', '', now } end
+if a.letter then redis.call('RPUSH', K.inbox, a.letter) end
 if a.delivery ~= '' then redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl) end
 put_request(K.request, a.request.id, a.request)
 if a.opens then put_request(K.other, a.opens.id, a.opens) end
+if #a.shared > 0 and redis.call('EXISTS', K.other) == 1 then -- the sheet it stands on
+  for _, copy in ipairs(a.shared) do redis.call('HSETNX', K.other, 'c:' .. copy[1], copy[2]) end
+end
+if a.gives then
+  put_grant(a.gives)
+  redis.call('EXPIRE', K.grant, math.max(math.ceil((tonumber(a.gives.ends) - now) / 1000), 0) + a.keep)
+  redis.call('ZREMRANGEBYSCORE', K.grants, '-inf', now)
+  redis.call('ZADD', K.grants, a.gives.ends, a.gives.member)
+end
 effects(a.effects, K.run)
 local mail = 0
-if #a.entries > 0 then
+if a.request.status ~= 'open' then
   redis.call('HSET', K.request, 'decided', ms(now))
   redis.call('EXPIRE', K.request, a.keep)
+end
+if #a.entries > 0 then -- what outlives its run tells it nothing: the run's keys may be gone, and must stay so
   for _, entry in ipairs(a.entries) do redis.call('RPUSH', K.journal, entry) end
   mail = deliver_mail(a.run)
 end
 return { 'ok', mail, now }
 
+--- revoke(seen, grant, grants, run, chain, audit, outbox, notes, timers, bell)
+if redis.call('EXISTS', K.seen) == 1 then return { 'again', now } end
+local was = redis.call('HMGET', K.grant, 'v', 'over')
+if tonumber(was[1] or '') ~= tonumber(a.grant.v) - 1 or was[2] ~= '' then return { 'changed', now } end
+redis.call('SET', K.seen, a.grant.id, 'EX', a.seen_ttl)
+put_grant(a.grant)
+redis.call('ZREM', K.grants, a.grant.member)
+effects(a.effects, K.run)
+return { 'ok', now }
+
 --- log(chain, audit)
 audit(a.bodies)
 return { 'ok', now }
+
+--- leave(seen, away, chain, audit)
+local before = redis.call('GET', K.seen)
+if before then return { 'again', before, now } end
+if a['until'] <= now or a['until'] > now + a.most then return { 'late', '', now } end
+redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl)
+redis.call('HSET', K.away, a.person, a.record)
+audit(a.bodies)
+return { 'ok', '', now }
+
+--- come_back(seen, away, chain, audit)
+local before = redis.call('GET', K.seen)
+if before then return { 'again', before, now } end
+local was = redis.call('HGET', K.away, a.person)
+if not was or (a.was ~= '' and was ~= a.was) then return { 'none', '', now } end
+local ends = tonumber(string.match(was, '^%d+') or '')
+if a.was ~= '' and ends and ends > now then return { 'early', '', now } end
+redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl)
+redis.call('HDEL', K.away, a.person)
+audit(a.bodies)
+return { 'ok', '', now }
 
 --- checkpoint(lease, chain, audit)
 if not is_owner() then return { 'stale', now } end

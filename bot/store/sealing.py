@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bot.domain.crowd import call_key, channel_key
 from bot.domain.errors import BadSeal, NoSuchRequest
 from bot.domain.request import Copy, Request, RequestId
 from bot.domain.store import Held
@@ -33,7 +34,10 @@ class Sealing:
             "doc": (self._seal(request.id, body) + body).decode(),
             **_beside(request),
             "v": request.version,
-            "by": request.requester,
+            "by": request.requester if not request.outlives else "",  # no task waits for it: not counted
+            "outlives": request.outlives,
+            "call": call_key(request),
+            "where": channel_key(request),
             "copies": [(copy.name, as_text(copy)) for copy in copies],
         }
 

@@ -33,7 +33,8 @@ class Shelf:
         if turn.opens is not None:
             self.opened(turn.opens, turn.copies)
         elif before is not None and turn.after.is_open:
-            self.opened(turn.after, (*before.copies, *turn.copies))
+            copies = {copy.name: copy for copy in (*before.copies, *turn.copies)}  # a turn may change one, too
+            self.opened(turn.after, tuple(copies.values()))
 
     def posted(self, row: Row, copy: Copy | None) -> None:
         """A copy is shown: from now on its buttons may be pressed."""

@@ -11,7 +11,7 @@ from bot.domain.chat import PersonId, Place
 from bot.domain.ports import Leave, Line, Said, Tool, WantedCall
 from bot.domain.request import RunId
 from bot.domain.run import Heard, Task
-from bot.domain.wire import Json
+from bot.domain.wire import Json, dumps, loads
 
 T = TypeVar("T")
 PLACE = Place(platform="test", tenant="t", channel="c", thread="1")
@@ -39,13 +39,27 @@ def task(text: str, by: str = "ana") -> Task:
     return Task(text=text, by=PersonId(by), place=PLACE)
 
 
+def people_say(move: str, text: str = "") -> ToolResult:
+    """What the gate makes of an answer of Ana's to a loop that is stuck."""
+    answer = {"move": move} | ({"text": text} if text else {})
+    return ToolResult(outcome=Outcome.OK, text=f"Ana answered. {move} {text}".strip(), answer=dumps(answer).decode())
+
+
 class Context:
-    """A `RunContext` that plays given answers and results, and writes down what it was asked."""
+    """A `RunContext` that plays given answers and results, and writes down what it was asked.
+
+    *people* are what they answer, one after the other, each time the loop says that it is stuck.
+    """
 
     def __init__(
-        self, said: Sequence[Said], results: Sequence[str] = (), heard: Sequence[Sequence[tuple[str, str]]] = ()
+        self,
+        said: Sequence[Said],
+        results: Sequence[str | ToolResult] = (),
+        heard: Sequence[Sequence[tuple[str, str]]] = (),
+        people: Sequence[ToolResult] = (),
     ) -> None:
-        self._said, self._results = list(said), list(results)
+        self._said, self._results, self._people = list(said), list(results), list(people)
+        self.stuck: list[dict[str, Any]] = []
         self._heard = [tuple(Heard(by=PersonId(by), text=text) for by, text in batch) for batch in heard]
         self.thought: list[tuple[Line, ...]] = []
         self.used: list[tuple[WantedCall, ...]] = []
@@ -63,9 +77,13 @@ class Context:
         return self._heard.pop(0) if self._heard else ()
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
+        if [call.tool for call in wanted] == ["ask_when_stuck"]:
+            self.stuck.append(loads(wanted[0].args))
+            return (self._people.pop(0),)
         self.used.append(tuple(wanted))
         self.whys.append(why)
-        return tuple(ToolResult(outcome=Outcome.OK, text=self._results.pop(0)) for _ in wanted)
+        results = [self._results.pop(0) for _ in wanted]
+        return tuple(ToolResult(outcome=Outcome.OK, text=one) if isinstance(one, str) else one for one in results)
 
     async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
         raise AssertionError(f"no test asks {question}, {options}, {of}")

@@ -117,6 +117,7 @@ LINES: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
         "ask everybody for a date", "find a place", "send the invitations"]})]),
     ("they will take us to court", [("escalate", {
         "reason": "Somebody threatens legal action.",
+        "context": "They wrote it in this thread; nothing was answered yet.",
         "suggestion": "answer that a person will call back today"})]),
 ]  # fmt: skip
 

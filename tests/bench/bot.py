@@ -266,6 +266,8 @@ def _parts(store: RedisStore, stamps: Stamps, pace: Pace, agent: str) -> Parts:
         owner=f"bench:{os.getpid()}:{uuid.uuid4().hex[:6]}",
         pace=pace,
         open_most=sys.maxsize,  # Ana asks for all of them
+        place_most=sys.maxsize,
+        may_repeat=True,
     )
 
 

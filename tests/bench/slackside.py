@@ -278,6 +278,7 @@ async def _running(given: Said) -> AsyncIterator[tuple[Replica, Slack, Loose]]:
                     owner=f"bench:{os.getpid()}:{uuid.uuid4().hex[:6]}",
                     pace=STEADY,
                     open_most=sys.maxsize,
+                    place_most=sys.maxsize,
                 )
                 front, engine = Front(), Engine(parts)
                 async with slack.serve(front), engine.running() as front.desk:

@@ -48,6 +48,12 @@ class Door:
     async def form(self, form: Form) -> Answer:
         return Answer(is_taken=True, text=f"{form.move} taken")
 
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
+        """No command is known here."""
+
+    async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:  # noqa: ARG002  # anybody may
+        return Answer(is_taken=True, text=f"{grant_id} revoked")
+
     async def next(self) -> Message:
         async with asyncio.timeout(PATIENCE):
             return await self.heard.get()

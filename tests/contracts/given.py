@@ -10,7 +10,9 @@ from typing import Any
 from bot.domain import events
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, MessageRef, PersonId, Place
+from bot.domain.grant import used
 from bot.domain.ladder import first_timer
+from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Move, Request, RequestId, RunId, close, spend, vote
 from bot.domain.run import Begun, Decided, Entry, Heard, Opened, Run, Step, Task
 from bot.domain.store import Batch, Effects, Fence, Note, Said, Store, Turn
@@ -118,6 +120,33 @@ class Owner:
         turn = self.voting(await self.asks(**changes))
         assert (await self.store.turn(turn)).is_applied
         return turn.after
+
+    def giving(self, request: Request, **changes: Any) -> Turn:
+        """A vote that approves *request* and allows two more calls for an hour."""
+        turn = self.voting(request)
+        fields: dict[str, Any] = {
+            "id": GrantId(f"g-{self.shard}-{next(self.house.numbers)}"),
+            "place": self.run.task.place,
+            "request": request.id,
+            "given": self.house.clock.at,
+            "until": self.house.clock.at + HOUR,
+        }
+        grant = given.grant(**fields | changes)
+        after = replace(turn.after, gave=grant.id)
+        effects = replace(turn.effects, audit=(*turn.effects.audit, events.grant_given(grant, after)))
+        return replace(turn, after=after, gives=grant, effects=effects)
+
+    async def gives(self, **changes: Any) -> Grant:
+        turn = self.giving(await self.asks(), **changes)
+        assert (await self.store.turn(turn)).is_applied
+        assert turn.gives is not None
+        return turn.gives
+
+    def using(self, grant: Grant, path: str = "") -> Batch:
+        """The beginning of a call on *grant*."""
+        path, after = path or f"/{self.count}.0", used(grant)
+        audit = (events.grant_used(after, self.run.id, path, given.call()),)
+        return self.batch(Begun(path=path, key="k"), uses=after, effects=Effects(audit=audit))
 
     def closing(self, request: Request, move: Move = Move.EXPIRE, **changes: Any) -> Turn:
         after = close(request, move, at=self.house.clock.at, cause=Cause.DEADLINE)

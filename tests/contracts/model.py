@@ -146,7 +146,7 @@ class ModelContract:
         assert "refund 120" not in str(refused.value)
 
     async def test_a_cancelled_thought_ends(self) -> None:
-        """AS-16: a stop does not wait for an endpoint that says nothing."""
+        """AS-22: a stop does not wait for an endpoint that says nothing."""
         async with self.open([Fault(kind=FaultKind.HANG)]) as model:
             thought = asyncio.create_task(_think(model))
             await asyncio.wait({thought}, timeout=0.05)

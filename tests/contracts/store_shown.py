@@ -7,7 +7,7 @@ import asyncio
 from bot.domain import events
 from bot.domain.audit import verify_chain
 from bot.domain.store import Effects, Ring, Timer
-from tests.contracts.given import HIDDEN, MS, NOTHING, letter, note
+from tests.contracts.given import HIDDEN, LEASE, MS, NOTHING, letter, note
 from tests.contracts.store import StoreBase, ends, says
 from tests.domain import given
 
@@ -67,6 +67,27 @@ class ShownContract(StoreBase):
 
             assert await house.store.due(owner.fence, most=1, hidden=HIDDEN) == (timers[2],)
             assert await house.store.due(owner.fence, most=9, hidden=HIDDEN) == (timers[3],)
+
+    async def test_a_timer_that_nobody_claims_is_overdue(self) -> None:
+        """Also on a shard that nobody owns: whoever looks sees it. One that was claimed is in somebody's hands."""
+        async with self.open() as house:
+            owner = await house.owner()
+            names = ("rung|q|0", "wake|q|ana", "sleep|r|/0")
+            await owner.append(effects=Effects(timers=tuple(Timer(name=n, due=house.clock.at) for n in names)))
+            await house.store.release(owner.fence)
+            late = HIDDEN * 2
+            house.clock.tick(late - MS)
+            await house.store.beat("one", LEASE)  # whoever lives hears the store's clock
+            assert await house.store.overdue(owner.shard, late) == 0
+            house.clock.tick(MS * 10)
+            await house.store.beat("one", LEASE)
+            assert await house.store.overdue(owner.shard, late) == 3
+
+            await house.store.due(await house.fence(owner.shard, "two"), most=1, hidden=HIDDEN)
+
+            assert await house.store.overdue(owner.shard, late) == 2
+            await house.store.untime(owner.shard, names[2])
+            assert await house.store.overdue(owner.shard, late) == 1
 
     async def test_the_audit_grows_in_the_step_it_tells_of(self) -> None:
         """I15: numbered without gaps, linked, timed by the store; a run knows its own lines."""

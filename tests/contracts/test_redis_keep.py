@@ -121,7 +121,7 @@ class TestSeals(OnServer):
 
 class TestTwoProcesses(OnServer):
     async def test_each_name_is_won_by_one_of_two_processes(self) -> None:
-        """T27: both claim three hundred posts in the same order at the same time: none is made twice or by nobody."""
+        """I12: both claim three hundred posts in the same order at the same time: none is made twice or by nobody."""
         racers = [await self._racer(me) for me in ("one", "two")]
         for racer in racers:
             assert await _line(racer) == "ready"

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from redis import exceptions as gone
 
+from bot.domain.absence import Absence
 from bot.domain.errors import StoreUnavailable, TooLate
 from bot.domain.request import Copy, Status
 from bot.domain.run import Decided
 from bot.domain.store import Batch, Fence, Row
 from bot.store.link import Link, Script
 from bot.store.redis import RedisStore
-from tests.contracts.given import HIDDEN, LEASE, MS, NOTHING, Clock, Owner, StoreHouse, letter, step
+from tests.contracts.given import HIDDEN, HOUR, LEASE, MS, NOTHING, Clock, Owner, StoreHouse, letter, step
 from tests.contracts.on_redis import OnRedis
 from tests.contracts.store import (
     IntakeContract,
@@ -25,8 +26,14 @@ from tests.contracts.store import (
     everything,
     loaded,
 )
+from tests.contracts.store_absences import AbsenceContract
+from tests.contracts.store_crowd import CrowdContract
+from tests.contracts.store_grants import GrantContract
+from tests.contracts.store_letters import LetterContract
+from tests.contracts.store_outliving import OutlivingContract
 from tests.contracts.store_requests import EditContract, OpenContract, SpendContract, VoteContract
 from tests.contracts.store_shown import ShownContract
+from tests.domain import given
 
 
 class TestLeases(OnRedis, LeaseContract): ...
@@ -51,6 +58,21 @@ class TestEdits(OnRedis, EditContract): ...
 
 
 class TestSpend(OnRedis, SpendContract): ...
+
+
+class TestCrowd(OnRedis, CrowdContract): ...
+
+
+class TestOutliving(OnRedis, OutlivingContract): ...
+
+
+class TestGrants(OnRedis, GrantContract): ...
+
+
+class TestLetters(OnRedis, LetterContract): ...
+
+
+class TestAbsences(OnRedis, AbsenceContract): ...
 
 
 class Deaf(Link):
@@ -107,6 +129,10 @@ class TestLostReplies(OnRedis):
             span = (1, (await store.sealed(shard)).seq)
             await insists(owner, lambda: store.checkpoint(fence, span, "mac", b'{"e":"checkpoint"}'))
             assert await insists(owner, lambda: store.stop(run, delivery="d2", told="by Ana", effects=NOTHING))
+            away = Absence(person=given.BO, since=house.clock.at, until=house.clock.at + HOUR, delivery="d3")
+            assert await insists(owner, lambda: store.leave(away, answer="noted")) == "noted"
+            back = {"delivery": "d4", "answer": "welcome"}
+            assert await insists(owner, lambda: store.come_back(given.BO, **back)) == "welcome"
             await insists(owner, lambda: store.release(fence))
 
     async def test_a_script_the_server_forgot_is_sent_again(self) -> None:
@@ -141,7 +167,9 @@ class TestLostReplies(OnRedis):
             *(store.due(fence, most=1, hidden=HIDDEN), store.untime(0, "x"), store.rows(0)),
             *(store.note(0, "x"), store.posted(fence, Row(name="run|x", stamp=1), None, NOTHING)),
             *(store.open_requests(0), store.recent_runs(0, 9), store.trail(run.id)),
-            *(store.audit_lines(0, 0, -1), store.totals(0), self._listen(store)),
+            *(store.audit_lines(0, 0, -1), store.totals(0), self._listen(store), store.absences()),
+            store.leave(Absence(person=given.BO, since=given.NOW, until=given.NOW + HOUR, delivery="d"), answer=""),
+            store.come_back(given.BO, delivery="d", answer=""),
         ]
         for call in calls:
             with pytest.raises(StoreUnavailable):

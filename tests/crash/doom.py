@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.request import Copy, Kind, Request, RunId
 from bot.domain.run import Begun, Finished, Run, Step, Told
-from bot.domain.store import Batch, Effects, Fence, Letter, Row, Started, Turn, Turned
+from bot.domain.store import Batch, Effects, Fence, GaveBack, Letter, Row, Started, Took, Turn, Turned
 from bot.store.redis import RedisStore
 
 T = TypeVar("T")
@@ -41,6 +41,9 @@ class Doom:
         return result
 
 
+LETTERS: Mapping[type, str] = {Took: "takeover", GaveBack: "return"}
+
+
 class DoomedStore(RedisStore):
     """The real store; every transition has its moments."""
 
@@ -53,8 +56,11 @@ class DoomedStore(RedisStore):
         doing = super().start(run, delivery=delivery, replaces=replaces, effects=effects)
         return await self.doom.around("start", doing)
 
-    async def tell(self, run: RunId, letter: Letter, *, delivery: str, effects: Effects) -> bool:
-        return await self.doom.around("reply", super().tell(run, letter, delivery=delivery, effects=effects))
+    async def tell(
+        self, run: RunId, letter: Letter, *, delivery: str, effects: Effects, known: int | None = None
+    ) -> bool:
+        doing = super().tell(run, letter, delivery=delivery, effects=effects, known=known)
+        return await self.doom.around(LETTERS.get(type(letter), "reply"), doing)
 
     async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
         return await self.doom.around("stop", super().stop(run, delivery=delivery, told=told, effects=effects))
@@ -62,9 +68,16 @@ class DoomedStore(RedisStore):
     async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
         return await self.doom.around(_append(batch), super().append(fence, run, batch))
 
-    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
+    async def open(
+        self,
+        fence: Fence,
+        batch: Batch,
+        request: Request,
+        copies: tuple[Copy, ...],
+        others: tuple[Request, ...] = (),
+    ) -> int:
         name = "recovery request" if request.kind is Kind.RECOVERY else "request"
-        return await self.doom.around(name, super().open(fence, batch, request, copies))
+        return await self.doom.around(name, super().open(fence, batch, request, copies, others))
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
         return await self.doom.around("spend", super().spend(fence, batch, after))
@@ -86,7 +99,9 @@ def _append(batch: Batch) -> str:
             return "begin"
         case (Finished(), *_):
             return "result"
-    return "end" if batch.run is not None else "sleep"
+    if batch.run is None:
+        return "sleep"
+    return "hands" if batch.run.ended is None else "end"  # who has the run, or that it is over
 
 
 def _turn(turn: Turn) -> str:

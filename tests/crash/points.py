@@ -118,4 +118,18 @@ POINTS = _points(
     ("stopped", "after withdrawal", "stopping: the open request is closed"),
     ("stopped", "before end", "stopping: the end is about to be written"),
     ("stopped", "after end", "stopping: the end is written, nothing is shown"),
+    # ---- somebody works on it by hand for a while
+    ("taken", "before takeover", "somebody pressed Take over, nothing is written"),
+    ("taken", "after takeover", "the takeover is written, what was asked is still open"),
+    ("taken", "before withdrawal", "taken over: the open request is about to be withdrawn"),
+    ("taken", "after withdrawal", "taken over: the open request is withdrawn"),
+    ("taken", "before hands", "taken over: who has it is about to be written"),
+    ("taken", "after hands", "taken over: who has it is written, nothing is shown"),
+    ("taken", "before sleep", "taken over: that nothing goes on is about to be written"),
+    ("taken", "after sleep", "taken over: that nothing goes on is written"),
+    ("taken", "before return", "somebody pressed Hand back, nothing is written"),
+    ("taken", "after return", "it is handed back, nobody was woken"),
+    ("taken", "before hands#2", "handed back: that the agent has it is about to be written"),
+    ("taken", "after hands#2", "handed back: that the agent has it is written, it has not heard why"),
+    ("taken", "after told", "handed back: what the agent hears is journalled"),
 )

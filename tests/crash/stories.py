@@ -64,6 +64,15 @@ async def stopped(stage: Stage) -> None:
     await stage.press("stop", "ana")
 
 
+async def taken(stage: Stage) -> None:
+    await stage.say("ana", "charge 5", delivery="task")
+    await stage.platform.until(lambda: stage.platform.with_button("approve"), "the card")
+    await stage.press("take_run", "bo")
+    await stage.press("hand_back", "bo", fields={"text": "charge 6 instead, please"})
+    await stage.platform.until(lambda: len(stage.platform.cards) > 1, "a new card")
+    await stage.press("approve", "chris")
+
+
 STORIES: Mapping[str, Story] = {
     "signed": Story(play=signed, votes=2),
     "idempotent": Story(play=idempotent),
@@ -73,4 +82,5 @@ STORIES: Mapping[str, Story] = {
     "replied": Story(play=replied),
     "edited": Story(play=edited),
     "stopped": Story(play=stopped, effects=0, votes=0),
+    "taken": Story(play=taken),
 }

@@ -114,6 +114,9 @@ def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
             timers_every=timedelta(milliseconds=20),
         ),
         open_most=sys.maxsize,
+        place_most=sys.maxsize,
+        cards_most=sys.maxsize,  # every call is pressed on a card of its own
+        may_repeat=True,  # many threads ask for the same
     )
 
 

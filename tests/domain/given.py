@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain.calls import Risk, ToolCall, ToolSpec, canonical, make_call
 from bot.domain.chat import Account, Card, MessageRef, PersonId, Place
+from bot.domain.offer import Grant, GrantId
 from bot.domain.render import card
 from bot.domain.request import Decision, Move, Request, RequestId, RunId, Status, Vote
 from bot.domain.verdict import Ask, Need
@@ -78,6 +79,29 @@ def vote(by: PersonId = BO, move: Move = Move.APPROVE, **changes: Any) -> Vote:
         "seats": (0,),
     }
     return Vote(**fields | changes)
+
+
+def grant(**changes: Any) -> Grant:
+    """More refunds of order 7 for Ana, in her thread, as Bo gave them; two, within an hour."""
+    fields: dict[str, Any] = {
+        "id": GrantId("g-0-1"),
+        "tool": "refund",
+        "version": "1",
+        "rule": "big-refund",
+        "requester": ANA,
+        "place": PLACE,
+        "run": None,
+        "same": '{"order_id":"7"}',
+        "most": 2,
+        "until": NOW + timedelta(hours=1),
+        "is_whole": False,
+        "hidden": (),
+        "by": BO,
+        "account": Account(platform="slack", tenant="T1", user="U_bo"),
+        "request": "q1",
+        "given": NOW,
+    }
+    return Grant(**fields | changes)
 
 
 def decided(status: Status, by: tuple[PersonId, ...] = (BO,), **changes: Any) -> Request:

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain import audit, events
+from bot.domain.absence import Absence
 from bot.domain.audit import EVENTS, GENESIS, checkpoint, export, link, parse_line, verify_chain, verify_checkpoints
-from bot.domain.calls import Outcome
+from bot.domain.calls import Cause, Outcome
 from bot.domain.chat import MessageRef
 from bot.domain.errors import BadRecord
-from bot.domain.request import Decision, RequestId, RunId, Status
+from bot.domain.request import Decision, Handed, RequestId, RunId, Status
 from bot.domain.run import Run, RunStatus, Task
 from bot.domain.verdict import Climb
-from tests.domain.given import ANA, NOW, PLACE, call, decided, request, vote
+from bot.domain.wire import replace
+from tests.domain.given import ANA, BO, NOW, PLACE, call, decided, grant, request, vote
 
 KEY = b"k" * 32
 START = 1_777_636_800_000  # 2026-05-01 12:00 UTC
@@ -272,17 +274,28 @@ def test_every_event_that_is_written_has_the_fields_that_are_read() -> None:
         events.run_started(run),
         events.run_resumed(run.id, RequestId("q1"), decision),
         events.run_stopped(run.id, ANA, "d"),
+        events.run_taken(run.id, ANA, "d"),
+        events.run_returned(run.id, ANA, "d"),
+        events.request_handed(replace(request(), handed=(Handed(by=ANA, to=BO, at=NOW),))),
         events.run_ended(run.id, RunStatus.DONE),
         events.reply_heard(run.id, ANA, "d"),
         events.call_allowed(run.id, "/1.0", call(), "read-only"),
         events.call_denied(run.id, "/1.0", "refund", call().digest, cause="policy"),
         events.request_opened(request()),
+        events.details_opened(request(), ANA, given_vote.account, "d"),
         events.card_shown(request(), "thread", ref, is_complete=True, has_buttons=True),
         events.card_lost(RequestId("q1"), "thread", "archived"),
         events.vote_counted(request(), given_vote),
         events.vote_refused("q1", None, given_vote.account, "not_eligible", "d"),
         events.request_decided(decided(Status.APPROVED)),
         events.rung_fired(RequestId("q1"), 0, Climb.REMIND),
+        events.copy_sent(RequestId("q1"), BO, "their hours began"),
+        events.away_set(Absence(person=ANA, since=NOW, until=NOW, deputy=BO, delivery="d")),
+        events.away_ended(ANA, Cause.PERSON, "d"),
+        events.grant_offered(request(), ANA, None),
+        events.grant_given(grant(), request()),
+        events.grant_used(grant(), run.id, "/1.0", call()),
+        events.grant_revoked(grant(), "d"),
         start.started(key="k", epoch=1, is_idempotent=False),
         start.finished(Outcome.OK),
         checkpoint(0, some(1), key=KEY),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.calls import canonical
 from bot.domain.chat import FieldKind
 from bot.domain.errors import InvalidArguments
-from bot.domain.forms import EDIT_REASON, LONGEST_FIELD, fields_of, values_from_fields
+from bot.domain.forms import EDIT_REASON, LONGEST_FIELD, fields_of, people_in, problems_of, values_from_fields
 from bot.domain.wire import Json
 
 SCHEMA: dict[str, Any] = {
@@ -175,3 +175,135 @@ def test_the_reason_of_an_edit_is_not_an_argument() -> None:
 
 def test_a_schema_without_named_arguments_gives_no_form() -> None:
     assert fields_of("{}", {"a": 1}) == ()
+
+
+# ------------------------------------------------- dates, people, several
+
+MORE: dict[str, Any] = {
+    "type": "object",
+    "$defs": {"Class": {"enum": ["late", "lost", "broken"], "type": "string"}},
+    "properties": {
+        "day": {"type": "string", "format": "date"},
+        "why": {"type": "array", "items": {"$ref": "#/$defs/Class"}, "minItems": 1, "maxItems": 2},
+        "tags": {"type": "array", "items": {"enum": ["a", "[b]", "two\nlines"], "type": "string"}},
+        "owner": {"anyOf": [{"type": "string", "format": "person"}, {"type": "null"}]},
+        "amount": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1000},
+    },
+    "required": ["day", "why", "amount", "tags"],
+}
+
+
+def more(**fields: object) -> dict[str, Json]:
+    return values_from_fields(MORE, fields)
+
+
+def test_dates_people_and_several_choices_have_fields_of_their_kind() -> None:
+    fields = {field.name: field for field in fields_of(MORE, {"why": ["late", "lost"], "day": "2026-03-31"})}
+
+    assert [(name, field.kind) for name, field in fields.items()] == [
+        ("day", FieldKind.DATE),
+        ("why", FieldKind.MULTI),
+        ("tags", FieldKind.MULTI),
+        ("owner", FieldKind.PERSON),
+        ("amount", FieldKind.NUMBER),
+    ]
+    assert fields["why"].value == "late\nlost"
+    assert fields["tags"].options == ("a", "[b]", "two⟨U+000A⟩lines")
+    assert [fields[name].is_required for name in ("day", "why", "tags", "owner")] == [True, True, False, False]
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "day": st.dates().map(str),
+            "why": st.lists(st.sampled_from(["late", "lost", "broken"]), max_size=4),
+            "tags": st.lists(st.sampled_from(["a", "[b]", "two\nlines"]), max_size=4),
+            "owner": st.none() | st.sampled_from(["bo", "slack.T1.U2"]),
+            "amount": st.integers(1, 999),
+        }
+    )
+)
+def test_a_form_of_every_kind_sent_unchanged_means_the_same(values: dict[str, Json]) -> None:
+    """T06: also a list in which something stands twice."""
+    fields = {field.name: field.value for field in fields_of(MORE, values)}
+
+    assert canonical(values_from_fields(MORE, fields, was=values)) == canonical(values)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("late\nlost", ["late", "lost"]),
+        (["lost"], ["lost"]),
+        ('["late", "late"]', ["late", "late"]),
+        ("", []),
+        ([], []),
+    ],
+)
+def test_several_choices_come_as_lines_or_as_a_list(typed: object, meant: list[str]) -> None:
+    """A page sends lines, a terminal what was typed, another platform a list."""
+    assert more(why=typed) == {"why": meant}
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "told"),
+    [
+        ("day", "31.02.26", "a date such as 2026-03-31, please"),
+        ("day", "2026-02-31", "a date such as 2026-03-31, please"),
+        ("day", "20260331", "a date such as 2026-03-31, please"),
+        ("day", "", "a value is needed"),
+        ("why", "late\nwrong", "some of late, lost, broken"),
+        ("why", "[1]", "some of late, lost, broken"),
+        ("why", "[late", "this is not JSON"),
+        ("owner", "Bo Lima", "the name of one person, please"),
+        ("owner", "<@U1>", "the name of one person, please"),
+        ("amount", "abc", "a number such as 12 or 12.5, please"),
+    ],
+)
+def test_what_is_none_of_its_kind_is_said_beside_it(name: str, typed: str, told: str) -> None:
+    """ST-43: "abc" and a day that does not exist."""
+    with pytest.raises(InvalidArguments) as refused:
+        more(**{name: typed})
+
+    assert list(refused.value.problems) == [name]
+    assert told in refused.value.problems[name]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"amount": -5}, {"amount": "Must be more than 0."}),
+        ({"amount": 1000}, {"amount": "Must be less than 1000."}),
+        ({"why": []}, {"why": "At least 1, please."}),
+        ({"why": ["late"] * 3}, {"why": "At most 2, please."}),
+        ({"day": ""}, {"day": "Please fill this in."}),
+        ({}, {}),
+    ],
+)
+def test_bounds_are_said_beside_the_field(values: dict[str, Json], told: dict[str, str]) -> None:
+    """ST-43: −5 is refused in place, 45.10 is not."""
+    whole: dict[str, Json] = {"day": "2026-03-31", "why": ["late"], "amount": 45.1, "tags": []}
+
+    assert problems_of(MORE, {**whole, **values}) == told
+
+
+def test_what_a_field_cannot_begin_with_is_shown_to_be_corrected() -> None:
+    """AS-27: the anomaly itself stands in the form, as it is."""
+    fields = {field.name: field for field in fields_of(MORE, {"day": "31.02.26", "owner": "Bo Lima", "why": ["x"]})}
+
+    assert (fields["day"].kind, fields["day"].value) == (FieldKind.TEXT, "31.02.26")
+    assert (fields["owner"].kind, fields["owner"].value) == (FieldKind.TEXT, "Bo Lima")
+    assert (fields["why"].kind, fields["why"].value) == (FieldKind.TEXT, '["x"]')
+
+
+def test_the_people_of_a_form_are_told_by_field() -> None:
+    assert people_in(MORE, more(owner="@bo")) == {"owner": "bo"}
+    assert people_in(MORE, {"owner": None}) == {}
+
+
+def test_a_list_of_anything_else_stays_json() -> None:
+    """Numbers, objects, free texts: no platform has a field for them."""
+    schema = {"properties": {"n": {"type": "array", "items": {"enum": [1, 2]}}, "t": {"type": "array", "items": {}}}}
+
+    assert [field.kind for field in fields_of(schema, {})] == [FieldKind.LONG_TEXT, FieldKind.LONG_TEXT]
+    assert values_from_fields(schema, {"n": "[]"}, was={"n": [1]}) == {"n": []}

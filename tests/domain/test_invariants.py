@@ -97,6 +97,7 @@ BROKEN: dict[str, list[tuple[str, Spoil]]] = {
         ("decided twice", add(ended(26, "q1", "d1", "cancelled"))),
         ("a vote after the end", add(voted(26, "q1", "d1", "ed"))),
         ("a rung after the end", add(at(240, "rung_fired", request="q1", index=2, do="dm"))),
+        ("a copy after the end", add(at(240, "copy_sent", request="q1", person="di", why="x"))),
         ("buttons drawn after the end", add(shown(26, "q1", "d1", 7))),
         ("a copy that kept its buttons", drop("card_shown", request="q1", copy="dm-cy", buttons=False)),
         ("an id used twice", put({"request": "q1"}, "request_opened", request="q4")),
@@ -110,6 +111,19 @@ BROKEN: dict[str, list[tuple[str, Spoil]]] = {
         ("the vote came after", put({"at": 26 * MIN}, "vote_counted", request="q1", person="di")),
         ("somebody named who did not vote", put({"by": ["bo", "cy", "zoe"]}, "request_decided", request="q1")),
         ("no vote at all", drop("vote_counted", request="q3")),
+        ("a veto that approves", put({"move": "approve"}, "vote_counted", request="q20")),
+        ("a veto nobody has", put({"veto": []}, "request_opened", request="q20")),
+        ("a veto in the place of a seat", put({"right": "veto"}, "vote_counted", request="q1", person="di")),
+        ("glass that the rule has not", put({"glass": None}, "request_opened", request="q21")),
+        ("glass broken by whoever asked", put({"excluded": ["ana", "cy"]}, "request_opened", request="q21")),
+        ("glass broken without a reason", put({"reason": " "}, "vote_counted", request="q21")),
+        ("glass broken by a seat", put({"right": "seat"}, "vote_counted", request="q21")),
+        ("glass broken for other bytes", put({"digest": "evil"}, "vote_counted", request="q21")),
+        ("somebody else named who broke it", put({"by": ["cy", "bo"]}, "request_decided", request="q21")),
+        ("no review of broken glass", drop("request_opened", request="q22")),
+        ("a review of something else", put({"about": "q20"}, "request_opened", request="q22")),
+        ("a review by who broke it", put({"excluded": []}, "request_opened", request="q22")),
+        ("a review by others than the rule says", put({"groups": []}, "request_opened", request="q22")),
     ],
     "I5": [
         ("the requester signed", put({"person": "ana"}, "vote_counted", request="q1", person="di")),
@@ -133,6 +147,10 @@ BROKEN: dict[str, list[tuple[str, Spoil]]] = {
         ("other bytes shown", put({"digest": "old"}, "card_shown", request="q1", copy="main", version=1)),
         ("shown after the vote", put({"at": int(13.5 * MIN)}, "card_shown", request="q1", copy="main", version=1)),
         ("an editor who never saw the form", drop("card_shown", request="q3")),
+        ("high risk without its details", drop("details_opened", request="q21")),
+        ("somebody else's details", put({"person": "bo"}, "details_opened", request="q21")),
+        ("details of other bytes", put({"digest": "old"}, "details_opened", request="q21")),
+        ("details opened afterwards", put({"at": int(702.5 * MIN)}, "details_opened", request="q21")),
     ],
     "I9": [
         ("clicked on a forwarded card", put({"ref": "slack/T1/C7/9.9"}, "vote_counted", request="q1", person="bo")),
@@ -151,6 +169,13 @@ BROKEN: dict[str, list[tuple[str, Spoil]]] = {
         ("a rung twice", add(at(13, "rung_fired", request="q1", index=0, do="remind"))),
         ("a rung that is not on the ladder", add(at(23, "rung_fired", request="q1", index=9, do="dm"))),
         ("expired before the manager was asked", each(*[drop("rung_fired", request="q5")] * 2)),
+        ("a review before its time", put({"at": 700 * MIN - 1}, "rung_fired", request="qw", index=1, period=1)),
+        ("a later review before its time", put({"at": 850 * MIN}, "rung_fired", request="qw", index=1, period=3)),
+        ("a review twice in one period", put({"period": 1}, "rung_fired", request="qw", index=1, period=3)),
+        ("a review where a reminder was due", drop("rung_fired", request="qw", index=0)),
+        ("a reminder after the first review", put({"index": 0}, "rung_fired", request="qw", index=1, period=3)),
+        ("a rung that repeats, and is no review", put({"repeats": None}, "request_opened", request="qw")),
+        ("no deadline and no review", put({"deadline_ms": None, "repeats": None}, "request_opened", request="q1")),
     ],
     "I12": [
         ("a request without an end", each(*[drop(e, request="q5") for e in ("request_decided", "run_resumed")])),
@@ -207,6 +232,15 @@ def test_a_promise_broken_in_one_place_is_found(invariant: str, spoil: Spoil) ->
 def test_every_promise_has_its_function_and_its_broken_logs() -> None:
     assert list(INVARIANTS) == [f"I{n}" for n in range(1, 16)]
     assert BROKEN.keys() == INVARIANTS.keys()
+
+
+def test_a_review_of_broken_glass_may_wait_for_people_when_all_else_is_quiet() -> None:
+    """I12: its run has ended and nobody has answered; any other request would be a broken promise."""
+    waiting = [one for one in a_good_day() if one["at"] < 1000 * MIN]
+
+    assert check(entries(waiting), is_quiet=True) == []
+    put({"kind": "question"}, "request_opened", request="q22")(waiting)
+    assert {one.invariant for one in check(entries(waiting), is_quiet=True)} == {"I4", "I12"}
 
 
 def test_a_log_with_a_gap_in_its_numbers_is_found() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.domain import wording
 from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST
 from bot.domain.calls import Cause, Outcome, ToolResult, canonical
 from bot.domain.chat import Block, Button, Card, FieldKind, Tone
@@ -20,7 +21,7 @@ from bot.domain.render import card, is_approvable
 from bot.domain.request import Edit, Kind, Move, Request, RequestId, RunId, Status
 from bot.domain.run import Run, RunStatus, Task
 from bot.domain.run_card import status_card
-from bot.domain.verdict import Need, ReasonRule
+from bot.domain.verdict import Climb, Need, ReasonRule, Rung
 from bot.domain.wire import Json, replace
 from tests.domain.given import ANA, BO, NAMES, NOW, PLACE, ask, call, decided, drawn, request, spec, vote
 from tests.domain.test_inert import is_forbidden
@@ -267,7 +268,7 @@ def test_an_argument_cannot_pose_as_a_fact_of_ours() -> None:
 
 @pytest.mark.parametrize("of", [request, lambda **changes: decided(Status.SPENT, **changes)])
 def test_a_secret_appears_nowhere_on_its_card(of: Callable[..., Request]) -> None:
-    """T20: masked with a fingerprint in arguments, attachment, difference, form, and every quoted text."""
+    """T20, A2-01: masked with a fingerprint in arguments, attachment, difference, form, and every quoted text."""
     secret, older = "CANARY-s3cr3t", "CANARY-older"
     leaks = f"the token is {secret} and"
     asked = of(
@@ -308,6 +309,7 @@ def test_a_secret_with_foreign_letters_is_not_quoted_by_the_warning() -> None:
 
 
 def test_an_approval_card_says_who_asked_for_what_why_and_until_when() -> None:
+    """AS-29, ST-38."""
     shown = drawn()
 
     assert shown.title == "Approval needed: refund"
@@ -413,6 +415,45 @@ def test_nothing_can_be_pressed_after_the_end(status: Status, kind: Kind) -> Non
     assert shown.status
 
 
+# --------------------------------------------------------------------- time
+
+
+def test_a_card_without_a_deadline_says_how_often_it_is_asked_again() -> None:
+    """ST-41: whoever reads it knows that it will not go away, and that nothing happens by itself."""
+    ladder = (Rung(after=timedelta(hours=1), do=Climb.REMIND), Rung(after=timedelta(days=7), do=Climb.REVIEW))
+
+    shown = drawn(request(deadline=None, ask=ask(ladder=ladder)))
+
+    assert [fact.value for fact in shown.facts if fact.label == "Deadline"] == ["No deadline; asked again every 7 days"]
+
+
+@pytest.mark.parametrize(
+    ("length", "told"),
+    [
+        (timedelta(days=7), "7 days"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(hours=36), "36 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=90), "90 minutes"),
+        (timedelta(seconds=1), "1 second"),
+    ],
+)
+def test_a_length_of_time_is_told_in_the_largest_unit_that_is_true(length: timedelta, told: str) -> None:
+    assert wording.span(length) == told
+
+
+@pytest.mark.parametrize(
+    ("of", "told"),
+    [
+        ("manager(manager(requester))", "Ana's manager's manager"),
+        ("manager(manager(approver))", "manager(manager(approver))"),
+        ("oncall(support)", "whoever is on call for support"),
+    ],
+)
+def test_whom_an_audience_means_is_told_to_people(of: str, told: str) -> None:
+    assert wording.audience(of, ANA, NAMES) == told
+
+
 # ------------------------------------------------------------------ endings
 
 
@@ -469,7 +510,7 @@ def test_a_running_call_whose_outcome_is_known_shows_what_the_tool_said_apart() 
 
 @pytest.mark.parametrize("status", list(RunStatus))
 def test_a_run_can_be_stopped_as_long_as_it_lives(status: RunStatus) -> None:
-    """AS-16: the status message carries the button that ends the run."""
+    """AS-16, AS-37: the status message carries the buttons that end the run, and that take it over."""
     run = Run(
         id=RunId("r1"), task=Task(text="x", by=ANA, place=PLACE), agent="react", began=NOW, status=status, told="Ok."
     )
@@ -477,9 +518,24 @@ def test_a_run_can_be_stopped_as_long_as_it_lives(status: RunStatus) -> None:
     shown = status_card(run, "", seal=lambda move: f"seal({move})", names=NAMES)
 
     is_alive = status in (RunStatus.ACTIVE, RunStatus.WAITING)
-    assert [(one.subject, one.move, one.token) for one in shown.buttons] == [("r1", "stop", "seal(stop)")] * is_alive
+    told = [("r1", "take_run", "seal(take_run)"), ("r1", "stop", "seal(stop)")]
+    assert [(one.subject, one.move, one.token) for one in shown.buttons] == told * is_alive
     assert shown.status == "Ok."
     assert fact(shown, "Asked by") == "Ana"
+
+
+def test_a_run_in_somebodys_hands_says_whose_and_can_be_handed_back() -> None:
+    """AS-37: a name cannot pass for a heading of ours, and an ended run is in nobody's hands."""
+    run = Run(id=RunId("r1"), task=Task(text="x", by=ANA, place=PLACE), agent="react", began=NOW, taken_by=BO)
+
+    shown = status_card(run, "", seal=lambda move: f"seal({move})", names={BO: "Bo\n\nApproved"})
+    ended = status_card(replace(run, status=RunStatus.STOPPED), "", seal=lambda move: move, names=NAMES)
+
+    assert shown.title == "Bo⟨U+000A⟩⟨U+000A⟩Approved works on this by hand"
+    assert [button.move for button in shown.buttons] == ["hand_back", "stop"]
+    (text,) = shown.buttons[0].fields
+    assert (text.name, text.is_required) == ("text", False)
+    assert (ended.title, ended.buttons) == ("Stopped", ())
 
 
 def test_drawing_is_a_pure_function() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,28 +14,42 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.domain.calls import Cause, Digest
 from bot.domain.chat import PersonId
-from bot.domain.errors import AlreadySettled, AlreadyVoted, NotEligible, Refused, TooLate
+from bot.domain.errors import AlreadySettled, AlreadyVoted, NotEligible, Refused, TooLate, Unread
 from bot.domain.request import (
     NEXT,
     VOTES,
     Kind,
     Move,
     Request,
+    Right,
     Status,
+    Vote,
     can_fill,
     close,
+    look,
     seats,
     settled_text,
     spend,
     vote,
 )
-from bot.domain.verdict import Need
+from bot.domain.verdict import Glass, Need
 from bot.domain.wire import replace
 from tests.domain.given import ANA, BO, CY, NOW, ask, decided, request
 from tests.domain.given import vote as ballot
 
 PEOPLE = [PersonId(name) for name in ("ana", "bo", "cy", "di", "ed")]
 CLOSINGS = [Move.EXPIRE, Move.CANCEL, Move.SUPERSEDE]
+GLASS = Glass(of="oncall", review="managers", within=timedelta(hours=24))
+
+
+def veto(by: PersonId = BO, **changes: Any) -> Vote:
+    return ballot(by, **{"move": Move.REJECT, "right": Right.VETO, "seats": (), **changes})
+
+
+def glass(by: PersonId = BO, **changes: Any) -> Vote:
+    return ballot(
+        by, **{"move": Move.BREAK_GLASS, "right": Right.GLASS, "seats": (), "reason": "it burns", **changes}
+    )
 
 
 # --------------------------------------------------------------- the table
@@ -54,10 +70,12 @@ def test_only_an_open_request_can_be_decided_and_only_an_approved_one_be_spent()
 
 
 def test_every_move_but_a_spend_ends_an_open_request_in_a_status_of_its_own() -> None:
+    """Broken glass alone ends where an approval does: what may run then is the same call, once."""
     row = NEXT[Status.OPEN]
 
     assert set(row) == set(Move) - {Move.SPEND}
-    assert len(set(row.values())) == len(row)
+    assert row[Move.BREAK_GLASS] is row[Move.APPROVE]
+    assert len(set(row.values())) == len(row) - 1
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OPEN])
@@ -125,13 +143,78 @@ def test_who_may_sit_nowhere_may_not_vote() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("move", list(Move))
 def test_only_the_answers_of_its_kind_are_votes(kind: Kind, move: Move) -> None:
-    asked = request(kind=kind)
+    asked = request(kind=kind, ask=ask(break_glass=GLASS))
 
+    given_vote = glass() if move is Move.BREAK_GLASS else ballot(move=move)
     if move in VOTES[kind]:
-        assert not vote(asked, ballot(move=move)).is_open
+        assert not vote(asked, given_vote).is_open
     else:
         with pytest.raises(NotEligible):
-            vote(asked, ballot(move=move))
+            vote(asked, given_vote)
+
+
+# ------------------------------------------------------------------ rights
+
+
+def test_a_veto_rejects_without_a_seat_and_does_nothing_else() -> None:
+    """A2-05, D-30, I6: legal may stop it; legal's yes is no signature."""
+    asked = request(ask=ask(veto=("legal",)))
+
+    assert vote(asked, veto()).status is Status.REJECTED
+    with pytest.raises(NotEligible):
+        vote(asked, veto(move=Move.APPROVE))
+    with pytest.raises(NotEligible):
+        vote(request(), veto())
+
+
+def test_broken_glass_approves_alone_whatever_the_quorum() -> None:
+    """I4: with a reason, and the decision names nobody but the one who broke it."""
+    asked = request(ask=ask(Need(of="finance", need=3), break_glass=GLASS))
+
+    after = vote(vote(asked, ballot(BO)), glass(CY))
+
+    assert after.status is Status.APPROVED
+    assert after.decision is not None
+    assert after.decision.by == (CY,)
+    assert after.broken_by is not None
+    assert after.broken_by.person == CY
+
+
+@pytest.mark.parametrize(
+    "given_vote",
+    [
+        lambda: glass(ANA),
+        lambda: glass(reason=" "),
+        lambda: ballot(move=Move.BREAK_GLASS, reason="in a hurry"),
+        lambda: glass(move=Move.APPROVE),
+        lambda: glass(move=Move.REJECT),
+    ],
+    ids=["whoever asked", "no reason", "a seat is no hammer", "an approval is none", "a rejection is none"],
+)
+def test_glass_is_broken_only_by_others_with_a_reason_and_by_that_move(given_vote: Callable[[], Vote]) -> None:
+    """I4, I5, D-30: who is excluded never breaks it, also where duties are not separated."""
+    asked = request(ask=ask(break_glass=GLASS), excluded=(ANA,))
+
+    with pytest.raises(NotEligible):
+        vote(asked, given_vote())
+    with pytest.raises(NotEligible):
+        vote(request(), glass())
+
+
+def test_what_is_high_risk_is_approved_only_by_who_has_opened_its_details() -> None:
+    """AU-22, AU-24, D-33, I8: each for themselves; refusing needs no reading."""
+    asked = request(ask=ask(Need(of="finance", need=2), is_high=True, break_glass=GLASS))
+
+    read = look(asked, BO)
+
+    assert (read.looked, read.version) == ((BO,), 2)
+    assert vote(read, ballot(BO)).is_open
+    for unread in (ballot(CY), glass(CY)):
+        with pytest.raises(Unread):
+            vote(read, unread)
+    assert vote(read, ballot(CY, Move.REJECT)).status is Status.REJECTED
+    with pytest.raises(AlreadySettled):
+        look(decided(Status.APPROVED), BO)
 
 
 # ------------------------------------------------------------------- spend
@@ -162,20 +245,38 @@ def test_an_approval_is_spent_within_its_window_and_for_its_own_bytes() -> None:
 class Desk(RuleBasedStateMachine):
     """Any list of moves, by anybody, at any time."""
 
-    @initialize(needs=st.lists(st.integers(1, 2), min_size=1, max_size=3), kind=st.sampled_from(Kind))
-    def open(self, needs: list[int], kind: Kind) -> None:
+    @initialize(
+        needs=st.lists(st.integers(1, 2), min_size=1, max_size=3),
+        kind=st.sampled_from(Kind),
+        more=st.fixed_dictionaries(
+            {"is_high": st.booleans(), "veto": st.sampled_from([(), ("legal",)])},
+            optional={"break_glass": st.just(GLASS)},
+        ),
+    )
+    def open(self, needs: list[int], kind: Kind, more: dict[str, Any]) -> None:
         groups = [Need(of=f"group{n}", need=need) for n, need in enumerate(needs)]
-        self.request = request(ask=ask(*groups), kind=kind)
+        self.request = request(ask=ask(*groups, **more), kind=kind, excluded=(ANA,))
         self.asked, self.seen, self.clock = self.request, {Status.OPEN}, NOW
 
     @rule(minutes=st.integers(0, 200))
     def time_passes(self, minutes: int) -> None:
         self.clock += timedelta(minutes=minutes)
 
-    @rule(by=st.sampled_from(PEOPLE), move=st.sampled_from(Move), chairs=st.sets(st.integers(0, 2)))
-    def somebody_votes(self, by: PersonId, move: Move, chairs: set[int]) -> None:
-        seats_there = tuple(sorted(chair for chair in chairs if chair < len(self.request.ask.groups)))
-        self._try(lambda: vote(self.request, ballot(by, move, at=self.clock, seats=seats_there)))
+    @rule(
+        by=st.sampled_from(PEOPLE),
+        move=st.sampled_from(Move),
+        chairs=st.sets(st.integers(0, 2)),
+        right=st.sampled_from(Right),
+        reason=st.sampled_from(["", "it burns"]),
+    )
+    def somebody_votes(self, by: PersonId, move: Move, chairs: set[int], right: Right, reason: str) -> None:
+        there = tuple(sorted(chair for chair in chairs if chair < len(self.request.ask.groups)))
+        given_vote = ballot(by, move, at=self.clock, seats=there, right=right, reason=reason)
+        self._try(lambda: vote(self.request, given_vote))
+
+    @rule(by=st.sampled_from(PEOPLE))
+    def somebody_reads_it(self, by: PersonId) -> None:
+        self._try(lambda: look(self.request, by))
 
     @rule(move=st.sampled_from(CLOSINGS))
     def it_is_closed(self, move: Move) -> None:
@@ -206,14 +307,23 @@ class Desk(RuleBasedStateMachine):
 
     @invariant()
     def nothing_runs_that_was_not_signed(self) -> None:
-        """I1, I4, I6: spent means approved; approved means a full quorum of distinct people and no refusal."""
+        """I1, I4, I6: spent means approved; approved means a full quorum of distinct people and no refusal, or glass
+        that one more person broke with a reason. What is high-risk was read by each of them (AU-24)."""
         if self.request.status not in (Status.APPROVED, Status.SPENT):
             return
-        votes = self.request.votes
+        votes, rule_ = self.request.votes, self.request.ask
         assert len({one.person for one in votes}) == len(votes)
-        assert all(one.move is Move.APPROVE and one.digest == self.request.call.digest for one in votes)
-        assert seats(self.request).is_full
-        assert len(votes) >= sum(group.need for group in self.request.ask.groups)
+        assert all(one.digest == self.request.call.digest for one in votes)
+        assert not rule_.is_high or {one.person for one in votes} <= set(self.request.looked)
+        broken = [one for one in votes if one.right is Right.GLASS]
+        assert all(one.move is Move.APPROVE and one.right is Right.SEAT for one in votes if one not in broken)
+        if broken:
+            assert [(one.move, one.reason) for one in broken] == [(Move.BREAK_GLASS, "it burns")]
+            assert rule_.break_glass is not None
+            assert broken[0].person != ANA
+        else:
+            assert seats(self.request).is_full
+            assert len(votes) >= sum(group.need for group in rule_.groups)
         assert self.request.deadline is not None
         assert all(one.at < self.request.deadline for one in votes)
 

@@ -101,7 +101,11 @@ def a_good_day() -> list[Record]:
         *an_expiry(),
         *a_crash_in_doubt(),
         *a_crash_of_an_idempotent_call(),
+        *a_veto(),
+        *broken_glass(),
+        *a_wait_without_a_deadline(),
         at(999, "run_ended", run="r1", status="done"),
+        *an_aftermath(),
     ]
 
 
@@ -209,4 +213,76 @@ def a_crash_of_an_idempotent_call() -> list[Record]:
         started(401, "/6", "q8", "d8", epoch=2, idempotent=True),
         started(500, "/6", "q8", "d8", epoch=3, idempotent=True),
         finished(501, "/6", "q8"),
+    ]
+
+
+def looked(minute: float, request: str, digest: str, person: str) -> Record:
+    fields = {"request": request, "person": person, "account": f"slack/T1/U{person}", "digest": digest}
+    return at(minute, "details_opened", **fields, delivery=f"look-{request}-{person}")
+
+
+def a_veto() -> list[Record]:
+    """q20 is stopped by di of legal, who fills no seat of it."""
+    return [
+        opened(600, "q20", "d20", path="/20", veto=["legal"]),
+        shown(600, "q20", "d20", 1),
+        voted(601, "q20", "d20", "di", move="reject", right="veto", seats=[]),
+        ended(601, "q20", "d20", "rejected", "di"),
+        shown(601, "q20", "d20", 2, buttons=False),
+        resumed(601, "q20", "rejected"),
+    ]
+
+
+def broken_glass() -> list[Record]:
+    """q21 is high-risk and needs two; cy reads it and approves alone; the managers are asked about it in q22."""
+    glass = {"of": "oncall", "review": "managers"}
+    two = [{"of": "finance", "need": 2}]
+    return [
+        opened(700, "q21", "d21", path="/21", high=True, groups=two, glass=glass, excluded=["ana"]),
+        shown(700, "q21", "d21", 1),
+        looked(701, "q21", "d21", "cy"),
+        voted(702, "q21", "d21", "cy", move="break_glass", right="glass", seats=[], reason="it burns"),
+        opened(702, "q22", "d22", path="/21/afterwards", kind="aftermath", tool="afterwards", **_review("q21", "cy")),
+        ended(702, "q21", "d21", "approved", "cy"),
+        shown(702, "q21", "d21", 3, buttons=False),
+        shown(702, "q22", "d22", 1, ref="slack/T1/C1/12.0"),
+        resumed(702, "q21", "approved"),
+        started(702, "/21", "q21", "d21"),
+        finished(703, "/21", "q21"),
+    ]
+
+
+def _review(about: str, breaker: str) -> Record:
+    apart = {"separate": True, "excluded": [breaker, "ana"], "deadline_ms": None}
+    return {"about": about, "groups": [{"of": "managers", "need": 1}], "rungs": [720 * MIN], **apart}
+
+
+def an_aftermath() -> list[Record]:
+    """q22 is answered long after its run has ended."""
+    ref = "slack/T1/C1/12.0"
+    return [
+        at(1500, "rung_fired", request="q22", index=0, do="remind"),
+        voted(1600, "q22", "d22", "di", move="answer", ref=ref),
+        ended(1600, "q22", "d22", "answered", "di"),
+        shown(1600, "q22", "d22", 3, ref=ref, buttons=False),
+    ]
+
+
+def a_wait_without_a_deadline() -> list[Record]:
+    """qw is reminded of once, then reviewed every 100 minutes; the second review was missed, and cy is called later."""
+    return [
+        opened(600, "qw", "dw", path="/w", deadline_ms=None, rungs=[10 * MIN, 100 * MIN], repeats=1),
+        shown(600, "qw", "dw", 1),
+        at(610, "rung_fired", request="qw", index=0, do="remind"),
+        at(700, "rung_fired", request="qw", index=1, do="review", period=1),
+        at(750, "copy_sent", request="qw", person="cy", why="their hours began"),
+        shown(750, "qw", "dw", 4, copy="dm-cy", ref=DM),
+        at(950, "rung_fired", request="qw", index=1, do="review", period=3),
+        voted(960, "qw", "dw", "cy", ref=DM),
+        ended(960, "qw", "dw", "approved", "cy"),
+        shown(960, "qw", "dw", 6, buttons=False),
+        shown(960, "qw", "dw", 6, copy="dm-cy", ref=DM, buttons=False),
+        resumed(961, "qw", "approved"),
+        started(961, "/w", "qw", "dw"),
+        finished(962, "/w", "qw"),
     ]

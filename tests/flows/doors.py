@@ -77,7 +77,8 @@ async def slow_to_look(house: House) -> AsyncIterator[None]:
 async def interrupted(build: Build, hands: Hands, turn: Said, **parts: object) -> str:
     """A signed call is at work, and its process goes down in the middle of it. Returns the signed request."""
     hands.may_end.clear()
-    async with build(policy=policy(), tools=hands.tools, model=Played(turn), pace=HASTY, **parts) as house:
+    scene = {"policy": policy(), "tools": hands.tools, "model": Played(turn), "pace": HASTY}
+    async with build(**{**scene, **parts}) as house:
         await house.mention("ana", "pay")
         card = await house.card()
         await house.press("approve", by="bo", card=card)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from agents.toolbox import tool
 from bot.domain.calls import Risk, ToolSpec
-from bot.domain.chat import Account, Person, PersonId
+from bot.domain.chat import Account, Answer, Person, PersonId
 from bot.domain.errors import ChatUnavailable
 from bot.domain.people import may_answer
 from bot.domain.ports import Directory, Leave, Line, Said, Tool, WantedCall
@@ -109,21 +109,21 @@ class Hands:
         @tool(risk=Risk.IRREVERSIBLE, touches=("money",))
         async def wire(amount: int, leave: Leave, to: str = "bank") -> str:
             """Send money."""
-            return await self._do(f"wire {amount} {to}", leave)
+            return await self.do(f"wire {amount} {to}", leave)
 
         @tool(risk=Risk.WRITE, idempotent=True)
         async def tidy(what: str, leave: Leave) -> str:
             """Put something in order."""
-            return await self._do(f"tidy {what}", leave)
+            return await self.do(f"tidy {what}", leave)
 
         @tool(risk=Risk.READ)
         async def peek(what: str, leave: Leave) -> str:
             """Look at something."""
-            return await self._do(f"peek {what}", leave)
+            return await self.do(f"peek {what}", leave)
 
         return wire, tidy, peek
 
-    async def _do(self, what: str, leave: Leave) -> str:
+    async def do(self, what: str, leave: Leave) -> str:
         self.did.append(what)
         self.keys.append(leave.key)
         self.began.set()
@@ -165,6 +165,9 @@ class Staff:
 
     async def groups(self) -> frozenset[str]:
         return await self._now.groups()
+
+    async def on_call(self, rotation: str) -> frozenset[PersonId]:
+        return await self._now.on_call(rotation)
 
 
 def policy(ask: str = "groups: [approvers]", ladder: str = "{after: 4h, expire: true}", more: str = "") -> str:
@@ -268,3 +271,15 @@ async def gone(house: House) -> None:
     async with asyncio.timeout(10):
         while house.engine.runner.hosts:
             await house.store.totals(0)
+
+
+async def taken_over(house: House, *, by: str) -> None:
+    """Somebody has the run, and what was asked before is closed."""
+    answer = await house.press("take_run", by=by)
+    assert answer.is_taken
+    await house.chat.until(lambda: moves(status(house)) == ["hand_back", "stop"], "it can be handed back")
+
+
+async def handed_back(house: House, *, by: str, text: str = "", delivery: str = "") -> Answer:
+    await house.card("hand_back")
+    return await house.press("hand_back", by=by, card=status(house), fields={"text": text}, delivery=delivery)

@@ -31,7 +31,7 @@ async def test_a_rejection_carries_its_reason_and_its_author_to_the_agent(house:
     answer = await house.press("reject", by="bo", fields={"reason": "duplicate"})
 
     assert answer.text == "Rejected. It will not run."
-    await house.shows("rejected by bo. Reason: 'duplicate'")
+    await house.shows("rejected by Bo. Reason: 'duplicate'")
     assert house.refunds == 0
     assert house.titled("Rejected: refund")
     assert await settled(house)
@@ -50,7 +50,7 @@ async def test_a_rejection_without_the_reason_the_rule_wants_is_sent_back(house:
 
 
 async def test_an_edit_is_validated_beside_its_fields(house: House) -> None:
-    """Edit is a form from the tool's schema: what does not fit it goes back with a sentence per field."""
+    """ST-43: edit is a form from the tool's schema: what does not fit it goes back with a sentence per field."""
     await house.mention("ana", "refund 120 on order 1042")
     card = await house.card("edit")
     button = next(button for button in card.card.buttons if button.move == "edit")

@@ -6,7 +6,7 @@ from tests.house import House
 
 
 async def test_a_refund_runs_once_after_an_approver_signed_it(house: House) -> None:
-    """CD-06, GN-03: ana asks for 120, which an approver must sign; bo does."""
+    """CD-06, GN-03, GN-15: ana asks for 120, which an approver must sign; bo does."""
     await house.mention("ana", "refund 120 for order 1042, it arrived broken")
     await house.card()
     assert house.refunds == 0

@@ -36,7 +36,7 @@ async def test_a_person(build: Build, hands: Hands) -> None:
         await house.mention("ana", "pay")
         await house.press("reject", by="bo", fields={"reason": "offer store credit"})
         await house.shows("Results:")
-        assert results(model.asked[-1]) == ["Not run: rejected by bo. Reason: 'offer store credit'"]
+        assert results(model.asked[-1]) == ["Not run: rejected by Bo. Reason: 'offer store credit'"]
         assert await settled(house)
 
 
@@ -191,7 +191,7 @@ async def test_another_amount_after_an_approval_needs_its_own_signature(build: B
 
 
 async def test_a_tool_that_raises_is_a_result_without_its_secrets(build: Build) -> None:
-    """D-26: people and the model read that it failed; the exception's text stays in the logs."""
+    """D-26, ST-37: people and the model read that it failed; the exception's text stays in the logs."""
 
     @tool(risk=Risk.IRREVERSIBLE)
     async def burn() -> str:
@@ -311,7 +311,10 @@ async def test_an_agent_that_never_ends_stops_at_its_limit(build: Build, hands: 
     model = Played(*(calls(call("peek", what=str(n)), text=f"step {n}") for n in range(100)))
     async with build(policy=policy(), tools=hands.tools, model=model, agents=[endless]) as house:
         await house.mention("ana", "go")
-        await house.shows("its limit of 3 steps")
+        card = await house.card("go_on")
+        assert card.card.blocks[0].text == "Step limit 3 reached."
+        await house.press("end", by="ana", card=card)
+        await house.shows("I stopped before I was finished. Step limit 3 reached.")
         assert len(model.asked) == 3
         assert await settled(house)
 

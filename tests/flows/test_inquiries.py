@@ -26,7 +26,7 @@ TRIP = calls(call("fill_form", question="Where to?", schema=SCHEMA, start={"clas
 
 
 async def test_a_click_on_an_option_is_the_answer_and_wakes_the_agent(build: Build) -> None:
-    """ST-19: the agent sleeps, the chosen option is the call's result, and the card shows who said what."""
+    """ST-19, ST-08: the agent sleeps, the chosen option is the call's result, and the card shows who said what."""
     model = Played(COLOURS)
     async with build(policy=policy(), model=model) as house:
         await house.mention("ana", "paint the door")
@@ -36,7 +36,7 @@ async def test_a_click_on_an_option_is_the_answer_and_wakes_the_agent(build: Bui
 
         assert answer.is_taken
         await house.shows("Their answer: 'blue'")
-        assert "ana answered. Their answer: 'blue'" in model.read
+        assert "Ana answered. Their answer: 'blue'" in model.read
         await house.chat.until(lambda: "Ana answered at" in card.card.status and not card.card.buttons)
         assert await settled(house)
         assert (await events(house, "request_decided"))[0]["status"] == "answered"
@@ -56,7 +56,7 @@ async def test_a_reply_in_the_thread_answers_the_one_open_question(build: Build)
 
 
 async def test_a_reply_that_is_none_of_the_options_is_told_which_there_are(build: Build) -> None:
-    """Nothing is assumed: the question stays open, and only an option closes it."""
+    """ST-33, ST-36: nothing is assumed: the question stays open, and only an option closes it."""
     model = Played(calls(call("ask_people", question="Which?", options=["red", "blue"], may_write=False)))
     async with build(policy=policy(), model=model) as house:
         thread = await house.mention("ana", "paint the door")
@@ -89,7 +89,7 @@ async def test_with_two_open_questions_a_reply_asks_for_their_buttons(build: Bui
 
 
 async def test_you_decide_is_an_answer_and_silence_is_none(build: Build) -> None:
-    """AS-13: no default is ever assumed; whoever leaves it to the agent says so."""
+    """D-23: no default is ever assumed; whoever leaves it to the agent says so."""
     async with build(policy=policy(), model=Played(COLOURS)) as house:
         await house.mention("ana", "paint the door")
 
@@ -122,11 +122,11 @@ async def test_a_question_to_a_group_is_answered_by_its_first_member(build: Buil
         assert not (await house.press("leave", by="ana")).is_taken
         assert (await house.press("write", by="bo", fields={"text": "fine by me"})).is_taken
 
-        await house.shows("bo answered. Their answer: 'fine by me'")
+        await house.shows("Bo answered. Their answer: 'fine by me'")
 
 
 async def test_a_question_that_nobody_answers_in_time_says_so_and_assumes_nothing(build: Build) -> None:
-    """D-03: a deadline is not a refusal, and not a yes."""
+    """D-01, D-23, AS-21: a deadline is not a refusal, and not a yes."""
     rules = policy(more="defaults: {ladder: [{after: 1h, expire: true}]}")
     async with build(policy=rules, model=Played(COLOURS), pace=STEADY) as house:
         await house.mention("ana", "paint the door")
@@ -154,7 +154,7 @@ async def test_an_answer_survives_a_restart_and_is_asked_once(build: Build) -> N
 
 
 async def test_whoever_answered_may_not_sign_what_follows_from_it(build: Build, hands: Hands) -> None:
-    """I11, D-40: bo's answer steers the run, so where duties are separated somebody else has to sign."""
+    """I5, T10: bo's answer steers the run, so where duties are separated somebody else has to sign."""
     turns = (calls(call("ask_people", question="How much?", of="approvers")), calls(call("wire", amount=90)))
     rules = policy("groups: [approvers], separate_duties: true")
     async with build(policy=rules, tools=hands.tools, model=Played(*turns)) as house:
@@ -200,7 +200,9 @@ async def test_stop_closes_an_open_question(build: Build) -> None:
 
 
 async def test_a_handoff_waits_and_its_yes_signs_nothing(build: Build, hands: Hands) -> None:
-    """ST-19, ST-20, ST-22, ST-24, D-25: message, input, status and reference come back; the call has its own gate."""
+    """ST-19, ST-20, ST-22, ST-24, ST-42, D-25, D-48: message, input, status and reference come back; the call has its
+    own gate.
+    """
     ask = call("handoff_to_user", message="I am going to send 90. Go on? <!channel>")
     model = Played(calls(ask), calls(call("wire", amount=90)))
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
@@ -219,7 +221,7 @@ async def test_a_handoff_waits_and_its_yes_signs_nothing(build: Build, hands: Ha
 
 
 async def test_a_handoff_that_breaks_out_ends_the_run_with_its_message(build: Build) -> None:
-    """ST-21, ST-23: one message, nobody is waited for, and the model is not asked again."""
+    """ST-21, ST-23, ST-30, D-48: one message, nobody is waited for, and the model is not asked again."""
     model = Played(calls(call("handoff_to_user", message="It is on your desk now.", breakout_of_loop=True)))
     async with build(policy=policy(), model=model) as house:
         await house.mention("ana", "hand it over")
@@ -244,7 +246,7 @@ async def test_a_handoff_that_cannot_be_read_bothers_nobody(build: Build) -> Non
 
 
 async def test_a_form_is_checked_beside_its_fields_and_comes_back_typed(build: Build) -> None:
-    """AU: several typed fields; what is wrong is said where it is wrong, and what was typed is not lost."""
+    """ST-12, ST-43: several typed fields; what is wrong is said where it is wrong, and what was typed is not lost."""
     model = Played(TRIP)
     async with build(policy=policy(), model=model) as house:
         await house.mention("ana", "book the trip")
@@ -268,13 +270,13 @@ async def test_a_form_without_fields_is_not_put_to_anybody(build: Build) -> None
 # ------------------------------------------------------ review, plan, escalation
 
 
-def draft(text: str, round: int) -> Said:  # as the tool calls it
-    return calls(call("review_draft", draft=text, round=round, rounds=2))
+def draft(text: str) -> Said:
+    return calls(call("review_draft", draft=text, rounds=2))
 
 
 async def test_a_draft_is_revised_with_feedback_and_accepted(build: Build) -> None:
-    """ST: maker and checker; the reply in the thread is feedback for the next version."""
-    model = Played(draft("Hi all", 1), draft("Dear all", 2))
+    """AS-17, AS-26, GN-24: maker and checker; the reply in the thread is feedback for the next version."""
+    model = Played(draft("Hi all"), draft("Dear all"))
     async with build(policy=policy(), model=model) as house:
         thread = await house.mention("ana", "announce it")
         first = await house.card("accept")
@@ -290,7 +292,8 @@ async def test_a_draft_is_revised_with_feedback_and_accepted(build: Build) -> No
 
 
 async def test_a_draft_that_is_left_is_unaccepted_and_says_so(build: Build) -> None:
-    async with build(policy=policy(), model=Played(draft("Hi all", 2))) as house:
+    """D-14, GN-14: no version is called accepted by silence or by running out of rounds."""
+    async with build(policy=policy(), model=Played(draft("Hi all"))) as house:
         await house.mention("ana", "announce it")
 
         await house.press("leave", by="ana")
@@ -299,7 +302,8 @@ async def test_a_draft_that_is_left_is_unaccepted_and_says_so(build: Build) -> N
 
 
 async def test_a_draft_taken_over_is_the_persons_own_text(build: Build) -> None:
-    async with build(policy=policy(), model=Played(draft("Hi all", 1))) as house:
+    """A2-04: people write, too."""
+    async with build(policy=policy(), model=Played(draft("Hi all"))) as house:
         await house.mention("ana", "announce it")
 
         await house.press("take_over", by="ana", fields={"text": "Dear friends"})
@@ -308,7 +312,7 @@ async def test_a_draft_taken_over_is_the_persons_own_text(build: Build) -> None:
 
 
 async def test_a_plan_may_be_edited_before_it_begins_and_its_steps_stay_gated(build: Build, hands: Hands) -> None:
-    """A2: proceeding with a plan signs nothing: the call in it is asked about when it comes."""
+    """AU-12, D-47: proceeding with a plan signs nothing: the call in it is asked about when it comes."""
     plan = calls(call("propose_plan", goal="pay everybody", steps=["pay bo", "pay chris"]))
     model = Played(plan, calls(call("wire", amount=90)))
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
@@ -345,8 +349,9 @@ async def test_a_reply_to_a_plan_withdraws_it(build: Build) -> None:
 async def test_an_escalation_is_taken_followed_or_directed(
     build: Build, move: str, fields: dict[str, object] | None, told: str
 ) -> None:
-    """A2-08: reason, context and suggestion are shown as the agent's own words; a manager decides."""
-    wanted = call("escalate", reason="She threatens to sue", suggestion="offer 10 %", of="managers")
+    """GN-04, A2-10, ST-13: reason, context and suggestion are shown as the agent's own words; a manager decides."""
+    args: dict[str, Json] = {"reason": "She threatens to sue", "context": "Order 7", "suggestion": "offer 10 %"}
+    wanted = call("escalate", **args, of="managers")
     async with build(policy=policy(), model=Played(calls(wanted))) as house:
         await house.mention("ana", "answer the complaint")
         card = await house.card("take")
@@ -362,7 +367,7 @@ async def test_an_escalation_is_taken_followed_or_directed(
 
 
 async def test_an_agent_of_code_asks_with_one_line(build: Build) -> None:
-    """`ctx.ask`: the same request, journalled like every step."""
+    """ST-46: `ctx.ask`: the same request, journalled like every step."""
 
     class Asker:
         name, tools = "asker", ()

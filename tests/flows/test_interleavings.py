@@ -47,7 +47,7 @@ FREE_TIDY = policy().replace('tool.risk == "read"', 'tool.name != "wire"')  # on
 
 @pytest.mark.parametrize("how", ["it is put to sleep", "somebody replies"])
 async def test_a_process_whose_lease_was_taken_goes_on(build: Build, hands: Hands, how: str) -> None:
-    """I4: it writes nothing more for that run and lives; with the lease back, the run goes on where it was."""
+    """I2: it writes nothing more for that run and lives; with the lease back, the run goes on where it was."""
     rules = policy(ladder="{after: 7d, expire: true}")
     model = Played(WIRE, WIRE) if how == "somebody replies" else Played(WIRE)
     async with build(policy=rules, tools=hands.tools, model=model, pace=STEADY) as house:
@@ -195,7 +195,7 @@ async def test_a_reply_to_the_last_word_is_the_next_task(build: Build, hands: Ha
 
 
 async def test_a_mention_right_after_stop_is_a_new_task(build: Build, hands: Hands) -> None:
-    """D-22: the old run still waits for its tool to end; whoever asks again is not talking to it."""
+    """AS-16: the old run still waits for its tool to end; whoever asks again is not talking to it."""
     hands.may_end.clear()
     async with build(policy=FREE_TIDY, tools=hands.tools, model=Played(calls(call("tidy", what="desk")))) as house:
         thread = await house.mention("ana", "tidy up")

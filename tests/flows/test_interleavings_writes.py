@@ -124,7 +124,7 @@ async def test_a_doubt_is_settled_though_the_signed_request_was_forgotten(build:
 
         await later.press("answer", by="bo", card=card, fields={"result": "the bank shows it"})
 
-        await later.shows("It happened, says bo. the bank shows it")
+        await later.shows("It happened, says Bo. the bank shows it")
         assert len(hands.did) == 1
         await quiet(later)
         assert [end["status"] for end in await events(later, "run_ended")] == ["done"]
@@ -156,7 +156,7 @@ async def test_a_reply_does_not_settle_a_doubt(build: Build, hands: Hands) -> No
 
         assert (await request_of(later, card)).is_open
         await later.press("answer", by="bo", card=card, fields={"result": "paid"})
-        await later.shows("It happened, says bo. paid")
+        await later.shows("It happened, says Bo. paid")
         assert await settled(later)
 
 

@@ -109,7 +109,9 @@ async def test_words_are_seen_while_they_grow_and_the_turn_is_over_before_the_ca
 
 
 async def test_what_was_seen_is_in_the_journal_before_its_draft_goes(build: Build, hands: Hands, chat: Watched) -> None:
-    """Durable first: a process that dies between the two leaves a draft to clear away, never an answer to guess."""
+    """AS-30: durable first: a process that dies between the two leaves a draft to clear away, never an answer to
+    guess.
+    """
     async with build(policy=policy(), tools=hands.tools, model=Speaking(WIRE), chat=chat) as house:
         chat.house = house
         await house.mention("ana", "pay")

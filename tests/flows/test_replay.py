@@ -8,7 +8,7 @@ from datetime import timedelta
 import redis.asyncio
 
 from bot.domain.chat import Answer
-from bot.domain.ports import RunContext, WantedCall
+from bot.domain.ports import RunContext
 from bot.domain.run import Task
 from tests.flows.stage import (
     HASTY,
@@ -16,9 +16,7 @@ from tests.flows.stage import (
     Hands,
     Played,
     call,
-    events,
     gone,
-    moves,
     policy,
     quiet,
     settled,
@@ -78,34 +76,6 @@ async def test_every_kind_of_step_replays_the_same(build: Build, hands: Hands) -
         assert sorted(hands.did) == ["wire 1 bank", "wire 2 bank"]
         assert sum(post.card.body == "I begin." for post in house.chat.posts) == 1
         assert await settled(house)
-
-
-async def test_code_that_changed_under_a_sleeping_run_ends_it_with_a_clear_message(build: Build, hands: Hands) -> None:
-    """The journal says `wire`, the new code wants `tidy`: the run stops, its card is closed, nothing is guessed."""
-
-    class Changing(Worker):
-        wants = "wire"
-
-        async def __call__(self, task: Task, ctx: RunContext) -> str:  # noqa: ARG002
-            args = '{"amount": 1}' if self.wants == "wire" else '{"what": "desk"}'
-            (done,) = await ctx.use((WantedCall(id="1", tool=self.wants, args=args),))
-            return done.text
-
-    agent = Changing()
-    async with build(policy=policy(), tools=hands.tools, agents=[agent], model=Played()) as house:
-        await house.mention("ana", "work")
-        card = await house.card()
-    agent.wants = "tidy"
-
-    async with house.again() as later:
-        await later.press("approve", by="bo", card=card)
-
-        await later.shows("The agent's code changed while this task was waiting, so I cannot simply go on.")
-        assert not hands.did
-        assert (await events(later, "run_ended"))[0]["status"] == "failed"
-        await quiet(later)
-        assert not moves(card)
-        assert await later.is_sound()
 
 
 async def test_an_agent_that_ends_without_its_answer_leaves_no_card_behind(build: Build, hands: Hands) -> None:

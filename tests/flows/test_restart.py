@@ -136,7 +136,7 @@ async def test_a_ban_lifted_before_a_restart_stays_lifted(build: Build, hands: H
 @pytest.mark.parametrize(
     ("move", "fields", "told", "did"),
     [
-        ("answer", {"result": "the bank shows it"}, "It happened, says bo. the bank shows it", 1),
+        ("answer", {"result": "the bank shows it"}, "It happened, says Bo. the bank shows it", 1),
         ("approve", None, "ok wire 90 bank", 2),
         ("reject", {}, "It was started once; whether it took effect is not known.", 1),
     ],
@@ -223,7 +223,7 @@ async def test_an_approval_that_was_forged_in_the_store_runs_nothing(
         assert not hands.did
         assert (await events(house, "run_ended"))[0]["status"] == "failed"
         assert await house.is_sound()
-        await house.mention("ana", "look up order 7")
+        await house.mention("dana", "look up order 7")
         await house.chat.until(lambda: len(house.with_button("approve")) >= 2, "the house still works")
 
 

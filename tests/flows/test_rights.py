@@ -12,6 +12,7 @@ from bot.domain.chat import Account, Answer, Person, PersonId
 from bot.domain.errors import ChatUnavailable, Unavailable
 from bot.domain.people import GroupSource, SourceKind
 from bot.domain.ports import Directory
+from bot.domain.render import DETAILS
 from bot.domain.wire import replace
 from bot.runtime.views import RuntimeViews
 from tests.flows.stage import (
@@ -57,7 +58,9 @@ async def test_a_quorum_needs_that_many_different_people(build: Build, hands: Ha
 
 
 async def test_every_group_must_be_filled_and_a_person_sits_once(build: Build, hands: Hands) -> None:
-    """chris is approver and finance, yet fills one seat only; with bo both seats are taken, whoever came first."""
+    """A2-05, A2-18: chris is approver and finance, yet fills one seat only; with bo both seats are taken, whoever
+    came first.
+    """
     rules = policy("groups: [approvers, finance]")
     async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
@@ -77,7 +80,7 @@ async def test_one_rejection_ends_a_quorum(build: Build, hands: Hands) -> None:
         answer = await house.press("reject", by="chris", fields={})
 
         assert answer.text == "Rejected. It will not run."
-        await house.shows("rejected by chris")
+        await house.shows("rejected by Chris")
         assert not hands.did
         assert await settled(house)
 
@@ -341,7 +344,7 @@ async def test_a_guest_and_a_stranger_cannot_give_tasks(build: Build, hands: Han
 
 
 async def test_the_button_of_a_high_risk_call_asks_once_more(house: House) -> None:
-    """The platform shows the question before it sends the click."""
+    """ST-03: the platform shows the question before it sends the click."""
     await house.mention("ana", "refund 501 on order 1001")
     card = await house.card()
     assert find(card, "approve").confirm == "Run refund with exactly the arguments shown?"
@@ -446,9 +449,12 @@ class Both(Staff):
 
 
 async def from_slack(house: House, user: str, number: str) -> Answer:
+    """Open the details, if there are any, and approve."""
     post = await house.card()
-    pressed = click(find(post, "approve"), post, user, number)
-    return await house.desk.click(replace(pressed, by=Account(platform="slack", tenant="T1", user=user)))
+    by = Account(platform="slack", tenant="T1", user=user)
+    if any(button.move == DETAILS for button in post.card.buttons):
+        await house.desk.click(replace(click(find(post, DETAILS), post, user, f"{number}d"), by=by))
+    return await house.desk.click(replace(click(find(post, "approve"), post, user, number), by=by))
 
 
 @pytest.mark.parametrize("is_high", [True, False])

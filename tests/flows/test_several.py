@@ -45,7 +45,7 @@ async def test_pending_calls_of_one_turn_are_answered_in_any_order(
         await house.shows("Results:")
         assert results(model.asked[-1]) == [
             "ok wire 1 bank",
-            "Not run: rejected by bo. Reason: 'why'",
+            "Not run: rejected by Bo. Reason: 'why'",
             "ok wire 3 bank",
         ]
         assert sorted(hands.did) == ["wire 1 bank", "wire 3 bank"]
@@ -83,7 +83,7 @@ async def test_a_read_behind_a_signed_call_sees_what_the_call_left(build: Build,
 
 
 async def test_routine_calls_bother_nobody(build: Build, hands: Hands) -> None:
-    """AS-20, GN-01: ten reads and one wire are one card."""
+    """AS-20, GN-01, D-44: ten reads and one wire are one card."""
     reads = calls(*(call("peek", what=str(n)) for n in range(10)))
     async with build(policy=policy(), tools=hands.tools, model=Played(reads, calls(call("wire", amount=1)))) as house:
         await house.mention("ana", "look")
@@ -97,9 +97,13 @@ async def test_routine_calls_bother_nobody(build: Build, hands: Hands) -> None:
         assert await settled(house)
 
 
+SIX = "refund 90 for order 1001, 90.01 for order 1001, 90.02 for order 1001, 90.03 for order 1001, "
+SIX += "90.04 for order 1001 and 90.05 for order 1001"  # exactly the same would not be asked six times
+
+
 async def test_many_small_refunds_are_one_large_one(house: House) -> None:
-    """D-28: six times 90 on one order climb the ladder of the running sum, in one turn or in six."""
-    await house.mention("ana", "refund 1001 and 1001 and 1001 and 1001 and 1001 and 1001, $90")
+    """D-28: six times about 90 on one order climb the ladder of the running sum, in one turn or in six."""
+    await house.mention("ana", SIX)
     await house.chat.until(lambda: len(house.with_button("approve")) == 6, "six cards")
     await shown(house)
 
@@ -111,7 +115,7 @@ async def test_many_small_refunds_are_one_large_one(house: House) -> None:
 
 async def test_an_edit_counts_what_else_waits_now(house: House) -> None:
     """D-28: the first of six refunds was judged when it was alone; made larger, it is judged beside the others."""
-    await house.mention("ana", "refund 1001 and 1001 and 1001 and 1001 and 1001 and 1001, $90")
+    await house.mention("ana", SIX)
     await house.chat.until(lambda: len(house.with_button("approve")) == 6, "six cards")
     await shown(house)
     cards = house.with_button("approve")
@@ -147,7 +151,7 @@ async def test_the_amount_decides_who_signs(house: House, amount: str, rule: str
     ],
 )
 async def test_what_cannot_be_undone_or_leaves_the_house_is_asked_for(house: House, text: str) -> None:
-    """AS-02, AU-01: one call of each shipped kind: a card, and nothing started before a decision."""
+    """AS-02, AU-01, AU-02, D-19: one call of each shipped kind: a card, and nothing started before a decision."""
     await house.mention("ana", text)
     await house.card()
     assert not await events(house, "tool_started")

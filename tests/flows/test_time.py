@@ -31,6 +31,7 @@ from tests.flows.stage import (
 from tests.house import QUICK, House, words
 
 WIRE = calls(call("wire", amount=90))
+LAZY = dataclasses.replace(QUICK, timers_every=timedelta(hours=1))  # timers are looked at when the test says so
 LADDER = (
     "{after: 5m, remind: here}, {after: 15m, also: finance}, "
     "{after: 30m, dm: manager(approver)}, {after: 4h, expire: true}"
@@ -120,8 +121,7 @@ async def test_a_deadline_passes_while_nobody_runs(build: Build, hands: Hands) -
 
 async def test_a_click_after_the_deadline_is_too_late_even_before_the_timer(build: Build, hands: Hands) -> None:
     """D-04, I7: the store judges the vote by its own clock, whether or not somebody has noticed the deadline."""
-    lazy = dataclasses.replace(QUICK, timers_every=timedelta(hours=1))
-    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE), pace=lazy) as house:
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE), pace=LAZY) as house:
         await house.mention("ana", "pay")
         card = await house.card()
         house.clock.advance(hours=5)
@@ -136,13 +136,13 @@ async def test_a_click_after_the_deadline_is_too_late_even_before_the_timer(buil
 
 
 async def test_a_late_click_answers_no_other_request(build: Build, hands: Hands) -> None:
-    """D-04, D-05: 30 and 60 minutes expire apart; the late answer to one leaves the other untouched."""
+    """D-04, D-05, ST-34: 30 and 60 minutes expire apart; the late answer to one leaves the other untouched."""
     rules = policy(ladder="{after: 30m, expire: true}")
     async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay one")
         one = await house.card()
         house.clock.advance(minutes=20)
-        await house.mention("ana", "pay two")
+        await house.mention("dana", "pay two")
         two = await house.card(but=[one])
         house.clock.advance(minutes=15)
         await house.chat.until(lambda: not moves(one), "the first is closed")
@@ -230,6 +230,62 @@ async def test_a_manager_who_cannot_be_reached_does_not_end_the_request(build: B
         assert {lost["copy"] for lost in await events(house, "card_lost")} == {"dm-dana", "dm-erin"}
         assert (await house.press("approve", by="erin", card=card)).is_taken
         await house.shows("ok wire 90 bank")
+        assert await settled(house)
+
+
+async def test_each_request_keeps_a_time_of_its_own(build: Build, hands: Hands) -> None:
+    """ST-34, D-05: 30 s and 60 s run side by side; one answer comes at 29 s, one request expires, one is untouched."""
+    rules = """
+rules:
+  - {id: short, when: tool.name == "wire", ask: {groups: [approvers]}, ladder: [{after: 30s, expire: true}]}
+  - {id: long, when: tool.name == "tidy", ask: {groups: [approvers]}, ladder: [{after: 60s, expire: true}]}
+"""
+    model = Played(calls(call("wire", amount=90), call("wire", amount=91), call("tidy", what="desk")))
+    async with build(policy=rules, tools=hands.tools, model=model) as house:
+        await house.mention("ana", "pay and tidy up")
+        await house.chat.until(lambda: len(house.with_button("approve")) == 3, "three cards")
+        await shown(house)
+        found = {(await request_of(house, one)).call.args: one for one in house.with_button("approve")}
+        answered, silent, longer = (found[args] for args in sorted(found, key=lambda args: ("desk" in args, args)))
+        house.clock.advance(seconds=29)
+        assert (await house.press("approve", by="bo", card=answered)).is_taken
+        house.clock.advance(seconds=2)
+
+        await house.chat.until(lambda: not moves(silent), "the second expires")
+
+        assert "No response received. Operation cancelled." in words(silent)
+        assert (await request_of(house, longer)).is_open
+        house.clock.advance(seconds=20)
+        assert (await house.press("approve", by="chris", card=longer)).is_taken
+        await house.shows("Results: ok wire 90 bank / Not run: nobody answered in time.")
+        house.clock.advance(days=1)
+        assert await settled(house)
+        assert sorted(hands.did) == ["tidy desk", "wire 90 bank"]
+        assert len([one for one in await events(house, "request_decided") if one["status"] == "expired"]) == 1
+
+
+@pytest.mark.parametrize("seconds", [30, 300])
+async def test_the_first_step_comes_when_the_rule_says(build: Build, hands: Hands, seconds: int) -> None:
+    """D-02, AU-31: 30 s and 300 s are both good; then the manager is asked, and the last deadline runs nothing."""
+    rules = policy(ladder=f"{{after: {seconds}s, dm: manager(approver)}}, {{after: 1h, expire: true}}")
+    model = Played(WIRE)
+    async with build(policy=rules, tools=hands.tools, model=model, pace=LAZY) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+        house.clock.advance(seconds=seconds - 2)
+        assert await house.engine.timers.look(house.engine.shards.fences[0]) == 0
+        house.clock.advance(seconds=3)
+        assert await house.engine.timers.look(house.engine.shards.fences[0]) == 1
+        await in_dm(house, "dana")
+        house.clock.advance(hours=1)
+        assert await house.engine.timers.look(house.engine.shards.fences[0]) == 1
+
+        await house.shows("Results:")
+        await quiet(house)
+        assert card.card.title == "Expired – not executed: wire"
+        assert "No response received. Operation cancelled." in words(card)
+        assert results(model.asked[-1]) == ["Not run: nobody answered in time. Nobody refused it either."]
+        assert not hands.did
         assert await settled(house)
 
 

@@ -74,7 +74,7 @@ async def test_a_person_finds_what_they_answered_latest_first(build: Build, hand
         await house.mention("ana", "pay again")
         second = await house.card(but=[first])
         await house.press("approve", by="chris", card=second)
-        await house.mention("ana", "pay once more")
+        await house.mention("dana", "pay once more")
         third = await house.card(but=[first, second])
         await house.press("reject", by="bo", card=third, fields={"reason": "no"})
         views = views_of(house)

@@ -27,10 +27,12 @@ from bot.domain.chat import (
     MessageRef,
     Person,
     PersonId,
+    Place,
     Tone,
 )
 from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import AuditRow, Chat, Moment, RunView, Settled, Waiting
+from bot.domain.offer import Grant
+from bot.domain.ports import AuditRow, Chat, Moment, Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.wire import dumps, replace
 
@@ -61,6 +63,7 @@ class StandIn:
         self.refused: list[str] = []  # deliveries answered with Unavailable
         self.acts: list[Click | Form] = []
         self.is_down = False
+        self.allowed: list[Grant] = []
         self.open: dict[str, tuple[MessageRef, Card, Message]] = {}
         self.moments: dict[str, list[Moment]] = {}
         self.tasks: dict[str, Message] = {}
@@ -88,6 +91,17 @@ class StandIn:
 
     async def form(self, form: Form) -> Answer:
         return await self._decide(form, dict(form.fields))
+
+    async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:  # noqa: ARG002 - once is enough
+        was = [grant for grant in self.allowed if grant.id == grant_id and grant.by == by.user]
+        self.allowed = [grant for grant in self.allowed if grant not in was]
+        return Answer(is_taken=bool(was), text="Revoked." if was else "Sorry, this is not yours to revoke.")
+
+    async def grants(self, viewer: Account) -> tuple[Grant, ...]:  # noqa: ARG002 - everybody sees all
+        return tuple(self.allowed)
+
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
+        """No command is known here."""
 
     async def _ask(self, message: Message) -> None:
         assert self.chat
@@ -134,6 +148,12 @@ class StandIn:
 
     # ---------------------------------------------------------------- Views
 
+    async def absence(self, viewer: Account) -> str:  # noqa: ARG002  # nobody is away here
+        return ""
+
+    async def queue(self, viewer: Account) -> tuple[Queued, ...]:  # noqa: ARG002  # nobody escalates here
+        return ()
+
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
         if account.user not in {"bo", "cy"}:
             return ()
@@ -159,6 +179,9 @@ class StandIn:
             Settled(request=subject, run=RunId(f"run-{subject}"), card=Card(), move=act.move, at=BEGAN)
             for subject, act in list(own.items())[-most:][::-1]
         )
+
+    async def report(self, viewer: Account, since: timedelta) -> str | None:  # noqa: ARG002 - nobody's
+        return None
 
     async def run(self, run: RunId, viewer: Account) -> RunView | None:
         found = [view for view in await self.runs(viewer) if view.run == run]

@@ -10,7 +10,19 @@ import pytest
 
 from adapters.terminal import Terminal
 from adapters.terminal_text import ENDED
-from bot.domain.chat import Account, Answer, Attachment, Button, Card, Click, Message, Person, Place
+from bot.domain.chat import (
+    Account,
+    Answer,
+    Attachment,
+    Button,
+    Card,
+    Click,
+    Field,
+    FieldKind,
+    Message,
+    Person,
+    Place,
+)
 from bot.domain.wire import replace
 from tests.playground.seat import PATIENCE, Seat
 from tests.playground.standin import PEOPLE, StandIn
@@ -19,8 +31,8 @@ HERE = Place(platform="terminal", tenant="local", channel="terminal")
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[Terminal, Seat, StandIn]]:
-    seat, front = Seat(), StandIn()
+async def opened(answers: StandIn | None = None) -> AsyncIterator[tuple[Terminal, Seat, StandIn]]:
+    seat, front = Seat(), answers or StandIn()
     terminal = Terminal([_here(person) for person in PEOPLE], front, seat.keyboard, seat.write)
     front.chat = terminal
     async with terminal.serve(front):
@@ -105,6 +117,25 @@ async def test_talk_is_a_reply_until_new() -> None:
             ("and order 8", True),
         ]
         assert front.messages[0].place == front.messages[1].place != front.messages[2].place
+
+
+async def test_a_command_opens_no_thread() -> None:
+    """What comes after it is a task again, and not a reply to nothing."""
+
+    class Obeys(StandIn):
+        async def message(self, message: Message) -> Answer | None:
+            if not message.text.startswith("away"):
+                return await super().message(message)
+            self.messages.append(message)
+            return Answer(is_taken=True, text="You are away.")
+
+    async with opened(Obeys()) as (_, seat, front):
+        await seat.type("away until Mon, @bo decides")
+        await seat.reads("You are away.")
+        await seat.type("refund order 7")
+        await seat.reads("refund order 7")
+
+        assert [message.is_mention for message in front.messages] == [True, True]
 
 
 class Quick(StandIn):
@@ -286,3 +317,34 @@ async def test_quit_ends_the_session() -> None:
         seat.hit("quit")
 
         await terminal.ended()
+
+
+FILL = Button(
+    subject="r1",
+    move="fill",
+    label="Fill in",
+    token="t",
+    fields=(
+        Field(name="day", label="Day", kind=FieldKind.DATE),
+        Field(name="owner", label="Owner", kind=FieldKind.PERSON),
+        Field(name="why", label="Why", kind=FieldKind.MULTI, options=("late", "lost, stolen", "broken")),
+    ),
+)
+
+
+async def test_days_people_and_several_choices_are_typed_on_one_line() -> None:
+    """Commas part choices, and whoever sits at this terminal is named as `who` lists them."""
+    async with opened() as (terminal, seat, front):
+        await terminal.post(Card(title="Please fill in", buttons=(FILL,)), HERE, key="k")
+
+        told = await seat.type("fill-in 1")
+        assert "day: Day, a date such as 2026-03-31" in told
+        assert "owner: Owner, somebody's name as `who` lists it" in told
+        assert "why: Why, some of late, lost, stolen, broken, parted by commas" in told
+        await seat.type("fill-in 1 day=2026-03-31 owner=@bo why='late, broken'")
+        await seat.type("fill-in 1 day=2026-03-31 owner=nobody why='lost, stolen'")
+
+        assert [dict(getattr(act, "fields", {})) for act in front.acts] == [
+            {"day": "2026-03-31", "owner": "bo", "why": "late\nbroken"},
+            {"day": "2026-03-31", "owner": "nobody", "why": "lost, stolen"},
+        ]

@@ -9,11 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from adapters.playground.chat import CARD_MOST, Playground, PlaygroundSettings
-from bot.domain.chat import Attachment, Card, Place
+from bot.domain.chat import Attachment, Card, Form, Place
 from bot.domain.errors import BadSettings, ChatUnavailable, Undeliverable
+from bot.domain.request import RunId
+from bot.domain.run import Run, Task
+from bot.domain.run_card import status_card
+from bot.domain.wire import replace
+from tests.domain import given
 from tests.playground.client import Client, client
 from tests.playground.standin import PEOPLE, StandIn
 
@@ -309,6 +315,44 @@ async def test_an_approver_acts_from_the_inbox_on_a_card_they_do_not_see(db: Pat
 
         assert (status, told["is_taken"]) == (200, True)
         assert front.acts[0].ref.place.channel == "dm-ana"
+
+
+async def test_a_run_is_handed_back_by_a_form_of_its_status_message(db: Path) -> None:
+    """AS-37: the page sends what stands in the field, about the run, from the message that everybody sees."""
+    run = Run(id=RunId("r-0-1"), task=Task(text="x", by=given.ANA, place=GENERAL), agent="react", began=given.NOW)
+    front = StandIn()
+    async with opened(db, front) as (chat, speaker):
+        for shown in (run, replace(run, taken_by=given.BO)):
+            card = status_card(shown, "", seal=lambda move: f"seal({move})", names={})
+            ref = await chat.post(card, GENERAL, key=f"status of {shown.taken_by}")
+
+        taken, handed = [message["card"]["buttons"] for message in await speaker.messages("bo")]
+        await speaker.press("bo", msgspec.to_builtins(ref), handed[0], {"text": "go on"})
+
+        assert [button["move"] for button in taken] == ["take_run", "stop"]
+        assert [field["name"] for field in handed[0]["fields"]] == ["text"]
+        (act,) = front.acts
+        assert isinstance(act, Form)
+        assert (act.subject, act.move, act.token) == (run.id, "hand_back", "seal(hand_back)")
+        assert act.fields == {"text": "go on"}
+
+
+async def test_what_somebody_allowed_is_listed_for_them_and_revoked_by_a_press(db: Path) -> None:
+    """Bo sees what he allowed, said in one sentence; Cy, who allowed nothing, sees nothing and cannot end it."""
+    front = StandIn()
+    front.allowed = [given.grant()]
+    async with opened(db, front) as (_, speaker):
+        (shown,) = await speaker.look("api/grants", "bo")
+        assert shown["text"].startswith('refund, version 1, where order_id = "7", whatever its other arguments are')
+        assert shown["left"].startswith("2 of 2 left, until ")
+        assert await speaker.look("api/grants", "cy") == []
+
+        answers = [
+            await speaker.send("api/revoke", {"by": who, "grant": shown["grant"], "key": "k"}) for who in ("cy", "bo")
+        ]
+
+        assert [(status, told["is_taken"]) for status, told in answers] == [(200, False), (200, True)]
+        assert await speaker.look("api/grants", "bo") == []
 
 
 async def test_an_unrecorded_click_is_said_so_and_not_queued(db: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.chat import Account, PersonId
-from bot.domain.errors import BadPolicy
-from bot.domain.people import Group, GroupSource, ManagerOf, One, Requester, SourceKind, parse
+from bot.domain.errors import BadPolicy, Unsatisfiable
+from bot.domain.hours import Hours, read_spans
+from bot.domain.people import Group, GroupSource, ManagerOf, OnCall, One, Requester, SourceKind, parse, resolve
 from bot.domain.ports import Directory
 from bot.peoplefile import parse_people, read_people
 from tests.policy.world import ROOT
@@ -170,12 +171,91 @@ def test_the_grammar_of_audiences_reads_what_the_floor_documents() -> None:
     assert parse("requester") == Requester()
     assert parse("manager(requester)") == ManagerOf(of="requester")
     assert parse("manager(approver)") == ManagerOf(of="approver")
+    assert parse("manager(manager(requester))") == ManagerOf(of="requester", up=2)
+    assert parse("oncall(support)") == OnCall(rotation="support")
     assert parse("@ana") == One(id=PersonId("ana"))
     assert parse("finance") == Group(name="finance")
     assert parse("anyone") == Group(name="anyone")
 
 
-@pytest.mark.parametrize("text", ["", "@", "manager()", "manager(bo)", "a b", "#general", "here", "Requester ", "a,b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "@", "manager()", "manager(bo)", "a b", "#general", "here", "Requester ", "a,b"),
+        *("manager(manager(bo))", "manager(manager(requester)", "manager(requester))", "oncall()", "oncall(@ana)"),
+        *("manager(oncall(support))", "manager(" * 6 + "requester" + ")" * 6, "manager(" * 50_000 + ")" * 50_000),
+    ],
+)
 def test_whatever_else_is_refused_with_one_sentence(text: str) -> None:
     with pytest.raises(ValueError, match="write"):
         parse(text)
+
+
+async def test_managers_are_looked_up_one_above_the_other() -> None:
+    """Whoever has none means nobody; so does somebody who is gone, or may answer nothing."""
+    directory = read_people(ROOT / "people.yml")
+    asked = frozenset({PersonId("bo"), PersonId("dana")})
+
+    found = [
+        await resolve(of, directory=directory, requester=PersonId("ana"), approvers=asked)
+        for of in ("manager(manager(requester))", "manager(manager(approver))", "manager(manager(manager(requester)))")
+    ]
+
+    assert found == [{"erin"}, {"erin"}, frozenset()]
+
+
+async def test_nobody_is_on_call_where_no_schedule_is_set() -> None:
+    """And that is told, not passed over: a policy that counts on it is refused at the start."""
+    directory = read_people(ROOT / "people.yml")
+
+    told = r"oncall\(support\): no schedule says who is on call; name an iCalendar file in COUNTERSIGN_ONCALL"
+    with pytest.raises(Unsatisfiable, match=told):
+        await resolve("oncall(support)", directory=directory, requester=PersonId("ana"), approvers=frozenset())
+
+
+# ------------------------------------------------------------------------ hours
+
+
+async def test_hours_and_zones_are_read() -> None:
+    directory = parse_people(b"""
+tenants: {slack: T1}
+people:
+  ana: {name: Ana, zone: Europe/Berlin, hours: "Mon-Thu 09:00-17:30, Fri 09:00-14:00", quiet: "22:00-07:00"}
+  bo: {name: Bo, zone: UTC, quiet: "22:00-07:00"}
+  cy: {name: Cy, hours: "Mon-Fri 09:00-17:30", accounts: {slack: U1}}
+  di: {name: Di}
+""")
+    ana, bo, cy, di = directory.people
+
+    assert ana.hours == Hours(
+        zone="Europe/Berlin",
+        work=read_spans("Mon-Thu 09:00-17:30, Fri 09:00-14:00"),
+        quiet=read_spans("22:00-07:00"),
+    )
+    assert (bo.zone, bo.hours) == ("Etc/UTC", Hours(zone="Etc/UTC", quiet=read_spans("22:00-07:00")))
+    assert (cy.zone, cy.hours) == ("UTC", Hours(work=read_spans("Mon-Fri 09:00-17:30")))  # Slack may know the zone
+    assert (di.zone, di.hours) == ("UTC", None)
+
+
+@pytest.mark.parametrize(
+    ("person", "told"),
+    [
+        ("zone: Mars/Base", "2:26: zone of ana: 'Mars/Base' is not a time zone; write one such as Europe/Berlin"),
+        ("zone: 5", '2:26: zone of ana must be text: write "5", in quotes'),
+        (
+            "zone: UTC, hours: 9 to 5",
+            "2:38: hours of ana: '9 to 5' is not a time of the week: write for example Mon-Fri 09:00-17:30",
+        ),
+        (
+            "zone: UTC, quiet: 09:00-25:00",
+            "2:38: quiet of ana: 25:00 is not a time of the day: write 00:00 to 24:00",
+        ),
+        ("hours: Mon 09:00-10:00", "2:20: ana has times but no zone; write for example zone: Europe/Berlin"),
+        (
+            "zone: UTC, hours: Mon 23:00-24:00, quiet: 22:00-07:00",
+            "2:31: ana could never be called: all their hours are quiet; leave some time between",
+        ),
+    ],
+)
+def test_times_that_mean_nothing_are_told_with_their_place(person: str, told: str) -> None:
+    assert problems(f"people:\n  ana: {{name: Ana, {person}}}") == [f"people.yml:{told}"]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from bot.domain.calls import Outcome
+from bot.domain.calls import Outcome, Risk
 from bot.domain.chat import PersonId
 from bot.domain.condition import compile_condition
+from bot.domain.errors import Unsatisfiable
 from bot.domain.people import resolve
 from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import Json, replace
@@ -75,6 +76,24 @@ async def test_the_shipped_policy_fits_the_shipped_people_and_tools() -> None:
         ("[{id: a, ask: {groups: [finance], separate_duties: true}}]", "2:15", "nobody could sign calls of chris"),
         ("[{id: a, ask: {groups: [manager(requester)]}}]", "2:15", "nobody could sign calls of erin"),
         ("[{id: a, ask: {groups: [finance, manager(approver), manager(approver)]}}]", "2:15", "anybody's calls"),
+        ("[{id: a, ask: {batch: true}}]", "2:15", "batch: name the tools it is for"),
+        ('[{id: a, when: tool.name == "send_email", ask: {batch: true}}]', "2:48", "send_email cannot be undone"),
+        ("[{id: a, ask: {veto: [nobodies]}}]", "2:15", "veto: there is no group 'nobodies'"),
+        (
+            '[{id: a, when: tool.name == "refund", ask: {type: path}}]',
+            "2:44",
+            "type: refund has no argument 'path'",
+        ),
+        (
+            "[{id: a, ask: {break_glass: {of: approvers, review: nobodies, within: 1h}}}]",
+            "2:15",
+            "break_glass: there is no group 'nobodies'",
+        ),
+        (
+            "[{id: a, ask: {break_glass: {of: approvers, review: finance, within: 1h}}}]",
+            "2:15",
+            "break_glass: nobody of finance could review it when chris breaks it for ana",
+        ),
     ],
 )
 async def test_each_thing_that_cannot_work_is_told_with_its_place(rule: str, place: str, sentence: str) -> None:
@@ -92,6 +111,10 @@ async def test_each_thing_that_cannot_work_is_told_with_its_place(rule: str, pla
         '[{id: a, when: \'!(tool.name == "refund") && args.body != ""\', deny: x}]',
         "[{id: a, ask: {groups: [approvers, managers, requester]}}]",
         "[{id: a, ask: {groups: ['@bo', manager(approver)], separate_duties: false}}]",
+        "[{id: a, ask: {type: path}}]",
+        '[{id: a, when: tool.name == "delete_file" || args.path == "x", ask: {type: nope}}]',
+        '[{id: a, when: tool.name == "delete_file", ask: {type: path, veto: [managers, "@dana"]}}]',
+        "[{id: a, ask: {break_glass: {of: approvers, review: managers, within: 24h}}}]",
     ],
 )
 async def test_what_can_work_is_not_complained_about(rule: str) -> None:
@@ -114,6 +137,28 @@ def test_the_tools_a_condition_is_limited_to_are_read_with_the_precedence_of_cel
         'tool.name != "a"': set(),
     }
     assert {text: set(compile_condition(text).only_for) for text in cases} == cases
+
+
+async def test_a_secret_is_not_to_be_typed() -> None:
+    """T20: nobody sees it, so nobody could."""
+    tool = spec("login", Risk.WRITE, "pin", secrets=("pin",))
+    rules = policy('[{id: a, when: tool.name == "login", ask: {groups: [approvers], type: pin}}]')
+
+    (found,) = await check(rules, (*SPECS, tool), PEOPLE)
+
+    assert found == "policy.yml:1:43: rule `a`: type: argument 'pin' of login is secret, so nobody could type it"
+
+
+def test_an_explanation_tells_of_vetoes_typing_and_glass() -> None:
+    """AU-04: who may stop it, what is typed, and who may approve alone."""
+    glass = "break_glass: {of: approvers, review: managers, within: 24h}"
+    rules = policy(f"[{{id: a, ask: {{groups: [approvers], veto: [managers], type: amount, {glass}}}}}]")
+
+    text = explain_text(rules, call("refund", order_id=7, amount=250), BY_NAME["refund"], facts())
+
+    assert "  veto     managers may reject\n" in text
+    assert "  type     the value of amount, letter for letter\n" in text
+    assert "  glass    one of approvers may approve alone; managers review it within 1d\n" in text
 
 
 async def test_an_agent_that_is_never_asked_about_may_hold_only_reads() -> None:
@@ -160,6 +205,19 @@ async def test_managers_may_be_read_elsewhere_too() -> None:
     rule = policy("{defaults: {ask: {groups: [manager(requester)]}}, rules: []}")
     assert await check(rule, SPECS, PEOPLE)
     assert not await check(rule, SPECS, PEOPLE, outside=frozenset({"manager(requester)"}))
+
+
+async def test_a_reader_of_reports_who_is_nobody_is_told() -> None:
+    """T19: a misspelt group would read nothing, and nobody would know why."""
+    text = "{rules: [], reports: [managers, mangers, '@who']}"
+
+    told = await check(policy(text), (), read_people(ROOT / "people.yml"))
+
+    found = [one for one in told if "reports" in one]
+    assert [one.split(";")[0] for one in found] == [
+        "policy.yml:1:13: reports: there is no group 'mangers'",
+        "policy.yml:1:13: reports: @who is nobody who may answer",
+    ]
 
 
 async def test_a_default_that_nobody_can_sign_is_told() -> None:
@@ -215,7 +273,7 @@ def test_refunds_climb_the_ladder_by_their_running_sum(amounts: list[float], rul
 def test_each_shipped_tool_asks_whom_it_should(
     tool: str, args: dict[str, Json], expected: tuple[str, bool, bool, bool] | None
 ) -> None:
-    """AS-20, AS-33, D-17: (group, separate duties, words count, high)."""
+    """AS-20, AS-33, ST-03, D-17: (group, separate duties, words count, high)."""
     verdict = SHIPPED.decide(call(tool, **args), BY_NAME.get(tool) or spec(tool, BY_NAME["refund"].risk), facts())
 
     if expected is None:
@@ -302,3 +360,84 @@ people:
 """)
     for audience in ("g", "@old", "manager(requester)"):
         assert not await resolve(audience, directory=directory, requester=PersonId("ana"), approvers=frozenset())
+
+
+GRANT = "grant: {most: 5, within: 8h, same: [path]}"
+
+
+@pytest.mark.parametrize(
+    ("when", "ask", "told"),
+    [
+        ('tool.name == "write_file"', f"groups: [approvers], {GRANT}", []),
+        ('tool.name == "refund"', "groups: [approvers], grant: {most: 5, within: 8h}", ["refund, which touches money"]),
+        (
+            'tool.name in ["write_file", "delete_file"]',
+            f"groups: [approvers], {GRANT}",
+            ["delete_file, which cannot be undone"],
+        ),
+        (
+            'tool.risk == "write"',
+            "groups: [approvers], grant: {most: 5, within: 8h}",
+            [
+                *(f"{name}, which cannot be undone; name the tools" for name in ("delete_file", "http_post")),
+                "refund, which touches money; name the tools",
+                "send_email, which cannot be undone; name the tools",
+            ],
+        ),
+        ('tool.name == "write_file"', f"groups: [approvers], high: true, {GRANT}", ["high-risk is asked about"]),
+        ('tool.name == "write_file"', f"groups: [{{of: anyone, need: 2}}], {GRANT}", ["More than one signature"]),
+        ('tool.name == "write_file"', f"groups: [approvers, managers], {GRANT}", ["More than one signature"]),
+        ('tool.name == "write_file"', f"groups: [approvers], type: path, {GRANT}", ["type a value of the very call"]),
+        (
+            'tool.name == "write_file"',
+            "groups: [approvers], grant: {most: 5, within: 8h, same: [folder, path]}",
+            ["write_file has no argument 'folder'"],
+        ),
+    ],
+)
+async def test_a_rule_lets_nobody_allow_ahead_of_time_what_needs_a_look_each_time(
+    when: str, ask: str, told: list[str]
+) -> None:
+    """AS-33, T07: found before anybody is asked: money, mail, what cannot be undone, high risk, two signatures."""
+    found = await checked(f"[{{id: a, when: '{when}', ask: {{{ask}}}}}]")
+
+    assert len(found) == len(told), found
+    assert all(sentence in problem for sentence, problem in zip(told, found, strict=True)), found
+    assert all("rule `a`: grant:" in problem for problem in found)
+
+
+# ---------------------------------------------------------------------- on call
+
+
+async def test_a_policy_that_counts_on_a_schedule_needs_one_that_names_the_rotation() -> None:
+    """Told at the start, wherever it stands; who is on call changes, so nobody counts them for a quorum."""
+
+    class Duty:
+        async def on_call(self, rotation: str) -> frozenset[PersonId]:
+            if rotation == "support":
+                return frozenset()
+            raise Unsatisfiable(f"oncall({rotation}): oncall.ics has no such rotation; it has support")
+
+    people = read_people(ROOT / "people.yml")
+    rules = policy("""{defaults: {ask: {groups: [anyone]}}, rules: [
+  {id: a, ask: {groups: [oncall(support)]}, ladder: [{after: 1h, dm: oncall(second)}]}
+]}""")
+
+    missing = await check(rules, SPECS, people)
+    people.duty = Duty()
+    wrong = await check(rules, SPECS, people)
+
+    name = "name an iCalendar file in COUNTERSIGN_ONCALL"
+    assert missing == [
+        f"policy.yml:2:16: rule `a`: oncall(support): no schedule says who is on call; {name}",
+        f"policy.yml:2:53: rule `a`: oncall(second): no schedule says who is on call; {name}",
+    ]
+    assert wrong == ["policy.yml:2:53: rule `a`: oncall(second): oncall.ics has no such rotation; it has support"]
+
+
+async def test_a_quorum_of_managers_above_managers_is_counted() -> None:
+    """Above Erin there is nobody, so what Dana asks for, nobody two above her could sign."""
+    found = await checked("[{id: a, ask: {groups: [manager(manager(requester))]}}]")
+
+    assert len(found) == 1
+    assert "nobody could sign calls of dana, erin" in found[0]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.domain.errors import BadPolicy
 from bot.domain.policy import RISKY_WORDS
-from bot.domain.verdict import Ask, Climb, Need, ReasonRule, Rung
+from bot.domain.verdict import ENDS, Ask, Climb, Glass, Grantable, Need, ReasonRule, Rung
 from bot.policyfile import parse_policy, read_policy
 from tests.policy.world import ROOT, call, decide, policy
 
@@ -46,6 +48,34 @@ def test_the_example_of_the_design_reads_as_it_is_meant() -> None:
         Rung(after=timedelta(minutes=30), do=Climb.DM, to="manager(approver)"),
         Rung(after=timedelta(hours=4), do=Climb.EXPIRE),
     )
+
+
+def test_vetoes_typing_and_glass_are_read_and_belong_to_what_the_policy_says() -> None:
+    """A2-05, T30: they stand in the request's snapshot, and the policy's hash is another one with any of them."""
+    plain = "- {id: a, ask: {groups: [bo]}}"
+    more = {
+        "veto": "- {id: a, ask: {groups: [bo], veto: [legal, '@bo']}}",
+        "type": "- {id: a, ask: {groups: [bo], type: path}}",
+        "glass": "- {id: a, ask: {groups: [bo], break_glass: {of: oncall, review: managers, within: 24h}}}",
+    }
+
+    assert the_ask(more["veto"]).veto == ("legal", "@bo")
+    assert the_ask(more["type"]).typed == "path"
+    assert the_ask(more["glass"]).break_glass == Glass(of="oncall", review="managers", within=timedelta(hours=24))
+    assert len({policy(text).hash for text in (plain, *more.values())}) == 4
+
+
+def test_a_rule_has_no_veto_and_no_glass_that_it_does_not_name() -> None:
+    """What `defaults` say is for calls no rule speaks of; a rule says for itself whom it lets in."""
+    text = """
+defaults:
+  ask: {groups: [bo], veto: [legal], break_glass: {of: oncall, review: managers, within: 24h}}
+rules:
+  - {id: a, ask: {}}
+"""
+
+    assert policy(text).default.veto == ("legal",)
+    assert (the_ask(text).veto, the_ask(text).break_glass) == ((), None)
 
 
 def test_every_mistake_of_a_file_is_told_at_once_and_in_its_order() -> None:
@@ -93,6 +123,27 @@ rules:
         ("- {id: a, ask: {groups: ['two words']}}", "1:26", "'two words' names nobody"),
         ("- {id: a, ask: {reason: maybe}}", "1:25", "reason must be one of never, on_reject, always"),
         ("- {id: a, ask: {high: true, words: true}}", "1:36", "words cannot sign what is high"),
+        ("- {id: a, ask: {veto: []}}", "1:23", "veto is empty"),
+        ("- {id: a, ask: {veto: legal}}", "1:23", "veto must be a list"),
+        ("- {id: a, ask: {veto: ['two words']}}", "1:24", "'two words' names nobody"),
+        ("- {id: a, ask: {veto: [manager(approver)]}}", "1:24", "veto cannot be manager(approver)"),
+        ("- {id: a, ask: {type: ''}}", "1:23", "type must name an argument"),
+        ("- {id: a, ask: {type: [x]}}", "1:23", "must be text"),
+        ("- {id: a, ask: {type: path, words: true}}", "1:36", "words cannot sign what has to be typed"),
+        ("{defaults: {ask: {type: path}}, rules: []}", "1:18", "defaults cannot say type"),
+        ("- {id: a, ask: {high: true, batch: true}}", "1:36", "is approved one by one: not in a batch"),
+        ("- {id: a, ask: {type: path, batch: true}}", "1:36", "is approved one by one: not in a batch"),
+        ("- {id: a, ask: {batch: 1}}", "1:24", "batch must be true or false"),
+        ("{defaults: {ask: {batch: true}}, rules: []}", "1:18", "defaults cannot say batch"),
+        ("- {id: a, ask: {break_glass: bo}}", "1:30", "break_glass must be a mapping"),
+        ("- {id: a, ask: {break_glass: {of: bo}}}", "1:30", "break_glass needs review and within"),
+        ("- {id: a, ask: {break_glass: {of: bo, review: bo, within: 1h, by: bo}}}", "1:63", "has no key 'by'"),
+        ("- {id: a, ask: {break_glass: {of: bo, review: bo, within: soon}}}", "1:59", "must be a time such as 30s"),
+        (
+            "- {id: a, ask: {break_glass: {of: bo, review: manager(approver), within: 1h}}}",
+            "1:47",
+            "review of break_glass cannot be manager(approver)",
+        ),
         ("- {id: a, ask: {}, because: read_only}", "1:29", "read_only is a reason to allow"),
         ("- {id: a, allow: true, because: compliance}", "1:33", "compliance is a reason to ask"),
         ("- {id: a, when: nope > 1, deny: x}", "1:17", "'nope' is unknown; known are tool, args"),
@@ -104,6 +155,23 @@ rules:
         ("- id: a\n  when: |\n    args.a >\n    > 3\n  deny: x", "2:9", "when (its line 2, column 1): Syntax error"),
         ("- {id: a, ask: {}, ladder: [{after: 1h, remind: here}, {after: 10m, dm: bo}]}", "1:56", "later than the one"),
         ("- {id: a, ask: {}, ladder: [{after: 1h, expire: true}, {after: 2h, dm: bo}]}", "1:56", "nothing comes after"),
+        (
+            "- {id: a, ask: {}, ladder: [{after: 1h, review: here}, {after: 2h, expire: true}]}",
+            "1:56",
+            "nothing comes after review: it comes again for ever",
+        ),
+        ("- {id: a, ask: {}, ladder: [{after: 1h, review: ''}]}", "1:49", "'' names nobody"),
+        ("- {id: a, ask: {groups: [oncall(on call)]}}", "1:26", "oncall(on call) names no rotation"),
+        (
+            f"- {{id: a, ask: {{groups: [{'manager(' * 6}requester{')' * 6}]}}}}",
+            "1:26",
+            "stands in itself more than 5 times",
+        ),
+        (
+            "- {id: a, ask: {break_glass: {of: manager(manager(approver)), review: bo, within: 1h}}}",
+            "1:35",
+            "cannot be manager(manager(approver))",
+        ),
         ("- {id: a, ask: {}, ladder: [{after: 1h, dm: bo, also: bo}]}", "1:29", "needs after and exactly one of"),
         ("- {id: a, ask: {}, ladder: [{after: 30, dm: bo}]}", "1:37", "must be a time such as 30s"),
         ("- {id: a, ask: {}, ladder: [{after: 0s, dm: bo}]}", "1:37", "must be a time such as 30s"),
@@ -112,6 +180,9 @@ rules:
         ("- {id: a, ask: {}, ladder: [{after: 2d, dm: here}]}", "1:45", "'here' names nobody"),
         ("{rules: [], hints: ['']}", "1:20", "a hint must have letters"),
         ("{rules: [], oversight: {react: sometimes}}", "1:32", "must be one of always, policy, never"),
+        ("{rules: [], reports: managers}", "1:22", "must be a list"),
+        ("{rules: [], reports: [manager(requester)]}", "1:23", "manager(requester) depends on who asks"),
+        ("{rules: [], reports: [two words]}", "1:23", "names nobody"),
         ("{hints: []}", "1:1", "the policy has no rules"),
         ("- {id: &a x, deny: *a}", "1:8", "anchors and aliases are not read"),
         ("[" * 30 + "]" * 30, "1:21", "nested deeper than 20"),
@@ -138,7 +209,7 @@ def test_short_and_long_times_are_both_accepted(after: str) -> None:
 
 
 def test_no_request_waits_for_ever() -> None:
-    """D-02: a ladder without an end, an ask without a ladder, a file without defaults: all expire."""
+    """D-02, ST-41: a ladder without an end, an ask without a ladder, a file without defaults: all expire."""
     texts = (
         "- {id: a, ask: {}, ladder: [{after: 10m, remind: here}]}",
         "- {id: a, ask: {}, ladder: []}",
@@ -176,6 +247,15 @@ def test_a_file_that_names_no_hints_has_the_six_risky_words() -> None:
     assert policy("{rules: [], hints: [wire]}").hints == ("wire",)
 
 
+def test_whoever_may_read_reports_is_named_and_changes_no_verdict() -> None:
+    """T19, T30: nobody unless the file says so; a request keeps its policy's hash when a reader is added."""
+    quiet, read = policy("{rules: []}"), policy("{rules: [], reports: [managers, '@dana']}")
+
+    assert quiet.reports == ()
+    assert read.reports == ("managers", "@dana")
+    assert quiet.hash == read.hash
+
+
 @pytest.mark.parametrize("because", ["irreversible", "high_stakes", "costly_error", "compliance"])
 def test_a_reason_to_ask_stands_in_the_verdict(because: str) -> None:
     """AU-27: each reason of the guides asks, and the card's `why` names it."""
@@ -194,3 +274,86 @@ def test_a_reason_to_run_alone_stands_in_the_verdict(because: str) -> None:
 def test_a_file_that_is_not_there_is_told_by_name() -> None:
     with pytest.raises(BadPolicy, match=r"^nope\.yml:1:1: cannot be read: No such file"):
         read_policy(ROOT / "nope.yml")
+
+
+def test_a_rule_says_within_what_bounds_more_may_be_allowed() -> None:
+    """T07: so many, for so long, with the same values of these arguments; the order of names does not matter."""
+    (rule,) = parse_policy(
+        b"[{id: a, ask: {groups: [anyone], grant: {most: 10, within: 24h, same: [path, kind, path]}}}]"
+    ).rules
+
+    assert isinstance(rule.verdict, Ask)
+    assert rule.verdict.grant == Grantable(most=10, within=timedelta(hours=24), same=("kind", "path"))
+
+
+@pytest.mark.parametrize(
+    ("grant", "told"),
+    [
+        ("{most: 10}", "grant needs within"),
+        ("{}", "grant needs most and within"),
+        ("{most: 0, within: 1h}", "most must be a whole number from 1 to 1000"),
+        ("{most: 1001, within: 1h}", "most must be a whole number from 1 to 1000"),
+        ("{most: 1, within: 31d}", "a grant ends within 30d"),
+        ("{most: 1, within: 1h, same: path}", "same must be a list"),
+        ("{most: 1, within: 1h, for: all}", "grant has no key 'for'"),
+        ("true", "grant must be"),
+    ],
+)
+def test_bounds_that_make_no_sense_are_told_with_their_place(grant: str, told: str) -> None:
+    with pytest.raises(BadPolicy) as refused:
+        parse_policy(f"[{{id: a, ask: {{groups: [anyone], grant: {grant}}}}}]".encode())
+
+    assert any(told in problem and problem.startswith("policy.yml:1:") for problem in refused.value.problems)
+
+
+def test_defaults_let_nobody_allow_more() -> None:
+    """What no rule speaks of is always asked about."""
+    with pytest.raises(BadPolicy, match="defaults cannot say grant"):
+        parse_policy(b"{defaults: {ask: {groups: [anyone], grant: {most: 1, within: 1h}}}, rules: []}")
+
+
+# ------------------------------------------------------------------------- ends
+
+STEPS = st.fixed_dictionaries(
+    {
+        "after": st.integers(1, 60).map(lambda count: f"{count}{'smhd'[count % 4]}"),
+        "do": st.sampled_from(["remind: here", "also: managers", "dm: '@bo'", "expire: true", "review: here"]),
+    }
+)
+LADDERS = st.lists(STEPS, max_size=4).map(
+    lambda steps: "[" + ", ".join(f"{{after: {one['after']}, {one['do']}}}" for one in steps) + "]"
+)
+
+
+@given(st.none() | LADDERS, st.none() | LADDERS)
+def test_whatever_ladder_a_file_is_taken_with_has_one_end_and_it_is_the_last_step(
+    default: str | None, own: str | None
+) -> None:
+    """ST-41, D-02: a deadline or a review, for the rule and for the default; or the file is refused."""
+    defaults = f"defaults: {{ladder: {default}}}\n" if default is not None else ""
+    ladder = f", ladder: {own}" if own is not None else ""
+    try:
+        read = parse_policy(f"{defaults}rules:\n  - {{id: a, ask: {{groups: [bo]}}{ladder}}}\n".encode())
+    except BadPolicy:
+        return
+    for ask in (read.default, read.rules[0].verdict):
+        assert isinstance(ask, Ask)
+        assert [rung.do in ENDS for rung in ask.ladder] == [False] * (len(ask.ladder) - 1) + [True]
+        assert (ask.expires_after is None) is not (ask.reviewed_every is None)
+
+
+def test_a_ladder_that_ends_with_a_review_needs_no_other_end() -> None:
+    """No expiry, but never unnoticed: the default's own end is not added."""
+    ask = the_ask("- {id: a, ask: {}, ladder: [{after: 1h, remind: here}, {after: 7d, review: here}]}")
+
+    assert ask.ladder[-1] == Rung(after=timedelta(days=7), do=Climb.REVIEW)
+    assert (ask.expires_after, ask.reviewed_every) == (None, timedelta(days=7))
+
+
+def test_a_default_review_closes_the_ladder_of_a_rule_that_has_no_end() -> None:
+    rule = "{id: a, ask: {}, ladder: [{after: 1h, dm: bo}]}"
+
+    verdict = policy(f"{{defaults: {{ladder: [{{after: 7d, review: managers}}]}}, rules: [{rule}]}}").rules[0].verdict
+
+    assert isinstance(verdict, Ask)
+    assert [(rung.do, rung.to) for rung in verdict.ladder] == [(Climb.DM, "bo"), (Climb.REVIEW, "managers")]

@@ -25,6 +25,7 @@ from bot.domain.store import Batch, Effects, Fence, Loaded, Turn
 from bot.domain.wire import dumps
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy
+from bot.runtime.absences import StoredAbsences
 from bot.runtime.context import Context, Mind
 from bot.runtime.gate import Gate
 from bot.runtime.gatehouse import Gatehouse
@@ -208,7 +209,7 @@ class Bench:
         directory = read_people(ROOT / "people.yml")
         meter = Metrics()
         self._mind = Mind(model, toolbox, meter, {})
-        self._gate = Gate(Gatehouse(store, POLICY, toolbox, Rights(directory), meter))
+        self._gate = Gate(Gatehouse(store, POLICY, toolbox, Rights(directory, StoredAbsences(store)), meter))
         self._lives = self.deaths = 0
 
     async def run(self) -> tuple[list[Any], Loaded]:

@@ -127,7 +127,7 @@ def test_with_a_real_redis_the_runs_are_cut_into_more_shards(env: Env, url: str)
 
 
 def test_secrets_are_never_printed(env: Env) -> None:
-    """T20: neither repr nor str shows one; `secrets` lists them for the log's redactor."""
+    """T20, ST-26: neither repr nor str shows one; `secrets` lists them for the log's redactor."""
     settings = _load(
         env, **SLACK, **TEAMS, COUNTERSIGN_KEY=KEY, OPENAI_API_KEY="sk-canary", REDIS_URL="redis://:canary@db"
     )
@@ -184,6 +184,7 @@ def test_one_workspace_and_many_exclude_each_other(env: Env) -> None:
         ({"SLACK_CLIENT_SECRET": "x1"}, "SLACK_CLIENT_SECRET needs SLACK_CLIENT_ID beside it"),
         ({"SLACK_APP_TOKEN": "xapp-1"}, "SLACK_APP_TOKEN needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
         ({"SLACK_MANAGER_FIELD": "Boss"}, "SLACK_MANAGER_FIELD needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
+        ({"SLACK_MATCH_EMAIL": "true"}, "SLACK_MATCH_EMAIL needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
         ({"SLACK_FALLBACK_CHANNEL": "C1"}, "SLACK_FALLBACK_CHANNEL needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
         ({"TEAMS_APP_ID": "6f1c"}, "TEAMS_APP_ID needs TEAMS_APP_PASSWORD beside it"),
         ({"SMTP_HOST": "mail"}, "SMTP_HOST needs SMTP_FROM beside it"),
@@ -230,7 +231,7 @@ def test_a_time_that_is_no_time_is_refused(env: Env, value: str) -> None:
 
 
 def test_a_file_sets_what_the_environment_does_not(env: Env, tmp_path: Path) -> None:
-    """`.env` is read, the environment wins, and a mistake in the file is reported as well."""
+    """ST-26: `.env` is read, the environment wins, and a mistake in the file is reported as well."""
     file = tmp_path / ".env"
     file.write_text("PORT=9000\nLOG_LEVEL=debug\n")
     env.setenv("PORT", "9001")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +29,28 @@ def test_a_python_that_is_too_old_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "Countersign needs Python 3.11, 3.12 or 3.13; found Python 3.9.2." in result.stderr
     assert "make PYTHON=" in result.stderr
+
+
+def test_the_top_level_is_what_a_newcomer_was_told() -> None:
+    """CD-03: the names of the project's card, and beside them only what the README speaks of."""
+    named = {"pyproject.toml", "bot", "adapters", "agents", "tests", "manifest.yml", "Procfile", "README.md"}
+    beside = {"docs", "policy.yml", "people.yml", "Makefile", "LICENSE", "CHANGELOG.md"}
+    made = {"var", "build", "dist", "countersign.egg-info", "my_tools.py"}
+
+    there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+
+    assert named | beside <= there
+    assert there <= named | beside | made
+
+
+def test_none_of_the_guides_frameworks_is_needed() -> None:
+    """D-35: their samples do not run together; the ideas are here, the packages are not."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    names = {re.split(r"[\[<>=~;! ]", one)[0].lower() for one in wanted}
+
+    assert not names & {"agentscope", "ag2", "pyautogen", "strands-agents", "strands-agents-tools", "litellm"}
+    assert not [name for name in names if name.startswith("autogen")]
 
 
 def test_make_play_starts_the_bot_and_passes_the_port_on(tmp_path: Path) -> None:
@@ -63,7 +87,7 @@ def test_clean_leaves_the_data(tmp_path: Path) -> None:
 
 
 def test_the_judge_runs_exactly_what_everybody_can_run() -> None:
-    """`.ci/run` is `make check` and nothing else; the Procfile starts the one entry point (AS-35)."""
+    """`.ci/run` is `make check` and nothing else; the Procfile starts the one entry point (AS-35, CD-10)."""
     script = ROOT / ".ci" / "run"
 
     assert script.read_text().splitlines()[-3:] == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make check"]

@@ -27,12 +27,15 @@ from adapters.slack.mouth import Mouth
 from adapters.slack.pace import Pace
 from adapters.slack.windows import directly
 from adapters.slack.workspace import OneWorkspace
-from bot.domain.chat import Account, Block, Card, MessageRef, Person, PersonId, Place
+from bot.domain.chat import Account, Answer, Block, Card, MessageRef, Person, PersonId, Place
 from bot.domain.errors import CountersignError
-from bot.domain.ports import RunView, Settled, Waiting
+from bot.domain.offer import Grant
+from bot.domain.ports import Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.wire import Json
 from bot.peoplefile import PeopleDirectory
+from bot.runtime import commands as runtime
+from bot.runtime.lists import Lists as Rows
 from tests.fakes.keep import MemoryKeep
 from tests.fakes.slack import FakeSlack, FakeView
 from tests.slack.given import People
@@ -89,12 +92,21 @@ class Lists(Looks):
         self.all_runs: list[RunView] = []
         self.hidden: set[str] = set()  # runs that nobody may see
         self.settled: list[Settled] = []
+        self.allowed: tuple[Grant, ...] = ()
         self.looks = 0
         self.looked = asyncio.Event()
         self.away = 0  # so many of the next looks find no store
         self.away_error: CountersignError | None = None
+        self.gone: dict[str, str] = {}  # who is away, and what they read about it
+        self.reports: dict[str, str] = {}  # who may read how approvals go, and what they read
         self.read = asyncio.Event()  # cleared: whoever looks waits
         self.read.set()
+
+    async def absence(self, viewer: Account) -> str:
+        return self.gone.get(viewer.user, "")
+
+    async def queue(self, viewer: Account) -> tuple[Queued, ...]:  # noqa: ARG002  # nobody escalates here
+        return ()
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
         self.looks += 1
@@ -108,6 +120,12 @@ class Lists(Looks):
 
     async def settled_by(self, account: Account, *, most: int = 10) -> tuple[Settled, ...]:  # noqa: ARG002 - everybody's
         return tuple(self.settled[:most])
+
+    async def report(self, viewer: Account, since: timedelta) -> str | None:  # noqa: ARG002 - of any span
+        return self.reports.get(viewer.user)
+
+    async def grants(self, viewer: Account) -> tuple[Grant, ...]:  # noqa: ARG002 - everybody's
+        return self.allowed
 
     async def run(self, run: RunId, viewer: Account) -> RunView | None:
         return next((one for one in await self.runs(viewer) if one.run == run), None)
@@ -145,10 +163,16 @@ class Indoors:
         self.lobby = slack.add_channel("lobby", people, with_bot=False)
         self.people = PeopleDirectory((self._person("ana", "support"), self._person("bo"), self._person("gus")))
         self.explained, self.flood = Explained(), flood or Flood()
+        self.stopped: list[tuple[RunId, Account, str]] = []  # runs, by whom, and the delivery
+        self.front.commands = runtime.Commands(self.people, Rows(self.views, self.watch.utc, self._stop))
         self.teams = Workspaces()
         self.teams.known[slack.team] = OneWorkspace(secret=slack.bot_token, team=slack.team, user=slack.bot_user)
         self.home: Home
         self.api: Api
+
+    async def _stop(self, run: RunId, by: Account, delivery: str) -> Answer:
+        self.stopped.append((run, by, delivery))
+        return self.front.answer or Answer(is_taken=True, text="")
 
     def account(self, user: str) -> Account:
         return Account(platform="slack", tenant=self.slack.team, user=user)
@@ -243,7 +267,6 @@ class Indoors:
             )
             within = CommandsWithin(
                 api=self.api,
-                views=self.views,
                 front=self.front,
                 people=self.people,
                 teams=self.teams,
@@ -251,7 +274,6 @@ class Indoors:
                 asides=in_person,
                 explain=self.explained,
                 flood=self.flood,
-                clock=self.watch.utc,
             )
             ears = self._ears(Asides(group, mouth.whisper), within)
             async with serving(Address(port=0), ears, Guard(self.slack.signing_secret)) as port:
@@ -268,7 +290,7 @@ class Indoors:
                 teams=self.teams,
                 front=self.front,
                 asides=asides,
-                modals=Modals(self.api, self.views, self.front, asides),
+                modals=Modals(self.api, self.views, self.front, asides, self.people),
                 handlers=Handlers(
                     home_opened=self.home.home_opened,
                     home_clicked=self.home.home_clicked,

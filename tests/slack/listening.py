@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import aiohttp
 
@@ -21,11 +22,14 @@ from adapters.slack.pace import Pace
 from adapters.slack.reading import Command, HomeClick, HomeOpened, Shortcut
 from adapters.slack.socket import Sockets, SocketSettings, Timing
 from adapters.slack.workspace import OneWorkspace
-from bot.domain.chat import Account, Answer, Button, Card, Click, Field, FieldKind, Form, Message, Place
+from bot.domain.chat import Account, Answer, Button, Card, Click, Field, FieldKind, Form, Message, Person, Place
 from bot.domain.errors import CountersignError, StoreUnavailable, Undeliverable
-from bot.domain.ports import AuditRow, RunView, Settled, Waiting
+from bot.domain.offer import Grant
+from bot.domain.ports import AuditRow, Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.wire import Json
+from bot.peoplefile import PeopleDirectory
+from bot.runtime.commands import Commands
 from tests.fakes.slack import FakeSlack
 
 PATIENCE = 5.0  # seconds until a test that waits has failed
@@ -41,6 +45,8 @@ class Front:
     def __init__(self) -> None:
         self.came: list[Message | Click | Form] = []
         self.answer: Answer | None = Answer(is_taken=True, text="")
+        self.commands: Commands | None = None  # the runtime's own
+        self.revoked: list[tuple[str, str, str]] = []  # grants, by whom, and the delivery
         self.error: Exception | None = None
         self.shut = 0  # so many of the next are not recorded
         self.opened = asyncio.Event()  # cleared: whoever comes waits outside
@@ -56,20 +62,33 @@ class Front:
     async def form(self, form: Form) -> Answer:
         return await self._take(form) or Answer(is_taken=True, text="")
 
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
+        """What *commands* says, if a test put some there."""
+        await self._let_in()
+        return await self.commands.order(text, by, place, delivery) if self.commands else None
+
+    async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:
+        await self._let_in()
+        self.revoked.append((grant_id, by.user, delivery))
+        return self.answer or Answer(is_taken=True, text="")
+
     @property
     def deliveries(self) -> list[str]:
         return [one.delivery for one in self.came]
 
     async def _take(self, one: Message | Click | Form) -> Answer | None:
+        await self._let_in(one)
+        return self.answer
+
+    async def _let_in(self, *what: Message | Click | Form) -> None:
         self.knocked.set()
         await self.opened.wait()
-        self.came.append(one)
+        self.came += what
         if self.shut:
             self.shut -= 1
             raise StoreUnavailable("the store is away")
         if self.error is not None:
             raise self.error
-        return self.answer
 
 
 class Looks:
@@ -89,17 +108,29 @@ class Looks:
             raise self.error
         return self.buttons.get((request, move))
 
+    async def absence(self, viewer: Account) -> str:  # noqa: ARG002  # nobody is away here
+        return ""
+
+    async def queue(self, viewer: Account) -> tuple[Queued, ...]:  # noqa: ARG002  # nobody escalates here
+        return ()
+
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
         raise NotImplementedError(account)
 
     async def settled_by(self, account: Account, *, most: int = 10) -> tuple[Settled, ...]:
         raise NotImplementedError(account, most)
 
+    async def grants(self, viewer: Account) -> tuple[Grant, ...]:
+        raise NotImplementedError(viewer)
+
     async def run(self, run: RunId, viewer: Account) -> RunView | None:
         raise NotImplementedError(run, viewer)
 
     async def runs(self, viewer: Account, *, most: int = 50) -> tuple[RunView, ...]:
         raise NotImplementedError(viewer, most)
+
+    async def report(self, viewer: Account, since: timedelta) -> str | None:
+        raise NotImplementedError(viewer, since)
 
     async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
         raise NotImplementedError(viewer, run, most)
@@ -155,10 +186,21 @@ class Plugged:
         return self.shown
 
 
+class Known(PeopleDirectory):
+    """Who is known to the house: nobody, until a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def add(self, person: Person) -> None:
+        super().__init__((*self.people, person))
+
+
 class House:
     def __init__(self, slack: FakeSlack, flood: Flood | None) -> None:
         self.slack, self._flood = slack, flood or Flood()
         self.front, self.views, self.teams, self.plugged = Front(), Looks(), Workspaces(), Plugged()
+        self.people = Known()
         self.whispers: list[tuple[str, str]] = []  # user, text
         self.whispered_at: list[Place] = []
         self.whisper_error: Exception | None = None
@@ -180,7 +222,7 @@ class House:
                     teams=self.teams,
                     front=self.front,
                     asides=asides,
-                    modals=Modals(self.api, self.views, self.front, asides),
+                    modals=Modals(self.api, self.views, self.front, asides, self.people),
                     handlers=self.plugged.handlers(),
                     flood=self._flood,
                 )

@@ -57,9 +57,11 @@ class Office:
     async def bot_user(self, team: str) -> str | None:
         return self.slack.bot_of(team) if team in self.tokens else None
 
-    def directory(self, people: str = NOBODY, *, manager_field: str | None = None) -> SlackDirectory:
+    def directory(
+        self, people: str = NOBODY, *, manager_field: str | None = None, is_matching_email: bool = False
+    ) -> SlackDirectory:
         api = Api(self.session, self, Pace(self.hours.clock, self.hours.sleep), self.slack.api_url)
-        return around(people, Lookups(api, self, self.hours.clock), manager_field)
+        return around(people, Lookups(api, self, self.hours.clock), manager_field, is_matching_email)
 
     def on(self, user: str, team: str = "") -> Account:
         return Account(platform="slack", tenant=team or self.slack.team, user=user)
@@ -78,14 +80,24 @@ async def opened() -> AsyncIterator[Office]:
         yield Office(slack, session, {slack.team: slack.bot_token})
 
 
-def around(people: str, looks: Lookups, manager_field: str | None = None) -> SlackDirectory:
+def around(
+    people: str, looks: Lookups, manager_field: str | None = None, is_matching_email: bool = False
+) -> SlackDirectory:
     base = parse_people(people.encode())
-    trust = Trust(sources=base.sources, home=base.tenants.get("slack", ""), manager_field=manager_field)
+    trust = Trust(
+        sources=base.sources,
+        home=base.tenants.get("slack", ""),
+        manager_field=manager_field,
+        is_matching_email=is_matching_email,
+    )
     return SlackDirectory(base, looks, trust)
 
 
-def by_table(table: Table, people: str = NOBODY, hours: Hours | None = None) -> SlackDirectory:
-    return around(people, Lookups(table, table, (hours or Hours()).clock))
+def by_table(
+    table: Table, people: str = NOBODY, hours: Hours | None = None, *, is_matching_email: bool = False
+) -> SlackDirectory:
+    looks = Lookups(table, table, (hours or Hours()).clock)
+    return around(people, looks, is_matching_email=is_matching_email)
 
 
 def u(user: str, team: str = "T1") -> Account:

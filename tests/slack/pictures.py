@@ -15,16 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from adapters.slack.cards import draw
+from adapters.slack.details import details_view
 from adapters.slack.fields import form_view
 from adapters.slack.homeview import home_view
-from bot.domain.calls import Cause, Outcome, ToolResult, canonical
+from bot.domain.calls import Cause, Outcome, Past, ToolResult, canonical
 from bot.domain.chat import Button, Card, MessageRef, PersonId, Tone
-from bot.domain.inquiry_card import inquiry_card
+from bot.domain.details import details
+from bot.domain.glass import aftermath
+from bot.domain.inquiry_card import inquiry_card, passed_on
 from bot.domain.ports import RunView, Settled, Waiting
-from bot.domain.request import Decision, Edit, Kind, RequestId, RunId, Status
+from bot.domain.request import Decision, Edit, Handed, Kind, Move, Request, RequestId, Right, RunId, Status
 from bot.domain.run import Run, RunStatus, Task
 from bot.domain.run_card import status_card
-from bot.domain.verdict import Need, ReasonRule
+from bot.domain.sheet import MOST, Sheet, taken_out
+from bot.domain.sheet_card import sheet_card
+from bot.domain.verdict import Glass, Need, ReasonRule
 from bot.domain.wire import Json, replace
 from tests.domain.given import ANA, BO, CY, NAMES, NOW, PLACE, ask, call, decided, drawn, request, spec, vote
 
@@ -43,6 +48,22 @@ def _high() -> Card:
     return drawn(request(ask=ask(is_high=True, reason=ReasonRule.ALWAYS)))
 
 
+UNUSUAL = ask(
+    Need(of="finance", need=2),
+    is_high=True,
+    veto=("legal", "@bo"),
+    typed="order_id",
+    break_glass=Glass(of="oncall", review="managers", within=timedelta(hours=24)),
+)
+
+
+def _broken() -> Request:
+    """BO broke the glass of a request that CY had signed."""
+    broke = vote(BO, Move.BREAK_GLASS, right=Right.GLASS, seats=(), reason="the bank <!channel> closes at five")
+    asked = request(ask=UNUSUAL, looked=(BO, CY), votes=(vote(CY), broke), status=Status.SPENT)
+    return replace(asked, decision=Decision(status=Status.APPROVED, at=NOW, by=(BO,), reason=broke.reason))
+
+
 def _quorum() -> Card:
     need = ask(Need(of="finance", need=2), Need(of="manager(requester)"), separate_duties=True)
     return drawn(request(ask=need, votes=(vote(BO),)))
@@ -57,10 +78,35 @@ def _spent(outcome: Outcome, text: str) -> Card:
     return drawn(decided(Status.SPENT), outcome=ToolResult(outcome=outcome, text=text))
 
 
-def _run(status: RunStatus, line: str) -> Card:
-    run = Run(id=RunId("r1"), task=Task(text="x", by=ANA, place=PLACE), agent="react", began=NOW, status=status)
+def _run(status: RunStatus, line: str, *, taken_by: PersonId | None = None) -> Card:
+    run = Run(
+        id=RunId("r1"),
+        task=Task(text="x", by=ANA, place=PLACE),
+        agent="react",
+        began=NOW,
+        status=status,
+        taken_by=taken_by,
+    )
     return status_card(run, line, seal=lambda move: f"seal({move})", names=NAMES)
 
+
+TRIP: dict[str, Json] = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string"},
+        "day": {"type": "string", "format": "date"},
+        "with": {"type": "string", "format": "person"},
+        "why": {"type": "array", "items": {"type": "string", "enum": ["work", "fun <!here>"]}},
+    },
+    "required": ["city", "day"],
+}
+ROWS: dict[str, Json] = {
+    "columns": ["city", "day"],
+    "rows": [["Oslo", "2026-05-01"], ["<!channel>", "31.02.26"]],
+    "row": 1,
+    "column": "day",
+    "first": 4,
+}
 
 ASKED: Mapping[Kind, tuple[str, dict[str, Json], dict[str, Json]]] = {  # tool, arguments, an answer
     Kind.QUESTION: (
@@ -71,12 +117,12 @@ ASKED: Mapping[Kind, tuple[str, dict[str, Json], dict[str, Json]]] = {  # tool, 
     Kind.HANDOFF: ("handoff_to_user", {"message": "Shall I go on?", "breakout_of_loop": False}, {"move": "yes"}),
     Kind.FORM: (
         "fill_form",
-        {"question": "Where to?", "schema": {"type": "object", "properties": {"city": {"type": "string"}}}},
+        {"question": "Where to?", "schema": TRIP, "start": {"day": "2026-05-04", "with": "ana"}, "table": ROWS},
         {"move": "fill", "values": {"city": "Oslo"}},
     ),
     Kind.REVIEW: (
         "review_draft",
-        {"draft": "Dear all,\n\nwe move.", "round": 1, "rounds": 3, "note": "Short, as asked."},
+        {"draft": "Dear all,\n\nwe move.", "name": "", "rounds": 3, "note": "Short, as asked."},
         {"move": "revise", "text": "warmer, please"},
     ),
     Kind.PLAN: ("propose_plan", {"goal": "the party", "steps": ["a date", "a place"]}, {"move": "proceed"}),
@@ -85,7 +131,17 @@ ASKED: Mapping[Kind, tuple[str, dict[str, Json], dict[str, Json]]] = {  # tool, 
         {"reason": "She threatens to sue.", "context": "Order 7 never came.", "suggestion": "call her"},
         {"move": "direct", "text": "I call her"},
     ),
+    Kind.STUCK: (
+        "ask_when_stuck",
+        {"what": "failing", "told": "refund has failed.", "tried": ["refund: no <@U1>"], "error": "closed <!here>"},
+        {"move": "guide", "text": "use the other bank"},
+    ),
 }
+
+
+def _aftermath() -> Card:
+    asked = aftermath(_broken(), spec(), id=RequestId("q9"), breaker="Bo")
+    return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
 
 
 def _inquiry(kind: Kind, *, is_answered: bool = False) -> Card:
@@ -98,10 +154,64 @@ def _inquiry(kind: Kind, *, is_answered: bool = False) -> Card:
     return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
 
 
+def _second_round() -> Card:
+    tool, args, _ = ASKED[Kind.REVIEW]
+    before = canonical({**args, "draft": "Hi,\n\nwe move."}).decode()
+    past = Past(tool=tool, args=before, outcome=Outcome.OK, move="revise")
+    asked = request(kind=Kind.REVIEW, call=call(args, tool=tool), ask=ask(Need(of="requester")), history=(past,))
+    return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
+
+
+def _handed() -> Card:
+    """The copy that somebody handed the question on from."""
+    tool, args, _ = ASKED[Kind.QUESTION]
+    asked = request(kind=Kind.QUESTION, call=call(args, tool=tool), ask=ask(Need(of=f"@{BO}")))
+    asked = replace(asked, handed=(Handed(by=ANA, to=BO, at=NOW),))
+    drawn = inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
+    return passed_on(drawn, asked, NAMES)
+
+
+def _equal(count: int, **more: Json) -> tuple[Request, ...]:
+    rule = ask(is_batch=True, reason=ReasonRule.ON_REJECT)
+    numbered = [(n, call({"order_id": str(n), "amount": 10 * n, **more})) for n in range(1, count + 1)]
+    return tuple(request(id=RequestId(f"q{n}"), call=one, ask=rule, why="They arrived broken.") for n, one in numbered)
+
+
+def _different() -> tuple[Request, ...]:
+    hostile = call({"note": "<!channel> `*_~:smile:\u202e <@U1>\n"}, tool="post")
+    asked = request(id=RequestId("q2"), call=hostile, ask=replace(ask(is_high=True), rule="web"))
+    return (request(), asked, request(id=RequestId("q3"), call=call(LONG)))
+
+
+def _sheet(*items: Request) -> Card:
+    return sheet_card(
+        Sheet(items=items),
+        spec=lambda one: spec(one.call.tool),
+        names=NAMES,
+        seal=lambda move: f"seal({move})",
+    )
+
+
+def _sheet_decided() -> Card:
+    """One done, one left out, one expired, one that waits."""
+    done, out, over, waits = _equal(4)
+    signed = Decision(status=Status.APPROVED, at=NOW, by=(BO,))
+    left = Decision(status=Status.REJECTED, at=NOW, by=(BO,), reason=taken_out("Bo"))
+    result = ToolResult(outcome=Outcome.OK, text="RF-001 <!here>")
+    return _sheet(
+        replace(done, status=Status.SPENT, decision=signed, outcome=result),
+        replace(out, status=Status.REJECTED, decision=left),
+        replace(over, status=Status.EXPIRED, decision=Decision(status=Status.EXPIRED, at=NOW)),
+        waits,
+    )
+
+
 CARDS: Mapping[str, Callable[[], Card]] = {
     "open": _open,
     "open_high": _high,
     "open_quorum_partly": _quorum,
+    "open_veto_typed_and_glass": lambda: drawn(request(ask=UNUSUAL)),
+    "glass_broken": lambda: drawn(_broken(), outcome=ToolResult(outcome=Outcome.OK, text="RF-001")),
     "open_edited": _edited,
     "open_attached": lambda: drawn(request(call=call(LONG))),
     "open_hostile": lambda: drawn(
@@ -121,13 +231,28 @@ CARDS: Mapping[str, Callable[[], Card]] = {
     "recovery_stopped": lambda: drawn(decided(Status.REJECTED, kind=Kind.RECOVERY)),
     "run_working": lambda: _run(RunStatus.ACTIVE, "Looking up order 7"),
     "run_done": lambda: _run(RunStatus.DONE, "Refunded."),
+    "run_taken": lambda: _run(RunStatus.WAITING, "Bo took this over", taken_by=BO),
+    "question_handed_on": _handed,
     **{f"{kind}_open": partial(_inquiry, kind) for kind in ASKED},
     **{f"{kind}_answered": partial(_inquiry, kind, is_answered=True) for kind in ASKED},
+    "review_second_round": _second_round,
+    "sheet_open": lambda: _sheet(*_equal(3)),
+    "sheet_partly_decided": _sheet_decided,
+    "sheet_full": lambda: _sheet(*_equal(MOST, note="x" * 200)),
+    "sheet_list": lambda: _sheet(*_different()),
+    "aftermath_open": _aftermath,
     "answer": lambda: Card(body="Order 7 was refunded.", tone=Tone.GOOD, author="react", run="r1", mentions=(ANA,)),
 }
 
 
-def _home() -> dict[str, Any]:
+REPORT = """\
+From 2026-10-02 to 2026-11-01: 14 decided, 86 % approved, half within 4 min, nine in ten within 2 h, 3 waiting.
+Bo <!channel>: 9 decided, 100 % approved, half within 2.1 s, nine in ten within 40 s, 5 approved in under 3 s.
+Chris: 5 decided, 60 % approved, half within 12 min, nine in ten within 2 h, 3 waiting.
+Expired unanswered: approvers 2."""
+
+
+def _home(report: str = "") -> dict[str, Any]:
     def waiting(card: Card, ref: MessageRef | None) -> Waiting:
         opened = NOW - timedelta(hours=3)
         return Waiting(request=RequestId("q1"), run=RunId("r1"), card=card, place=PLACE, ref=ref, opened=opened)
@@ -144,14 +269,16 @@ def _home() -> dict[str, Any]:
         at=NOW - timedelta(days=2),
     )
     rows = [waiting(_open(), REF), waiting(drawn(request(call=call(LONG))), REF), waiting(_high(), None)]
-    return home_view(rows, [run, replace(run, status="done", stop=None)], [settled], now=NOW)
+    return home_view(rows, [run, replace(run, status="done", stop=None)], [settled], report, now=NOW)
 
 
 def _form(label: str) -> dict[str, Any]:
     schema = replace(spec(), secrets=("token",))
-    shown = drawn(request(), schema)
-    button = next(button for button in shown.buttons if button.label == label)
-    return form_view(button, metadata="q1 edit seal(edit)")
+    return form_view(_button(drawn(request(), schema), label), metadata="q1 edit seal(edit)")
+
+
+def _button(card: Card, label: str) -> Button:
+    return next(button for button in card.buttons if button.label == label)
 
 
 def pictures() -> dict[str, str]:
@@ -161,7 +288,13 @@ def pictures() -> dict[str, str]:
         shown = draw(card(), user_of=SLACK_USERS)
         files = [{"name": file.name, "bytes": len(file.content), "sha256": file.sha256} for file in shown.files]
         found[name] = {"text": shown.text, "blocks": shown.blocks, "files": files}
-    found |= {"home": _home(), "form_edit": _form("Edit"), "form_reject": _form("Reject")}
+    found |= {"home": _home(), "home_report": _home(REPORT), "form_edit": _form("Edit"), "form_reject": _form("Reject")}
+    found["form_kinds"] = form_view(_inquiry(Kind.FORM).buttons[0], metadata="q1", users={"with": "UANA"})
+    some = _button(_sheet(*_equal(3)), "Approve some…")
+    found["form_approve_some"] = form_view(some, metadata="q1")
+    past = (Past(tool="look_up_order", args="{}", outcome=Outcome.OK), Past(tool="refund", args="{}"))
+    found["form_typed"] = form_view(_button(drawn(request(ask=UNUSUAL)), "Approve"), metadata="q1")
+    found["details"] = details_view(details(request(ask=UNUSUAL, votes=(vote(CY),), history=past), spec(), NAMES))
     return {
         name: json.dumps(picture, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         for name, picture in found.items()

@@ -8,15 +8,16 @@ from datetime import timedelta
 import pytest
 
 from adapters.slack import commands
-from adapters.slack.commands import A_WORD, ARCHIVED, AWAY, GIVEN, HELP, NO_TEXT, NOT_THERE, TEXT_MOST
+from adapters.slack.commands import A_WORD, ARCHIVED, AWAY, GIVEN, NO_TEXT, NOT_THERE, TABLE, TEXT_MOST
 from adapters.slack.flood import BUSY, Flood, FloodLimits
 from adapters.slack.home import STRANGER
 from adapters.slack.manifest import SHORTCUT
-from bot.domain.chat import Answer, Button, Click, Message, MessageRef
+from bot.domain.chat import Answer, Button, Message, MessageRef
 from bot.domain.errors import InvalidArguments, NotRequestable, StoreUnavailable, UnknownTool
 from bot.domain.ports import RunView
 from bot.domain.request import RunId
 from bot.domain.wire import replace
+from bot.runtime.asked import Asked
 from tests.slack.indoors import CARD, Indoors, indoors
 
 SORRY = "Not recorded, please try again."
@@ -94,7 +95,7 @@ async def test_no_word_or_help_lists_every_word(text: str) -> None:
     async with indoors() as here:
         told = await here.types(here.ana, text)
 
-    assert all(f"/countersign {usage}" in told for usage, _ in HELP)
+    assert all(f"/countersign {word.usage}: {word.what}" in told for word in TABLE)
     assert "I do not know" not in told
 
 
@@ -147,6 +148,7 @@ async def test_a_long_list_comes_in_pages_of_twenty_and_says_how_to_see_the_rest
 
 
 async def test_a_row_says_what_who_and_since_when() -> None:
+    """ST-02."""
     async with indoors() as here:
         here.waits(here.bo)
         here.views.all_runs = [a_run(here)]
@@ -191,7 +193,8 @@ async def test_the_longest_answer_is_one_that_slack_takes() -> None:
 # --------------------------------------------------------------------- stop
 
 
-async def test_stop_presses_the_runs_own_sealed_button_once_per_command() -> None:
+async def test_stop_ends_a_run_once_per_command() -> None:
+    """ST-02, I10: what a list shows can be stopped from there; Slack's own id of the command is its delivery."""
     async with indoors() as here:
         run = a_run(here)
         here.views.all_runs = [run]
@@ -199,11 +202,9 @@ async def test_stop_presses_the_runs_own_sealed_button_once_per_command() -> Non
 
         assert await here.types(here.bo, "stop `r-0-1`") == "Stopping."
 
-    [click] = here.front.came
-    assert isinstance(click, Click)
-    assert (click.subject, click.move, click.token) == ("r-0-1", "stop", "seal-1")
-    assert (click.by, click.ref) == (here.account(here.bo), MessageRef(place=run.place, id=""))
-    assert click.delivery.startswith("slack:")
+    [(stopped, by, delivery)] = here.stopped
+    assert (stopped, by) == (run.run, here.account(here.bo))
+    assert delivery.startswith("slack:")
 
 
 @pytest.mark.parametrize("text", ["stop", "stop r-0-9", "stop r-0-2", "stop ../x", f"stop {'r' * 500}"])
@@ -216,7 +217,7 @@ async def test_only_a_run_one_may_see_can_be_stopped(text: str) -> None:
         told = await here.types(here.bo, text)
 
         assert "/countersign runs lists them." in told
-        assert here.front.came == []
+        assert here.stopped == []
 
 
 async def test_a_run_that_ended_cannot_be_stopped_and_says_so() -> None:
@@ -225,7 +226,7 @@ async def test_a_run_that_ended_cannot_be_stopped_and_says_so() -> None:
 
         assert await here.types(here.bo, "stop r-0-1") == "Run r-0-1 has already ended: done."
 
-        assert here.front.came == []
+        assert here.stopped == []
 
 
 async def test_a_stop_that_was_not_recorded_is_never_called_done() -> None:
@@ -261,6 +262,27 @@ async def test_an_answer_comes_before_slack_gives_up(text: str, told: str, monke
         here.front.opened.clear()
 
         assert told in await here.types(here.bo, text)
+
+
+# --------------------------------------------------------------------- away
+
+
+async def test_a_deputy_is_mentioned_with_slacks_own_id() -> None:
+    """T04, T10: what somebody calls themselves names no deputy; `/countersign away` comes with the account's id."""
+    async with indoors() as here:
+        heard: list[str] = []
+
+        async def away(asked: Asked) -> str:
+            heard.append(asked.rest)
+            return "noted"
+
+        commands = here.front.commands
+        assert commands is not None
+        commands._deeds = {"away": away}
+
+        assert await here.types(here.ana, f"away until Mon, <@{here.bo}|Gus> decides") == "noted"
+
+    assert heard == [f"until Mon, @{here.bo} decides"]
 
 
 # ------------------------------------------------------------------- policy

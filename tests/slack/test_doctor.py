@@ -75,6 +75,7 @@ class Ward:
             SLACK_API_URL=slack.api_url,
             SLACK_FALLBACK_CHANNEL=self.approvals,
             SLACK_MANAGER_FIELD="Manager",
+            SLACK_MATCH_EMAIL="true",
         )
 
     def sets(self, **settings: str) -> None:
@@ -151,7 +152,7 @@ async def test_it_changes_nothing_in_slack(ward: Ward) -> None:
 
 
 async def test_without_slack_nothing_is_said_about_it(ward: Ward) -> None:
-    for name in ("BOT_TOKEN", "APP_TOKEN", "SIGNING_SECRET", "FALLBACK_CHANNEL", "MANAGER_FIELD"):
+    for name in ("BOT_TOKEN", "APP_TOKEN", "SIGNING_SECRET", "FALLBACK_CHANNEL", "MANAGER_FIELD", "MATCH_EMAIL"):
         ward.patch.delenv(f"SLACK_{name}")
 
     await ward.findings()
@@ -364,6 +365,17 @@ async def test_a_channel_that_is_known_by_name_alone_is_weak(ward: Ward) -> None
 
     told = f"name it by its id, {ward.approvals}, because names hold for posts alone"
     assert f"policy.yml, rule `mail`: channel approvals is there in {ward.slack.team}; {told}" in found
+
+
+async def test_an_address_alone_is_weak_as_long_as_addresses_say_nothing(ward: Ward) -> None:
+    """SLACK_MATCH_EMAIL is off unless somebody set it: then bo of people.yml is nobody on Slack."""
+    ward.patch.delenv("SLACK_MATCH_EMAIL")
+
+    found = await ward.findings()
+
+    told = "on Slack nobody is them; add `accounts: {slack: U…}`, or set SLACK_MATCH_EMAIL=true"
+    assert f"people.yml: bo with an address alone: {told}" in [one.text for one in found if one.is_weak]
+    assert not [one for one in found if "the address of" in one.text]
 
 
 async def test_somebody_whom_nobody_meets_on_slack_is_weak_and_signs_nothing(ward: Ward) -> None:

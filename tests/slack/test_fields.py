@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.slack.fields import form_view, loading_view, message_view, problems_by_block, read_state
+from adapters.slack.fields import form_view, loading_view, message_view, picked, problems_by_block, read_state
 from adapters.slack.limits import view_faults
 from bot.domain.chat import Button, Field, FieldKind
 from bot.domain.forms import fields_of, values_from_fields
@@ -38,6 +38,7 @@ VALUES: dict[str, Json] = {
     "parcel": {"kg": 2},
     "until": "May",
 }
+PICKED = {"datepicker": ("selected_date", "initial_date"), "users_select": ("selected_user", "initial_user")}
 ANY_FIELD = st.builds(
     Field,
     name=TEXT,
@@ -88,6 +89,13 @@ def _state(drawn: dict[str, Any], typed: Any) -> dict[str, Any]:
         picked = [option for option in drawn["options"] if option["text"]["text"] == typed]
         chosen = drawn.get("initial_option") if typed is ... else picked[0] if picked else None
         return {"type": "static_select", "selected_option": chosen}
+    if drawn["type"] == "multi_static_select":
+        names = [] if typed is ... or typed is None else typed.split("\n")
+        picked = [option for option in drawn["options"] if option["text"]["text"] in names]
+        return {"type": drawn["type"], "selected_options": drawn.get("initial_options", []) if typed is ... else picked}
+    if drawn["type"] in ("datepicker", "users_select"):
+        chosen, initial = PICKED[drawn["type"]]
+        return {"type": drawn["type"], chosen: drawn.get(initial) if typed is ... else typed}
     value = drawn.get("initial_value") if typed is ... else typed
     return {"type": drawn["type"], "value": value}
 
@@ -206,6 +214,78 @@ def test_views_that_only_speak_have_no_faults() -> None:
         assert "submit" not in view
     assert texts(message_view("Sorry", HOSTILE)["blocks"]) == [HOSTILE]
     assert loading_view(metadata="m")["private_metadata"] == "m"
+
+
+# ------------------------------------------------- dates, people, several
+
+WHY = Field(name="why", label="Why", kind=FieldKind.MULTI, options=("late", "lost", "=broken"), value="lost\n=broken")
+DAY = Field(name="day", label="Day", kind=FieldKind.DATE, value="2026-03-31")
+OWNER = Field(name="owner", label="Owner", kind=FieldKind.PERSON, value="ana")
+
+
+def test_dates_people_and_several_choices_are_slacks_own_inputs() -> None:
+    """No id is typed and no date format is guessed."""
+    view = form_view(
+        Button(subject="q", move="fill", label="Fill in", token="t", fields=(WHY, DAY, OWNER)),
+        metadata="m",
+        users={"owner": "UANA"},
+    )
+    drawn = {name: block["element"] for name, block in inputs(dict(view)).items()}
+
+    assert view_faults(view) == []
+    assert [option["text"]["text"] for option in drawn["f.why"]["initial_options"]] == ["lost", "=broken"]
+    assert drawn["f.day"] == {"type": "datepicker", "action_id": "v", "initial_date": "2026-03-31"}
+    assert drawn["f.owner"] == {"type": "users_select", "action_id": "v", "initial_user": "UANA"}
+    assert read_state(sent(dict(view))) == {"why": "lost\n=broken", "day": "2026-03-31"}
+    assert picked(sent(dict(view))) == {"owner": "UANA"}
+
+
+def test_what_is_picked_is_what_is_read() -> None:
+    view = form(WHY, DAY, replace(OWNER, value=""))
+
+    assert read_state(sent(view, why="late\nlost", day="2026-04-01")) == {
+        "why": "late\nlost",
+        "day": "2026-04-01",
+        "owner": "",
+    }
+    assert read_state(sent(view, why=None, day=None)) == {"why": "", "day": "", "owner": ""}
+    assert picked(sent(view)) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        (replace(WHY, options=tuple(map(str, range(101)))), "Several, one a line. One of: 0, 1"),
+        (replace(DAY, value="31.02.26"), "A date such as 2026-03-31."),
+        (OWNER, "The person's id."),
+    ],
+)
+def test_what_slacks_inputs_cannot_hold_is_typed(field: Field, hint: str) -> None:
+    """More options than a list holds, a value that is no date, a person without an account here."""
+    (block,) = inputs(form(field)).values()
+
+    assert (block["element"]["type"], block["element"]["initial_value"]) == ("plain_text_input", field.value)
+    assert block["hint"]["text"].startswith(hint)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"type": "multi_static_select", "selected_options": 7},
+        {"type": "multi_static_select", "selected_options": [{"value": "late"}]},
+        {"type": "multi_static_select", "selected_options": [None]},
+        {"type": "datepicker", "selected_date": 7},
+        {"type": "users_select", "selected_user": "U1"},
+    ],
+)
+def test_a_made_up_pick_is_left_out(state: dict[str, Any]) -> None:
+    """T13: a user id is nobody until the directory says who it is."""
+    assert read_state({"state": {"values": {"f.a": {"v": state}}}}) == {}
+
+
+@pytest.mark.parametrize("user", [7, "", None, ["U1"]])
+def test_nobody_made_up_is_picked(user: object) -> None:
+    assert picked({"state": {"values": {"f.a": {"v": {"type": "users_select", "selected_user": user}}}}}) == {}
 
 
 # ---------------------------------------------------------------- reading

@@ -139,7 +139,7 @@ GARBAGE: Mapping[str, tuple[int, Headers, bytes]] = {
 async def test_garbage_is_refused_and_reaches_nobody(
     expected: int, headers: Headers, body: bytes, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """T11: each row is 400, 401 or 413; no listener runs, and no log holds the body."""
+    """T11, AU-21: each row is 400, 401 or 413; no listener runs, and no log holds the body."""
     caplog.set_level(logging.DEBUG)
     async with a_door() as (heard, port):
         with capture_logs() as logs:

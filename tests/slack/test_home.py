@@ -16,6 +16,7 @@ from bot.domain.errors import NotEligible, StoreUnavailable
 from bot.domain.ports import RunView, Waiting
 from bot.domain.request import RunId
 from bot.domain.wire import replace
+from tests.domain.given import grant
 from tests.fakes.slack import FakeView
 from tests.slack.indoors import CARD, Indoors, indoors
 from tests.slack.listening import APPROVE, REJECT
@@ -59,6 +60,18 @@ async def test_everybody_sees_their_own_list_and_nobody_elses() -> None:
         assert "a task of ana" not in read(here, here.bo)
         assert "Nothing waits for you." in read(here, here.ana)
         assert "a task of ana" in read(here, here.ana)
+
+
+async def test_how_approvals_go_is_shown_to_whom_the_views_tell_it_and_to_nobody_else() -> None:
+    """T19, T32: bo may see it; ana, who looks at the same moment, sees no heading for it either."""
+    async with indoors() as here:
+        here.views.reports = {here.bo: "14 decided, 86 % approved."}
+
+        await here.opens(here.bo)
+        await here.opens(here.ana)
+
+        assert "14 decided, 86 % approved." in read(here, here.bo)
+        assert "How approvals go" not in read(here, here.ana)
 
 
 async def test_guests_and_strangers_read_one_sentence_and_the_store_is_not_asked_for_them() -> None:
@@ -325,6 +338,53 @@ async def test_a_press_on_home_is_a_press_on_the_card_it_stands_for() -> None:
     assert (click.ref, click.by) == (ref, here.account(here.bo))
     assert (click.subject, click.move, click.token) == (APPROVE.subject, APPROVE.move, APPROVE.token)
     assert click.delivery.startswith("slack:")
+
+
+async def test_a_grant_is_revoked_from_the_list_of_whoever_gave_it() -> None:
+    """Bo allowed it and sees it; ana, whom it serves, sees no heading here. The answer stands in a window."""
+    async with indoors() as here:
+        here.views.allowed = (grant(by=here.people.people[1].id),)
+        here.front.answer = Answer(is_taken=True, text="Revoked. Such calls are asked about again.")
+        await here.opens(here.bo)
+        await here.opens(here.ana)
+        assert "What I allowed" in read(here, here.bo)
+        assert "What I allowed" not in read(here, here.ana)
+        here.watch.later(2)
+        here.views.allowed = ()
+
+        reply = await here.slack.press_home(here.bo, "Revoke")
+
+        await here.window(here.bo, "Revoked. Such calls are asked about again.")
+        assert reply.status == 200
+        await here.published(3)
+        assert "What I allowed" not in read(here, here.bo)
+    [(revoked, by, delivery)] = here.front.revoked
+    assert (revoked, by) == ("g-0-1", here.bo)
+    assert delivery.startswith("slack:")
+    assert here.front.came == []
+
+
+async def test_whoever_is_away_reads_so_first_and_comes_back_with_one_press() -> None:
+    """The same as the command `back`, for whoever presses."""
+    async with indoors() as here:
+        here.front.commands = Mirror()  # type: ignore[assignment]  # all that is asked of it
+        here.views.gone[here.bo] = "You are away until Mon. Erin (erin) may decide for you, in their own name."
+        await here.opens(here.bo)
+        await here.opens(here.ana)
+        assert read(here, here.bo).index("You are away until Mon.") < read(here, here.bo).index("Waiting for you")
+        assert "away" not in read(here, here.ana)
+
+        reply = await here.slack.press_home(here.bo, "I am back")
+
+        await here.window(here.bo, f"back, ordered by {here.bo}")
+        assert (reply.status, here.front.came) == (200, [])
+
+
+class Mirror:
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer:
+        assert place.tenant == "-"
+        assert delivery.startswith("slack:")
+        return Answer(is_taken=True, text=f"{text}, ordered by {by.user}")
 
 
 async def test_home_is_published_again_after_a_press_even_if_it_says_the_same() -> None:

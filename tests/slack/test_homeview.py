@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from adapters.slack.homeview import home_value, home_view, read_home_value
 from adapters.slack.limits import view_faults
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, MessageRef, Place
+from bot.domain.grant import is_allowing, offer_from_form
+from bot.domain.offer import GrantId
 from bot.domain.ports import RunView, Settled, Waiting
 from bot.domain.request import Kind, RequestId, RunId, Status
+from bot.domain.verdict import Grantable
 from bot.domain.wire import Json, replace
 from tests.contracts.chat import HOSTILE
-from tests.domain.given import ANA, NOW, PLACE, ask, call, decided, drawn, request
+from tests.domain.given import ANA, NOW, PLACE, ask, call, decided, drawn, grant, request, spec
 from tests.slack.drawing import TEXT, WORDS, buttons, labels, parsed, texts
 
 REF = MessageRef(place=PLACE, id="2.0")
@@ -46,10 +49,42 @@ def settled(card: Card | None = None) -> Settled:
     return Settled(request=RequestId("q0"), run=RunId("r0"), card=shown, move="reject", at=NOW)
 
 
-def home(*rows: Waiting, asked: tuple[RunView, ...] = (), done: tuple[Settled, ...] = ()) -> list[dict[str, Any]]:
-    view = home_view(rows, asked, done, now=NOW)
+def home(
+    *rows: Waiting, asked: tuple[RunView, ...] = (), done: tuple[Settled, ...] = (), report: str = ""
+) -> list[dict[str, Any]]:
+    view = home_view(rows, asked, done, report, now=NOW)
     assert view_faults(view) == []
     return list(view["blocks"])
+
+
+def test_what_somebody_allowed_stands_there_with_its_end_and_a_button() -> None:
+    """T07: what it matches, what is left, and a press away from being asked about again; eight of them at most."""
+    blocks = home_view([], [], [], allowed=[grant(id=GrantId(f"g-0-{n}")) for n in range(9)], now=NOW)["blocks"]
+    rows = [block for block in blocks if "accessory" in block]
+    at = next(n for n, block in enumerate(blocks) if block.get("text", {}).get("text") == "What I allowed")
+
+    assert len(rows) == 8
+    assert blocks[at + 1]["text"]["text"].endswith("2 of 2 left, until 2026-05-01 13:00 UTC")
+    assert 'refund, version 1, where order_id = "7"' in rows[0]["text"]["text"]
+    button = rows[0]["accessory"]
+    assert (button["text"]["text"], bool(button["confirm"])) == ("Revoke", True)
+    assert read_home_value(button["value"]) == ("g-0-0", "-", MessageRef(place=PLACE, id=""))
+    assert "1 more: /countersign grants lists them all." in str(blocks[-1])
+    assert "What I allowed" not in str(home_view([], [], [], now=NOW))
+
+
+def test_terms_are_given_on_the_card_alone() -> None:
+    """T07: a row shows no terms, so it has neither the form for them nor the button that gives them."""
+    bounded = replace(request().ask, grant=Grantable(most=5, within=timedelta(hours=8), same=("order_id",)))
+    asked = request(ask=bounded)
+    terms = {"scope": "this run", "until": "1 hour", "most": "2", "exact": "no"}
+    offer = offer_from_form(asked, spec(), terms, ANA, NOW)
+
+    for shown in (drawn(asked), drawn(replace(asked, offer=offer))):
+        assert any(is_allowing(button.move) for button in shown.buttons)
+        row = str(home(waiting(shown)))
+        assert "Approve" in row
+        assert not any(label in row for label in ("allow more", "Approve and give it", "Drop it"))
 
 
 def with_args(args: dict[str, Json]) -> Card:
@@ -254,3 +289,23 @@ def test_ages_are_told_as_exactly_as_one_needs_them(age: timedelta, told: str) -
     view = home_view([replace(waiting(), opened=NOW - age)], [], [], now=NOW)
 
     assert any(f"Asked {told}." in text for text in texts(view["blocks"]))
+
+
+# ----------------------------------------------------------------- report
+
+
+def test_how_approvals_go_stands_last_and_only_for_whom_there_is_a_report() -> None:
+    """T19, T32: a person's own list comes first; whoever may see no report sees no heading for one either."""
+    with_report, without = home(report="14 decided"), home()
+
+    assert texts(with_report[-2:]) == ["How approvals go", "14 decided"]
+    assert "How approvals go" not in texts(without)
+
+
+@pytest.mark.parametrize("report", [HOSTILE, "x" * 9_000, "\u202e <@U1>\n<!channel>"])
+def test_a_report_of_any_names_and_any_length_is_literal_and_fits(report: str) -> None:
+    """T04: names come from people; `home` asserts that the view has no faults."""
+    blocks = home(*[waiting()] * 60, report=report)
+
+    assert texts(blocks[-2:])[0] == "How approvals go"
+    assert blocks[-1]["text"]["type"] == "plain_text"

@@ -93,7 +93,7 @@ SHOWS: Mapping[str, set[str]] = {
 
 
 def test_every_method_that_is_called_has_its_scopes() -> None:
-    """`missing_scope` on the day somebody presses the button: not here."""
+    """CD-10: `missing_scope` on the day somebody presses the button: not here."""
     called = methods_called()
 
     assert {"chat.postMessage", "chat.update", "users.info", "conversations.open", "views.open"} <= called
@@ -112,6 +112,7 @@ def test_no_scope_is_asked_for_that_nothing_needs() -> None:
 
 
 def test_every_event_that_is_heard_is_subscribed_to_and_no_other() -> None:
+    """CD-10."""
     heard = events_heard()
 
     assert {event.partition(".")[0] if event.startswith("message") else event for event in BOT_EVENTS} == heard

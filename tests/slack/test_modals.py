@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from adapters.slack import modals
-from bot.domain.chat import Answer, Button, Field, FieldKind, Form, MessageRef, Place
+from bot.domain.chat import (
+    Account,
+    Answer,
+    Button,
+    Field,
+    FieldKind,
+    Form,
+    MessageRef,
+    Person,
+    PersonId,
+    Place,
+)
 from bot.domain.errors import BadSeal, NoSuchRequest, StoreUnavailable
 from bot.domain.wire import replace
 from tests.fakes.slack import FakeView
@@ -287,3 +298,51 @@ async def test_a_bug_behind_a_form_surfaces() -> None:
 
     assert reply.status == 500
     assert "" in house.slack.errors_of(ana)  # Slack's own "we had some trouble"
+
+
+# -------------------------------------------------------------------- people
+
+FILL = Button(
+    subject="q-1",
+    move="fill",
+    label="Fill in",
+    token="tok-f",
+    fields=(Field(name="owner", label="Owner", kind=FieldKind.PERSON, value="bo"),),
+)
+
+
+async def a_form_for_a_person(house: House) -> tuple[str, str]:
+    """Ana has the form before her that asks for a person; it begins with Bo."""
+    ana, bo = house.slack.add_user("ana"), house.slack.add_user("bo")
+    ops = house.slack.add_channel("ops", [ana])
+    account = Account(platform="slack", tenant=house.slack.team, user=bo)
+    house.people.add(Person(id=PersonId("bo"), name="Bo", accounts=(account,)))
+    house.views.buttons["q-1", "fill"] = FILL
+    card = await house.post(ops, replace(CARD, buttons=(FILL,)))
+    await house.slack.press(ana, ops, card, "Fill in")
+    await the_form(house, ana, "Owner")
+    return ana, bo
+
+
+async def test_whoever_is_picked_reaches_the_front_door_as_a_person() -> None:
+    """The form begins with Bo's account and ends with Bo: an id of Slack's is nobody to the bot."""
+    async with a_house() as house:
+        ana, _ = await a_form_for_a_person(house)
+
+        await house.slack.submit(ana, {})
+
+    [form] = house.front.came
+    assert isinstance(form, Form)
+    assert form.fields == {"owner": "bo"}
+
+
+async def test_a_stranger_who_is_picked_is_a_problem_beside_the_field() -> None:
+    """T15: nothing is handed in, and what was typed stays."""
+    async with a_house() as house:
+        ana, _ = await a_form_for_a_person(house)
+        gus = house.slack.add_user("gus")
+
+        await house.slack.submit(ana, {"Owner": gus})
+
+        assert house.slack.errors_of(ana) == {"Owner": modals.STRANGER}
+    assert house.front.came == []

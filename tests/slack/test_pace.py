@@ -80,7 +80,7 @@ def names() -> Iterator[str]:
 
 
 async def test_a_short_burst_goes_at_once_and_then_about_one_a_second(names: Iterator[str]) -> None:
-    """A note and a card follow each other; a flood keeps to Slack's five in five seconds."""
+    """AU-09: a note and a card follow each other; a flood keeps to Slack's five in five seconds."""
     async with asyncio.TaskGroup() as group:
         callers = Callers(group)
 

@@ -149,7 +149,9 @@ async def test_one_person_has_one_id_as_soon_as_they_are_listed() -> None:
 
 async def test_an_address_slack_has_confirmed_finds_the_person_who_is_listed_with_it(office: Office) -> None:
     bo = office.slack.add_user("bo", email="Bo@example.org")
-    directory = office.directory("people:\n  bo: {name: Bo, email: bo@Example.org, groups: [approvers]}")
+    directory = office.directory(
+        "people:\n  bo: {name: Bo, email: bo@Example.org, groups: [approvers]}", is_matching_email=True
+    )
 
     assert the(await directory.who(office.on(bo))).id == "bo"
     assert the(await directory.fresh().person(PersonId("bo"))).accounts == (office.on(bo),)
@@ -159,7 +161,7 @@ async def test_an_address_slack_has_confirmed_finds_the_person_who_is_listed_wit
 async def test_an_address_that_is_not_confirmed_is_nobodys(office: Office) -> None:
     """T10: anybody may type anybody's address."""
     eve = office.slack.add_user("eve", email="bo@example.org", is_email_confirmed=False)
-    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}")
+    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}", is_matching_email=True)
 
     assert {the(await directory.who(office.on(eve))).id} == office.own(eve)
     assert not await directory.active(frozenset({PersonId("bo")}))
@@ -170,7 +172,7 @@ async def test_another_workspace_cannot_hand_out_somebodys_address(office: Offic
     """T15: its administrator may give any address to any account. With two workspaces, people.yml says which counts."""
     office.install("T2")
     eve = office.slack.add_user("eve", team_id="T2", email="bo@example.org")
-    directory = office.directory(f"{tenants}people:\n  bo: {{name: Bo, email: bo@example.org}}")
+    directory = office.directory(f"{tenants}people:\n  bo: {{name: Bo, email: bo@example.org}}", is_matching_email=True)
 
     assert the(await directory.who(office.on(eve, "T2"))).id == f"slack.T2.{eve}"
 
@@ -178,7 +180,9 @@ async def test_another_workspace_cannot_hand_out_somebodys_address(office: Offic
 async def test_somebody_listed_by_account_is_not_found_by_address() -> None:
     """A second account with the same address is somebody else, until people.yml lists it."""
     table = Table().add("U1").add("U2", email="bo@example.org", is_email_confirmed=True)
-    directory = by_table(table, "people:\n  bo: {name: Bo, email: bo@example.org, accounts: {slack: T1/U1}}")
+    directory = by_table(
+        table, "people:\n  bo: {name: Bo, email: bo@example.org, accounts: {slack: T1/U1}}", is_matching_email=True
+    )
 
     assert the(await directory.who(u("U2"))).id == "slack.T1.U2"
 
@@ -186,12 +190,14 @@ async def test_somebody_listed_by_account_is_not_found_by_address() -> None:
 async def test_somebody_listed_by_address_who_left_slack_is_not_there(office: Office) -> None:
     """T16: `users.lookupByEmail` forgets the deactivated, so whoever it does not find may do nothing."""
     bo = office.slack.add_user("bo", email="bo@example.org")
-    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}")
+    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}", is_matching_email=True)
     office.slack.change_user(bo, deleted=True)
 
     assert not await may(directory, office.on(bo))
     assert not await directory.active(frozenset({PersonId("bo")}))
-    elsewhere = office.directory("people:\n  bo: {name: Bo, email: bo@example.org, accounts: {playground: bo}}")
+    elsewhere = office.directory(
+        "people:\n  bo: {name: Bo, email: bo@example.org, accounts: {playground: bo}}", is_matching_email=True
+    )
     assert not await may(elsewhere, office.on(bo)), "another account of theirs does not bring this one back"
 
 
@@ -202,7 +208,7 @@ async def test_an_address_may_pass_on_to_another_account(office: Office, is_list
     slack.add_user("bo", email="bo@example.org", deleted=True)
     bo = slack.add_user("bo", email="bo@example.org")
     old = slack.add_user("bo", email="bo@example.org", deleted=True)
-    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}")
+    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}", is_matching_email=True)
 
     if is_listed:
         await directory.members("anyone")
@@ -216,7 +222,41 @@ async def test_an_address_may_pass_on_to_another_account(office: Office, is_list
 async def test_an_app_that_may_not_read_addresses_knows_nobody_by_theirs(office: Office) -> None:
     office.slack.scopes.remove("users:read.email")
     bo = office.slack.add_user("bo", email="bo@example.org")
-    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}")
+    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}", is_matching_email=True)
 
     assert {the(await directory.who(office.on(bo))).id} == office.own(bo)
     assert not await directory.active(frozenset({PersonId("bo")}))
+
+
+async def test_an_address_says_who_somebody_is_only_where_that_is_switched_on(office: Office) -> None:
+    """Bo is listed with an address alone. Unless SLACK_MATCH_EMAIL says otherwise, whoever has it is somebody else."""
+    bo = office.slack.add_user("bo", email="bo@example.org")
+    directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org, groups: [approvers]}")
+
+    assert {the(await directory.who(office.on(bo))).id} == office.own(bo)
+    assert not await directory.active(frozenset({PersonId("bo")}))
+    assert not office.slack.calls("users.lookupByEmail")
+
+
+# ----------------------------------------------------------------------- clocks
+
+
+async def test_slack_says_by_which_clock_somebody_lives_unless_people_yml_does() -> None:
+    """When they work is for people.yml alone to say; a zone that nobody knows is none."""
+    table = Table()
+    for user, zone in (("U1", "Europe/Berlin"), ("U2", "Europe/Berlin"), ("U3", "Mars/Base"), ("U4", "Asia/Tokyo")):
+        table.add(user, tz=zone)
+    directory = by_table(
+        table,
+        """people:
+  ana: {name: Ana, hours: "Mon-Fri 09:00-17:00", accounts: {slack: T1/U1}}
+  bo: {name: Bo, zone: UTC, hours: "Mon-Fri 09:00-17:00", accounts: {slack: T1/U2}}
+  cy: {name: Cy, hours: "Mon-Fri 09:00-17:00", accounts: {slack: T1/U3}}
+""",
+    )
+
+    found = [the(await directory.who(u(f"U{n}"))) for n in (1, 2, 3, 4)]
+
+    assert [one.zone for one in found] == ["Europe/Berlin", "Etc/UTC", "UTC", "Asia/Tokyo"]
+    assert [one.hours.zone if one.hours else None for one in found] == ["Europe/Berlin", "Etc/UTC", "", None]
+    assert the(await directory.person(PersonId("ana"))).hours == found[0].hours

@@ -139,7 +139,9 @@ async def test_nothing_in_a_draft_is_markup(booth: Booth) -> None:
 
 
 async def test_at_most_one_piece_a_second(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here a second never ends: one piece, however fast the words come; and the turn's end waits for no second."""
+    """AU-09: here a second never ends: one piece, however fast the words come; and the turn's end waits for no
+    second.
+    """
     monkeypatch.setattr("adapters.slack.streams.EVERY", 3_600.0)
     async with turn(booth, await a_thread(booth)) as hear:
         assert hear

@@ -74,7 +74,7 @@ async def test_a_click_on_a_card_that_has_ended_says_who_ended_it(site: Site, bo
 
 
 async def test_an_edit_is_a_form_whose_mistakes_stand_beside_their_fields(site: Site, bot: Replica) -> None:
-    """AU-12, T10: bo changes the amount; what he wrote is signed by somebody else, and that runs."""
+    """AS-03, ST-43, T10: bo changes the amount; what he wrote is signed by somebody else, and that runs."""
     await site.asks("ana", REFUND)
     first = await bot.seen("Approve")
     form = await site.opens("bo", "Edit", first)
@@ -98,7 +98,7 @@ async def test_an_edit_is_a_form_whose_mistakes_stand_beside_their_fields(site: 
 
 
 async def test_a_rejection_wants_a_reason_and_the_agent_reads_it(site: Site, build: Build, hands: Hands) -> None:
-    """AU-22: a reason of blanks is no reason; with one it ends, runs nothing, and stands on the card."""
+    """GN-02: a reason of blanks is no reason; with one it ends, runs nothing, and stands on the card."""
     model = Played(WIRE)
     rules = policy("groups: [approvers], reason: on_reject")
     async with build(policy=rules, tools=hands.tools, model=model) as bot:
@@ -123,7 +123,7 @@ async def test_a_rejection_wants_a_reason_and_the_agent_reads_it(site: Site, bui
 
 
 async def test_a_task_in_a_direct_message_needs_no_mention(site: Site, bot: Replica) -> None:
-    """AS-16: "is this what you meant?" is asked where ana wrote, and nobody else reads it."""
+    """GN-06: "is this what you meant?" is asked where ana wrote, and nobody else reads it."""
     dm = site.dm("ana")
     thread = await site.slack.say(site.ids["ana"], dm, "refund 40 for order 1042, it arrived broken")
     card = await bot.seen("Approve")
@@ -210,7 +210,7 @@ async def test_several_calls_of_one_turn_are_answered_in_any_order(site: Site, b
         await bot.shows("Results:")
         assert await settled(bot)
         assert sorted(hands.did) == ["wire 1 bank", "wire 3 bank"]
-        rejected = "Not run: rejected by chris. Reason: 'not this one'"
+        rejected = "Not run: rejected by Chris. Reason: 'not this one'"
         assert results(model.asked[-1]) == ["ok wire 1 bank", rejected, "ok wire 3 bank"]
         assert site.text(cards[2]).startswith("Rejected: wire")
         assert not site.live()

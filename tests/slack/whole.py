@@ -87,8 +87,26 @@ class Site:
         return await self.slack.say(self.ids[by], channel or self.ops, text, thread)
 
     async def presses(self, by: str, label: str, card: FakeMessage) -> str:
-        """Press a button that is on the screen; what the person is told about it, in private."""
+        """Press a button that is on the screen; what the person is told about it, in private.
+
+        Whoever approves what is high-risk reads its details first.
+        """
+        if label == "Approve" and "Details" in self.slack.buttons_of(card):
+            await self.reads(by, card)
         return await self.clicks(by, self.press(by, label, card))
+
+    async def reads(self, by: str, card: FakeMessage) -> str:
+        """Press Details, and read what then stands in a window."""
+        await self.slack.press(self.ids[by], card.channel, card.ts, "Details")
+        await self.slack.until(lambda: self._window(by)[:1] not in ([], ["One moment"]), f"{by} reads the details")
+        told = "\n".join(self._window(by))
+        await self.slack.close_view(self.ids[by])
+        return told
+
+    def _window(self, by: str) -> list[str]:
+        """The lines of the window this person has before them, its title first."""
+        view = self.slack.view_of(self.ids[by])
+        return self.text(view).splitlines() if view is not None else []
 
     def press(self, by: str, label: str, card: FakeMessage) -> dict[str, Any]:
         """A press as it leaves the person's screen now, whenever it is sent."""
@@ -299,6 +317,12 @@ class Front:
 
     async def form(self, form: Form) -> Answer:
         return await self.desk.form(form)
+
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
+        return await self.desk.order(text, by, place, delivery)
+
+    async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:
+        return await self.desk.revoke(grant_id, by, delivery)
 
 
 def subject_of(card: FakeMessage) -> RequestId | None:

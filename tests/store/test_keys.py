@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from bot.domain.absence import Absence
+from bot.domain.chat import PersonId
 from bot.domain.errors import BadSettings
+from bot.domain.grant import revoked, used
+from bot.domain.request import Move
 from bot.domain.run import RunStatus
 from bot.store.keys import KEEP
 from bot.store.link import Link, Script
@@ -17,7 +21,9 @@ from tests.contracts.store import (
     ends,
     says,
 )
+from tests.contracts.store_outliving import broken
 from tests.contracts.store_requests import edited
+from tests.domain import given
 
 
 class Listed(Link):
@@ -68,6 +74,22 @@ class TestKeys(OnRedis):
             kinds = {key.rpartition(":")[2] for key in left}
             assert kinds == {"lease", "chain", "audit", "outbox", "recent"}
 
+    async def test_a_review_is_forgotten_a_month_after_its_answer_and_not_after_its_run(self) -> None:
+        """CD-05, I12: until it is answered its record has no end, and its answer brings no key of the run back."""
+        async with self.open() as house, self.server() as server:
+            owner = await house.owner()
+            review = await broken(owner)
+            await ends(owner)
+            record = self.key(owner, "request", review.id)
+            kinds = [self.key(owner, kind, owner.run.id) for kind in ("run", "journal", "inbox")]
+            assert await server.ttl(record) == -1
+            await server.delete(*kinds)
+
+            await house.store.turn(owner.voting(review, given.CY, Move.ANSWER, entries=()))
+
+            assert 0 < await server.ttl(record) <= int(KEEP.total_seconds())
+            assert not await server.exists(*kinds)
+
     async def test_a_new_task_in_an_old_thread_is_not_forgotten_with_it(self) -> None:
         async with self.open() as house, self.server() as server:
             owner = await house.owner()
@@ -112,9 +134,15 @@ async def whole_story(house: StoreHouse, thread: str) -> None:
     await store.due(owner.fence, most=1, hidden=HIDDEN)
     await store.turn(edited(owner, await owner.asks()))
     await store.spend(owner.fence, *owner.starting(await owner.approved()))
+    grant = await owner.gives()
+    await store.append(owner.fence, owner.run.id, owner.using(grant))
+    await store.revoke(revoked(used(grant), given.BO, house.clock.at), owner.run.id, delivery="d}4", effects=NOTHING)
     await store.show_again(owner.shard, ("run|x",))
     await store.log(owner.shard, (b'{"e":"x"}',))
     await store.checkpoint(owner.fence, (1, 2), "mac", b'{"e":"checkpoint"}')
+    away = Absence(person=PersonId("}{1"), since=house.clock.at, until=house.clock.at + LEASE, delivery="d}5")
+    await store.leave(away, answer="noted")
+    await store.come_back(away.person, delivery="d}6", answer="welcome")
     await store.stop(owner.run.id, delivery="d2", told="by Ana", effects=NOTHING)
     await ends(owner, RunStatus.STOPPED)
     await store.release(owner.fence)

@@ -27,7 +27,7 @@ async def client(redis_url: str) -> AsyncIterator[Shared]:
 
 
 async def test_a_thousand_callers_share_one_connection(client: Shared, namespace: str) -> None:
-    """GN-06: a burst of clicks waits in line; nobody is sent away because too many came at once."""
+    """I12: a burst of clicks waits in line; nobody is sent away because too many came at once."""
     before = len(await client.client_list())
 
     found = await asyncio.gather(*(client.incr(f"{namespace}:n") for _ in range(1_000)))
@@ -81,7 +81,7 @@ async def test_what_is_read_together_is_of_one_moment(client: Shared, namespace:
 async def test_a_silent_server_is_given_up_and_everybody_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """CD-11: whoever waits learns that nothing is known; when the server speaks again, so do we."""
+    """CD-05: whoever waits learns that nothing is known; when the server speaks again, so do we."""
     monkeypatch.setattr(line, "PATIENCE", 0.2)
     async with EmbeddedServer(tmp_path / "redis", fsync="no") as server:
         link = Link(server.url)

@@ -23,7 +23,7 @@ SCRIPTS: Mapping[str, Script] = read_scripts(SOURCE)
 BODIES = {part.partition("(")[0]: part.partition("\n")[2] for part in CODE.split("\n--- ")[2:]}
 CALL = re.compile(r"redis\.call\('(\w+)'(?:,\s*([^,()]+(?:\([^)]*\))?))?")
 PARAMETERS = {"run", "key"}  # of the prelude's functions: names a caller passes on
-ALIASES = {"holder": ("request", "run", "notes"), "other": ("request",)}  # another name for a key of the table
+ALIASES = {"holder": ("request", "run", "notes"), "other": ("request",), "others": ("request",)}  # another name for a key of the table
 
 
 def helpers() -> Mapping[str, str]:
@@ -59,7 +59,7 @@ def test_the_prelude_was_read() -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_function_declares_exactly_the_keys_it_touches(name: str) -> None:
     """T/cluster: an undeclared key fails on a cluster, an unused one hides a mistake."""
-    assert used_keys(reached(BODIES[name])) == set(SCRIPTS[name].keys)
+    assert used_keys(reached(BODIES[name])) == {*SCRIPTS[name].keys, SCRIPTS[name].list} - {""}
 
 
 def test_no_key_name_is_built_in_lua() -> None:
@@ -81,13 +81,15 @@ def test_what_a_helper_is_given_as_a_key_is_one(helper: str, position: int) -> N
     for arguments in calls:
         given = [each.strip() for each in arguments.split(",")]
         if len(given) > position:
-            assert re.fullmatch(r"K\.\w+|run", given[position]), arguments
+            assert re.fullmatch(r"K\.\w+|run|key", given[position]), arguments
 
 
 def test_the_loop_over_keys_is_over_declared_ones() -> None:
     """`key` is the name of a parameter, and of the variable in loops over a list of keys."""
     for listed in re.findall(r"for _, key in ipairs\((.*?)\) do", CODE):
         assert re.fullmatch(r"\{ K\.\w+(, K\.\w+)* \}", listed)
+    for listed in re.findall(r"for \w+, key in ipairs\((K.*?)\) do", CODE):
+        assert listed.removeprefix("K.") in {script.list for script in SCRIPTS.values()}
 
 
 def test_time_is_the_servers() -> None:
@@ -121,7 +123,7 @@ def test_every_way_out_tells_the_time(name: str) -> None:
 
 
 def test_every_function_is_called_and_every_call_has_a_function() -> None:
-    text = Path(redis.__file__).read_text()
+    text = "".join(path.read_text() for path in sorted(Path(redis.__file__).parent.glob("*.py")))
 
     assert set(re.findall(r"(?:_call|_link\.call)\(\s*\"(\w+)\"", text)) == set(SCRIPTS)
 

@@ -2,9 +2,9 @@
 // two tabs can be two people.
 
 import { act, follow, look, newKey } from "./api.js";
-import { drawBlock, drawMessage } from "./cards.js";
+import { drawBlock, drawCard, drawMessage } from "./cards.js";
 import { day, focusIn, h, hue, icon, sync } from "./dom.js";
-import { ask, isSheetOpen, toast } from "./dialogs.js";
+import { ask, isSheetOpen, openSheet, toast } from "./dialogs.js";
 import { drawInbox, drawRuns, drawTrail, showTimeline } from "./pages.js";
 import { drawComposer, drawRail } from "./rail.js";
 
@@ -15,7 +15,7 @@ const SUBMIT = { edit: "Propose change", reject: "Reject" }; // what sends a for
 const AGAIN = 3000; // ms between tries to open the page while the server is away
 const TOGETHER = 5 * 60 * 1000; // ms; messages of one person within it share a head
 
-const state = { me: "", at: "general", thread: null, people: [], channels: [], messages: new Map(), notes: new Map(), drafts: new Map(), keys: new Map(), inbox: [], page: [], examples: [], since: Infinity };
+const state = { me: "", at: "general", thread: null, people: [], channels: [], messages: new Map(), notes: new Map(), drafts: new Map(), keys: new Map(), inbox: [], grants: [], page: [], examples: [], since: Infinity };
 let stop = () => {};
 let refreshSheet = null;
 let refreshTimer = 0;
@@ -128,9 +128,10 @@ async function refreshAround() {
 
 async function refreshInbox() {
   const me = state.me;
-  const inbox = await look("/api/inbox", me).catch(() => null);
+  const [inbox, grants] = await Promise.all(["/api/inbox", "/api/grants"].map((path) => look(path, me).catch(() => null)));
   if (inbox === null || me !== state.me) return;
   state.inbox = inbox;
+  state.grants = grants ?? [];
   drawRailNow();
   if (state.at === "inbox") drawPage();
 }
@@ -271,7 +272,7 @@ function welcome() {
 function drawPage() {
   const box = $("list");
   box.dataset.room = "page";
-  const items = state.at === "inbox" ? drawInbox(state.inbox, hands) : state.at === "runs" ? drawRuns(state.page, hands) : drawTrail(state.page, whoIs);
+  const items = state.at === "inbox" ? drawInbox(state.inbox, state.grants, hands) : state.at === "runs" ? drawRuns(state.page, hands) : drawTrail(state.page, whoIs);
   sync(box, items);
 }
 
@@ -317,12 +318,23 @@ async function send(button, ref, fields) {
     by: me, ref, subject: button.subject, move: button.move, token: button.token, key: newKey(), ...(fields && { fields }),
   });
   if (Object.keys(told.problems ?? {}).length || !isStill(me, at)) return told;
+  if (told.details) {
+    refreshSheet = null; // what stands at the side now is no timeline any more
+    openSheet("Details", told.text, drawCard(told.details, ref, null, {}));
+    return told;
+  }
   if (told.text && state.at === "inbox") toast(told.text, Boolean(told.is_taken));
   else if (told.text && !(told.is_taken && isFinal(state.messages.get(ref.id)))) state.notes.set(ref.id, { text: told.text, isGood: Boolean(told.is_taken) });
   drawRooms();
   for (const note of document.querySelectorAll(".note")) note.scrollIntoView({ block: "nearest" });
   refreshAround();
   return told;
+}
+
+async function revoke(grant) {
+  const told = await act("/api/revoke", { by: state.me, grant, key: newKey() });
+  toast(told.text, Boolean(told.is_taken));
+  refreshAround();
 }
 
 async function press(button, card, ref, element) {
@@ -356,7 +368,7 @@ async function timeline(run, title) {
 }
 
 const hands = {
-  press, remove, timeline,
+  press, remove, revoke, timeline,
   open: (message) => {
     const isOpen = state.thread === (message.thread ?? message.id);
     go({ thread: message.thread ?? message.id });

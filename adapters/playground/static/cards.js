@@ -1,4 +1,4 @@
-// Messages and cards. Order on a card: title, body, facts, blocks, attachments, status, buttons, footer.
+// Messages and cards. Order on a card: title, body, facts, blocks, attachments, status, buttons, what each does, footer.
 
 import { avatar, clock, h, icon, size } from "./dom.js";
 
@@ -73,6 +73,7 @@ export function drawCard(card, ref, note, hands) {
     card.files.length ? h("ul", { class: "files" }, card.files.map(drawFile)) : null,
     card.status ? h("p", { class: "status", dir: "auto" }, card.status) : null,
     card.buttons.length ? h("div", { class: "buttons" }, card.buttons.map((button, at) => drawButton(button, at, card, ref, id, hands))) : null,
+    card.effects ? h("p", { class: "effects", dir: "auto" }, card.effects) : null,
     note ? h("p", { class: `note ${note.isGood ? "good" : "bad"}` }, icon("eye"), h("span", {}, h("span", { class: "note-label" }, "Only you can see this: "), note.text)) : null,
     drawFooter(card, hands));
 }
@@ -98,7 +99,7 @@ function drawFile(file) {
 
 function drawButton(button, at, card, ref, id, hands) {
   return h("button", {
-    type: "button", class: `button ${button.style}`, "data-focus": `button-${at}`,
+    type: "button", class: `button ${button.style}`, "data-focus": `button-${at}`, title: button.effect || null,
     "aria-describedby": card.title ? id : null, "aria-haspopup": button.fields.length || button.confirm ? "dialog" : null,
     onclick: (event) => hands.press(button, card, ref, event.currentTarget),
   }, button.label, button.fields.length ? "…" : "");

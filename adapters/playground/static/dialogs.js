@@ -67,8 +67,8 @@ function drawField(field, at) {
     problem);
   return {
     row, input, name: field.name,
-    read: () => (isTick ? (input.checked ? "yes" : "no") : input.value),
-    isMissing: () => field.is_required && !isTick && !input.value.trim(),
+    read: () => (isTick ? (input.checked ? "yes" : "no") : valueOf(input)),
+    isMissing: () => field.is_required && !isTick && !valueOf(input).trim(),
     complain: (text) => {
       problem.textContent = text;
       input.setAttribute("aria-invalid", text ? "true" : "false");
@@ -84,6 +84,12 @@ function drawInput(field, given) {
       return drawChoice({ ...field, options: ["yes", "no"] }, given);
     case "choice":
       return drawChoice(field, given);
+    case "multi":
+      return drawSeveral(field, given);
+    case "person":
+      return drawPerson(field, given);
+    case "date":
+      return h("input", { ...given, type: "date", value: field.value });
     case "number":
       return h("input", { ...given, type: "text", inputmode: "decimal", value: field.value });
     default:
@@ -97,11 +103,34 @@ function drawTick(field, given) {
   return tick;
 }
 
-function drawChoice(field, given) {
+function drawChoice(field, given, name = (option) => option) {
   const mayBeEmpty = !field.is_required || !field.options.includes(field.value);
   const empty = mayBeEmpty ? [h("option", { value: "" }, field.is_required ? "Please choose…" : "(none)")] : [];
-  const options = field.options.map((option) => h("option", { value: option, selected: option === field.value }, option));
+  const options = field.options.map((option) => h("option", { value: option, selected: option === field.value }, name(option)));
   return h("select", given, empty, options);
+}
+
+/** The people here, and whoever it starts with. */
+function drawPerson(field, given) {
+  const names = new Map(field.people.map((person) => [person.id, person.name]));
+  if (field.value && !names.has(field.value)) names.set(field.value, field.value);
+  return drawChoice({ ...field, options: [...names.keys()] }, given, (id) => names.get(id));
+}
+
+/** A box for each option: nobody has to know which key to hold. */
+function drawSeveral(field, { id, name, "aria-describedby": described }) {
+  const chosen = field.value.split("\n");
+  const boxes = field.options.map((option) => {
+    const box = h("input", { type: "checkbox", name, value: option });
+    box.checked = chosen.includes(option);
+    return h("label", {}, box, option);
+  });
+  return h("div", { id, class: "several", role: "group", "aria-label": field.label, "aria-describedby": described, tabindex: "-1" }, boxes);
+}
+
+function valueOf(input) {
+  if (!input.classList.contains("several")) return input.value;
+  return [...input.querySelectorAll("input:checked")].map((box) => box.value).join("\n");
 }
 
 /** Show *content* at the side. Returns a function that replaces the content while it is open. */

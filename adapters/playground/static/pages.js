@@ -5,17 +5,31 @@ import { drawCard } from "./cards.js";
 import { avatar, clock, day, h, span } from "./dom.js";
 import { openSheet } from "./dialogs.js";
 
-export function drawInbox(waiting, hands) {
-  if (!waiting.length) return [empty("Nothing waits for you", "Requests that you may answer appear here, oldest first.")];
-  return waiting.map((each) => ({
+export function drawInbox(waiting, grants, hands) {
+  const allowed = grants.length ? [drawGrants(grants, hands)] : [];
+  if (!waiting.length) return [empty("Nothing waits for you", "Requests that you may answer appear here, oldest first."), ...allowed];
+  return [...waiting.map((each) => ({
     key: each.request,
     sign: JSON.stringify(each.card),
     build: () => h("article", { class: "waiting", "aria-label": each.card.title, tabindex: "-1" },
       h("p", { class: "waiting-line" },
         h("span", {}, each.channel.startsWith("dm-") ? "Direct message" : `# ${each.channel}`, " · ", clock(each.opened), " · waiting ", span(Date.now() - new Date(each.opened))),
         each.ref && hands.canOpen(each.channel) ? h("button", { type: "button", class: "link", "data-focus": "open", onclick: () => hands.goto(each.channel, each.thread) }, "Open the conversation") : null),
-      each.ref ? drawCard(each.card, each.ref, null, hands) : drawCard({ ...each.card, buttons: [], status: "Its card is being posted; the buttons appear in a moment." }, null, null, hands)),
-  }));
+      each.ref ? drawCard(each.card, each.ref, null, hands) : drawCard({ ...each.card, buttons: [], effects: "", status: "Its card is being posted; the buttons appear in a moment." }, null, null, hands)),
+  })), ...allowed];
+}
+
+/** What runs without being asked about because this person said so, each with its end in sight. */
+function drawGrants(grants, hands) {
+  return {
+    key: "grants", sign: JSON.stringify(grants),
+    build: () => h("section", { class: "waiting", "aria-label": "What I allowed", tabindex: "-1" },
+      h("h2", {}, "What I allowed"),
+      h("ul", { class: "grants" }, grants.map((each) => h("li", {},
+        h("p", { dir: "auto" }, each.text),
+        h("p", { class: "faint" }, each.left),
+        h("button", { type: "button", class: "button danger", "data-focus": each.grant, onclick: () => hands.revoke(each.grant) }, "Revoke"))))),
+  };
 }
 
 export function drawRuns(runs, hands) {

@@ -76,7 +76,7 @@ _PICKED = {
         {
             **_COMMON,
             **_PLACEHOLDER,
-            f"initial_{what}{'s' if multi else ''}": items(ID, 100) if multi else ID,
+            f"initial_{what if multi else what[:-1]}": items(ID, 100) if multi else ID,
             "response_url_enabled": boolean,
             "filter": anything,
             "max_selected_items": whole(1, 100),

@@ -9,14 +9,14 @@ from bot.domain.calls import Cause, Outcome, ToolResult
 from bot.domain.run import Decided
 
 REPLIED = "Not run: somebody replied meanwhile; read it first."
+OVERTAKEN = "Not run: somebody took this over before it began. Read what they say first."
 NEVER_BEGAN = ToolResult(outcome=Outcome.NOT_RUN, cause=Cause.STOPPED, text="Not run: stopped before it began.")
 IN_DOUBT = ToolResult(outcome=Outcome.UNKNOWN, cause=Cause.STOPPED, text="Stopped before it was started again.")
 
 
-def told(decided: Decided, head: str = "Not run") -> str:
-    """The true cause, for the model: refused by a person is not the same as nobody answered."""
+def told(decided: Decided, head: str = "Not run", *, who: str = "") -> str:
+    """The true cause, for the model: refused by a person is not the same as nobody answered. *who* are names."""
     decision = decided.decision
-    who = " and ".join(decision.by)
     reason = f" Reason: {decision.reason!r}" if decision.reason else ""
     match decision.cause:
         case Cause.DEADLINE:

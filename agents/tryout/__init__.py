@@ -1,0 +1,1 @@
+"""Rooms behind `agents.testing`: an agent's run with simulated people, without chat, store, network or keys."""

@@ -1,0 +1,132 @@
+"""`ports.RunContext` in memory: every method is a step, acted once and answered from the journal ever after."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Coroutine, Sequence
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from agents.tryout.branches import side_by_side
+from agents.tryout.errors import ScriptError
+from agents.tryout.gate import World, use
+from agents.tryout.journal import MISSING
+from bot.domain.calls import ToolResult
+from bot.domain.ports import Line, Model, Said, WantedCall
+from bot.domain.run import Heard, Task
+from bot.domain.wire import dumps, pack
+
+T = TypeVar("T")
+
+
+class _Scope:
+    """One branch of the run: where it is, and how many steps it has asked for."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix, self.steps, self.heard = prefix, 0, 0
+
+    def next(self) -> str:
+        path = self.ahead()
+        self.steps, self.heard = self.steps + 1, 0
+        return path
+
+    def ahead(self) -> str:
+        return f"{self.prefix}/{self.steps}"
+
+
+class Context:
+    """One call of the agent. The world outlives it."""
+
+    def __init__(self, world: World, model: Model | None, chance: random.Random, notes: list[str]) -> None:
+        self._world, self._model, self._chance, self._notes = world, model, chance, notes
+        self._scope: ContextVar[_Scope] = ContextVar("scope")
+        self._scope.set(_Scope(""))
+        self._known = world.journal.known
+
+    @property
+    def task(self) -> Task:
+        return self._world.task
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
+        read = hashlib.sha256(b"".join(pack(line) for line in lines)).hexdigest()[:12]
+        path, mark = self._scope.get().next(), f"think about {len(lines)} lines ({read})"
+        known = self._known(path, mark)
+        if known is not MISSING:
+            return known  # type: ignore[no-any-return]  # a journal holds results of every kind
+        if self._model is None:
+            raise ScriptError("the agent thinks, and the test gave it no model: model=Script([…])")
+        specs = tuple(self._world.toolbox.get(name).spec for name in tools)
+        said = await self._model.think(lines, specs)
+        self._world.journal.record(path, mark, said)
+        return said
+
+    async def heard(self) -> tuple[Heard, ...]:
+        scope, table = self._scope.get(), self._world.table
+        path = f"{scope.ahead()}~{scope.heard}"
+        known: Any = self._known(path, "heard") if self._world.journal.is_begun(path) else MISSING
+        if known is MISSING and (not table.letters or self._world.journal.is_begun(scope.ahead())):
+            return ()
+        scope.heard += 1
+        if known is not MISSING:
+            return known  # type: ignore[no-any-return]  # a journal holds results of every kind
+        self._known(path, "heard")
+        heard = tuple(table.letters)
+        table.letters.clear()
+        table.steered += [one.by for one in heard if one.by not in table.steered]
+        self._world.refused.clear()  # people gave direction: what they rejected before may be asked again (D-46)
+        self._world.journal.record(path, "heard", heard)
+        return heard
+
+    async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
+        path = self._scope.get().next()
+        return await use(self._world, path, wanted, why)
+
+    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
+        args = dumps({"question": question, "options": list(options), "of": of}).decode()
+        (result,) = await self.use((WantedCall(id="ask", tool="ask_people", args=args),))
+        return result
+
+    async def note(self, text: str) -> None:
+        path, mark = self._scope.get().next(), f"note {text}"
+        if self._known(path, mark) is MISSING:
+            self._notes.append(text)
+            self._world.table.tell(f"{self._world.agent} notes: {text}")
+            self._world.journal.record(path, mark, None)
+
+    async def sleep(self, time: timedelta) -> None:
+        """By the test's clock: it jumps to the end as soon as everybody waits."""
+        table, path = self._world.table, self._scope.get().next()
+        if self._known(path, "sleep") is MISSING:
+            table.timers.setdefault(path, (table.now, table.now + time))
+            await table.until(lambda: path not in table.timers)
+            self._world.journal.record(path, "sleep", None)
+
+    async def now(self) -> datetime:
+        return self._once("now", self._world.table.now)
+
+    async def random(self) -> float:
+        path = self._scope.get().next()
+        known = self._known(path, "random")
+        return float(known) if known is not MISSING else self._kept(path, "random", self._chance.random())
+
+    async def gather(self, *branches: Coroutine[Any, Any, T]) -> tuple[T, ...]:
+        path = self._scope.get().next()
+        self._known(path, f"gather {len(branches)}")
+        return await side_by_side(
+            self._world.table, [self._within(f"{path}.{at}", branch) for at, branch in enumerate(branches)]
+        )
+
+    async def _within(self, prefix: str, branch: Coroutine[Any, Any, T]) -> T:
+        self._scope.set(_Scope(prefix))  # a task has its own copy of the context
+        return await branch
+
+    def _once(self, mark: str, value: T) -> T:
+        path = self._scope.get().next()
+        known = self._known(path, mark)
+        return known if known is not MISSING else self._kept(path, mark, value)
+
+    def _kept(self, path: str, mark: str, value: T) -> T:
+        self._world.journal.record(path, mark, value)
+        return value

@@ -1,0 +1,38 @@
+"""What keeps people from being asked too much (T18): where a request is shown, and which call it repeats.
+
+The store counts by these keys (`open` in scripts.lua). Not how much is too much (settings), nor sheets (sheet).
+"""
+
+from __future__ import annotations
+
+from bot.domain.chat import Place
+from bot.domain.inquiry import is_inquiry
+from bot.domain.request import Kind, Request
+from bot.domain.wire import replace
+
+DIGEST_CHARS = 32  # 128 bits of a call's digest; 100,000 open requests pay for every byte
+
+
+def stand(request: Request) -> Place:
+    """Where its first card goes: the task's thread, or the channel its rule names."""
+    if request.ask.place == "thread":
+        return request.place
+    return replace(request.place, channel=request.ask.place.removeprefix("#"), thread=None, is_direct=False)
+
+
+def channel_key(request: Request) -> str:
+    """The channel where *request* is counted; empty if it counts nowhere."""
+    place = stand(request)
+    return "" if request.outlives else f"{place.platform}/{place.tenant}/{place.channel}"
+
+
+def call_key(request: Request) -> str:
+    """Two open requests with the same key ask the same twice; empty for what may be asked again.
+
+    A signature repeats any other of the same requester. A question repeats only one of its own conversation. What
+    became of a call, and whether it was right to break the glass, must be settled however often it is asked.
+    """
+    if request.kind is Kind.RECOVERY or request.outlives:
+        return ""
+    whose = f"{request.requester}|{request.run}" if is_inquiry(request.kind) else request.requester
+    return f"{whose}|{request.call.digest[:DIGEST_CHARS]}"

@@ -1,0 +1,98 @@
+"""A question: options as buttons or as a list, words if they are wanted, or "you decide". Nothing is ever assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.asking import CHOICE, TEXT, Choice, Fields, Inquiry, Part, Values
+from bot.domain.chat import Field, FieldKind
+from bot.domain.errors import InvalidArguments
+from bot.domain.request import Request
+
+BUTTONS_MOST = 5  # options that are buttons; more are a list to choose from
+GOES_ON = "the agent goes on with that"
+OPTION_MOST = 60  # characters of an option on a button or in a list; a longer one is numbered, and whole in the body
+
+
+def _parts(values: Values) -> Sequence[Part]:
+    found = [Part(label="The agent asks", text=values["question"])]
+    options, labels = options_of(values), _labels(values)
+    if labels != list(options):
+        found.append(Part(label="Options", text="\n".join(_numbered(options))))
+    elif len(options) > BUTTONS_MOST:
+        found.append(Part(label="Options", text="\n".join(f"• {option}" for option in options)))
+    return found
+
+
+def _choices(values: Values) -> Sequence[Choice]:
+    labels = _labels(values)
+    found: list[Choice] = []
+    if len(labels) > BUTTONS_MOST:
+        field = Field(name=CHOICE, label="Your choice", kind=FieldKind.CHOICE, options=tuple(labels))
+        found.append(Choice(move="choose", label="Choose", style="primary", fields=(field,), effect=GOES_ON))
+    else:
+        found += [Choice(move=_pick(i), label=label, effect=GOES_ON) for i, label in enumerate(labels)]
+    if values.get("may_write", True):
+        field = Field(name=TEXT, label="Your answer", kind=FieldKind.LONG_TEXT)
+        found.append(Choice(move="write", label="Answer in words", fields=(field,), effect="the agent goes on with it"))
+    found.append(Choice(move="leave", label="You decide", effect="the agent chooses"))
+    return found
+
+
+def _typed(values: Values, text: str) -> tuple[str, Fields] | None:
+    options, labels = options_of(values), _labels(values)
+    for index, (option, label) in enumerate(zip(options, labels, strict=True)):
+        if text.casefold() in (option.strip().casefold(), label.casefold()):
+            return ("choose", {CHOICE: label}) if len(options) > BUTTONS_MOST else (_pick(index), {})
+    if text.casefold().rstrip(".!") == "you decide":
+        return "leave", {}
+    if values.get("may_write", True):
+        return "write", {TEXT: text}
+    raise InvalidArguments("question", {"": f"Please choose one of: {', '.join(options)}."})
+
+
+def _told(asked: Request, answer: Values) -> str:
+    values = asked.call.values
+    match answer["move"]:
+        case "leave":
+            return "They leave the choice to you."
+        case "write":
+            said = answer[TEXT]
+        case "choose":
+            said = options_of(values)[_labels(values).index(answer[CHOICE])]
+        case move:
+            said = options_of(values)["abcde".index(move.removeprefix("pick_"))]
+    return f"Their answer: {said!r}"
+
+
+def _flaw(values: Values) -> str | None:
+    options = [option.strip().casefold() for option in options_of(values)]
+    if not options and not values.get("may_write", True):
+        return "there is nothing to choose from, and nobody may answer in words"
+    if len(set(options)) < len(options) or not all(options):
+        return "two options are the same, or one says nothing"
+    return None
+
+
+def options_of(values: Values) -> Sequence[str]:
+    return values.get("options") or ()
+
+
+def _labels(values: Values) -> list[str]:
+    """The options as they stand on buttons and in lists: as they are, or all numbered if one does not fit."""
+    options = options_of(values)
+    if all(len(option) <= OPTION_MOST and "\n" not in option for option in options):
+        return list(options)
+    short = [" ".join(option.split()) for option in _numbered(options)]
+    return [one if len(one) <= OPTION_MOST else f"{one[: OPTION_MOST - 1]}…" for one in short]
+
+
+def _numbered(options: Sequence[str]) -> list[str]:
+    return [f"{number}. {option}" for number, option in enumerate(options, 1)]
+
+
+def _pick(index: int) -> str:
+    return f"pick_{'abcde'[index]}"
+
+
+QUESTION = Inquiry(title="Question", parts=_parts, choices=_choices, typed=_typed, told=_told, flaw=_flaw)

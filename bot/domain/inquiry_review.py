@@ -1,0 +1,147 @@
+"""A review: a draft shown whole, with what is different from the version before, for a bounded number of rounds.
+
+    draft -> accept · revise, and round n+1 · use an earlier version · write it oneself · leave it unaccepted
+
+Which round it is, how many there are and what changed come from the run's own earlier calls: an agent cannot give
+itself another round, nor say what it changed. Only people can, once the rounds are used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.domain import words
+from bot.domain.asking import CHOICE, TEXT, Choice, Fields, Inquiry, Part, Values
+from bot.domain.calls import Outcome, Past, ToolCall
+from bot.domain.chat import Field, FieldKind
+from bot.domain.difference import difference
+from bot.domain.request import Request
+from bot.domain.wire import Json
+
+ACCEPT = frozenset({"approve", "approved", "ok", "lgtm"})  # a whole reply that accepts a draft, and nothing else
+BACK = "the agent shows a next version"
+ENDS = ("accept", "use", "take_over")  # moves after which another draft of this name begins at round 1
+STATUS: Mapping[str, str] = {
+    "accept": "accepted",
+    "use": "accepted",
+    "take_over": "accepted",
+    "revise": "revise",
+    "more": "revise",
+    "leave": "unaccepted",
+}
+
+
+def _recalled(call: ToolCall, history: Sequence[Past]) -> Values:
+    """`earlier`: the versions shown before, oldest first; `round` of `rounds`; `is_left`: people want no more of it."""
+    mine = call.values
+    series: list[Past] = []
+    for past in history:
+        is_mine = past.tool == call.tool and past.outcome is Outcome.OK and past.values.get("name") == mine.get("name")
+        if is_mine:
+            series = [] if past.move in ENDS else [*series, past]
+    given = (series[0].values if series else mine).get("rounds", 3)
+    return {
+        "earlier": [past.values["draft"] for past in series],
+        "round": len(series) + 1,
+        "rounds": given + sum(past.move == "more" for past in series),
+        "is_left": any(past.move == "leave" for past in series),
+    }
+
+
+def _parts(values: Values) -> Sequence[Part]:
+    label = f"Draft{_called(values)}, round {values['round']} of {values['rounds']}"
+    found = [Part(label=label, text=values["draft"], is_exact=True)]
+    if earlier := values["earlier"]:
+        label = f"What is different from version {len(earlier)}, compared by this program"
+        found.append(Part(label=label, text=difference(earlier[-1], values["draft"]), is_exact=True, is_ours=True))
+    if note := values.get("note"):
+        found.append(Part(label="The agent's note", text=note))
+    if _is_last(values):
+        text = f"{values['rounds']} rounds are used up. Without a yes the draft stays unaccepted."
+        found.append(Part(label="The last round", text=text, is_ours=True))
+    return found
+
+
+def _choices(values: Values) -> Sequence[Choice]:
+    feedback = Field(name=TEXT, label="What should be different", kind=FieldKind.LONG_TEXT)
+    own = Field(name=TEXT, label="Your own text", kind=FieldKind.LONG_TEXT, value=values["draft"])
+    why = Field(name=TEXT, label="Why", kind=FieldKind.LONG_TEXT, is_required=False)
+    found = [Choice(move="accept", label="Accept", effect="this version is final", style="primary")]
+    if _is_last(values):
+        found.append(Choice(move="more", label="Allow another round", effect=BACK, fields=(feedback,)))
+    else:
+        found.append(Choice(move="revise", label="Revise", effect=BACK, fields=(feedback,)))
+    if versions := _versions(values):
+        which = Field(name=CHOICE, label="Which version", kind=FieldKind.CHOICE, options=tuple(versions))
+        found.append(Choice(move="use", label="Use another version", effect="that one is final", fields=(which,)))
+    found.append(Choice(move="take_over", label="Write it myself", effect="your text is final", fields=(own,)))
+    leave = "the draft is not used"
+    return [*found, Choice(move="leave", label="Leave it unaccepted", effect=leave, style="danger", fields=(why,))]
+
+
+def _typed(values: Values, text: str) -> tuple[str, Fields] | None:
+    """One of a few exact words accepts, only here (D-13). All else is feedback, for a next round if there is one."""
+    if words.normal(text) in ACCEPT:
+        return "accept", {}
+    return ("leave", {TEXT: text}) if _is_last(values) else ("revise", {TEXT: text})
+
+
+def _told(asked: Request, answer: Values) -> str:
+    match answer["move"]:
+        case "accept":
+            return "The draft is accepted as it is."
+        case "use":
+            return f"They accept {answer[CHOICE].lower()} instead; use exactly this: {_final(asked, answer)!r}"
+        case "take_over":
+            return f"They wrote it themselves; use exactly this: {answer[TEXT]!r}"
+        case "revise":
+            return f"Not accepted yet. Their feedback: {answer[TEXT]!r}"
+        case "more":
+            return f"Not accepted yet; they allow another round. Their feedback: {answer[TEXT]!r}"
+    told = "The draft is not accepted, and no further version is wanted. Its status is: unaccepted."
+    return f"{told} They say: {answer[TEXT]!r}" if answer.get(TEXT) else told
+
+
+def _more(asked: Request, answer: Values) -> Mapping[str, Json]:
+    """`status`, and the `final` text of what is accepted."""
+    status = STATUS[answer["move"]]
+    return {"status": status} | ({"final": _final(asked, answer)} if status == "accepted" else {})
+
+
+def _final(asked: Request, answer: Values) -> str:
+    if answer["move"] == "use":
+        values = _recalled(asked.call, asked.history)
+        return str(values["earlier"][_versions(values).index(answer[CHOICE])])
+    return str(answer[TEXT] if answer["move"] == "take_over" else asked.call.values["draft"])
+
+
+def _flaw(values: Values) -> str | None:
+    if values["is_left"]:
+        return "people left this draft unaccepted and want no further version"
+    if values["round"] > values["rounds"]:
+        return f"its {values['rounds']} rounds are used up, and the draft is unaccepted"
+    return None
+
+
+def _versions(values: Values) -> list[str]:
+    return [f"Version {number}" for number, _ in enumerate(values["earlier"], 1)]
+
+
+def _is_last(values: Values) -> bool:
+    return bool(values["round"] >= values["rounds"])
+
+
+def _called(values: Values) -> str:
+    return f" “{values['name']}”" if values.get("name") else ""
+
+
+REVIEW = Inquiry(
+    title="Review wanted",
+    parts=_parts,
+    choices=_choices,
+    typed=_typed,
+    told=_told,
+    recalled=_recalled,
+    more=_more,
+    flaw=_flaw,
+)

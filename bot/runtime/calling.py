@@ -1,0 +1,170 @@
+"""Calling one person beside the ladder's own steps: when their hours begin, or in place of somebody below them.
+
+    wake|<request>|<person> is due -> still open, still asked? -> a direct message, or a word below the one they have
+    a manager's message cannot be shown -> the next manager up (CD-09) -> nobody left: the thread says so
+
+Each is one turn of the request. Not whom a step calls (climbing), nor that a message could not be shown (outbox).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from bot.domain import events
+from bot.domain.chat import Card, PersonId, Tone
+from bot.domain.errors import NoSuchRequest
+from bot.domain.ladder import wake_name
+from bot.domain.people import HIGHEST, ManagerOf, parse
+from bot.domain.request import Copy, Request, RequestId
+from bot.domain.store import Effects, Fence, Held, Note, Timer, Turn
+from bot.domain.verdict import Climb
+from bot.domain.wire import replace
+from bot.runtime.climbing import HERE, said_again
+from bot.runtime.parts import Parts
+from bot.runtime.reach import Reaching
+from bot.runtime.rights import Rights
+from bot.runtime.sharing import copies_of, shared
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What one turn does: audit, messages, and who may answer from now on."""
+
+    audit: tuple[bytes, ...] = ()
+    copies: tuple[Copy, ...] = ()
+    notes: tuple[Note, ...] = ()
+    standins: tuple[PersonId, ...] = ()
+    timers: tuple[Timer, ...] = ()
+
+
+class Calling:
+    def __init__(self, parts: Parts, rights: Rights) -> None:
+        self._store, self._rights = parts.store, rights
+        self._reaching = Reaching(parts.store, rights)
+
+    # ------------------------------------------------------------------ later
+
+    async def wake(self, id: RequestId, person: PersonId, fence: Fence) -> None:
+        """*person*'s hours begin: call them, or their deputy, if the request is open and they are still asked."""
+        while True:
+            try:
+                held = await self._store.held(id)
+                held = replace(held, copies=await copies_of(self._store, held))
+                call = await self._woken(held, person)
+            except NoSuchRequest:
+                call = None
+            if call is None:
+                await self._store.untime(fence.shard, wake_name(id, person))
+                return
+            turn = await shared(self._store, _turn(held, call, fence, done=wake_name(id, person)))
+            if (await self._store.turn(turn)).is_applied:
+                log.info("person_woken", request=id, person=person)
+                return
+
+    async def _woken(self, held: Held, person: PersonId) -> Call | None:
+        """None when there is nothing to say to them any more."""
+        request = held.request
+        has_voted = any(vote.person == person for vote in request.votes)
+        if not request.is_open or has_voted:
+            return None
+        if person not in frozenset[PersonId]().union(*await self._rights.groups(request)):
+            return None
+        called = (await self._rights.standing(request, frozenset({person}))).get(person, person)
+        reach = await self._reaching.reach(request, (called,))
+        if reach.later:  # nobody looked at the clock in time, and their day is over again
+            return Call(timers=reach.timers(request))
+        audit = (events.copy_sent(request.id, called, "their hours began"),)
+        if all(copy.to != called for copy in held.copies):
+            is_manager = await self._is_manager(request, called)
+            return Call(audit=audit, copies=(Copy(name=f"dm-{called}", to=called, is_manager=is_manager),))
+        text = f"Still open: {request.call.tool} waits for an answer."
+        again = said_again(held, called, text=text, part=f"wake{request.version}")
+        return Call(audit=audit, notes=(again,)) if again else None
+
+    async def _is_manager(self, request: Request, person: PersonId) -> bool:
+        """Has a step of the ladder turned to *person* as somebody's manager?"""
+        ladder = request.ask.ladder
+        taken = ladder[: request.rung] + tuple(step for step in ladder if step.do is Climb.REVIEW and request.reviews)
+        above = [step.to for step in taken if step.to != HERE and isinstance(parse(step.to), ManagerOf)]
+        return any([person in await self._rights.reached(request, to) for to in above])
+
+    # ---------------------------------------------------------------- instead
+
+    async def instead(self, held: Held, lost: Copy, fence: Fence) -> bool:
+        """*lost* can never be shown. If it was a manager's, ask the next one up; the thread is told in any case.
+
+        True if somebody is asked in their place. Safe to repeat.
+        """
+        while True:
+            request, above = held.request, next((one.to for one in held.copies if one.instead_of == lost.to), None)
+            if above is not None:
+                return True  # found by a process that was gone before it could say so
+            stands = next((one for one in held.copies if one.name == lost.name), lost)
+            if not stands.is_manager or stands.to is None or not request.is_open:
+                return False
+            above = await self._above(held, stands.to)
+            call = await self._replaced(request, stands, above)
+            if (await self._store.turn(await shared(self._store, _turn(held, call, fence)))).is_applied:
+                log.info("manager_replaced", request=request.id, lost=stands.to, by=above)
+                return above is not None
+            held = await self._store.held(request.id)
+
+    async def _above(self, held: Held, person: PersonId) -> PersonId | None:
+        """The next manager up who may answer and has not been asked."""
+        seen = {person, *(copy.to for copy in held.copies if copy.to)}
+        for _ in range(HIGHEST):
+            found = await self._rights.person(person)
+            above = found.manager if found is not None else None
+            if above is None or above in seen:
+                return None
+            if await self._rights.reached(held.request, f"@{above}"):
+                return above
+            seen.add(above)
+            person = above
+        return None
+
+    async def _replaced(self, request: Request, lost: Copy, above: PersonId | None) -> Call:
+        assert lost.to is not None, "a manager's copy is somebody's"
+        told = f"{await self._rights.name(lost.to)} cannot be reached by direct message"
+        done = replace(lost, is_manager=False)  # whoever loses it again looks for nobody more
+        if above is None:
+            text = f"{told}, nor is there a manager above to ask: whoever may answer does so here."
+            return Call(copies=(done,), notes=(_note(request, lost.to, text),))
+        reach = await self._reaching.reach(request, (above,))
+        asked = f": asked {await self._rights.name(above)} instead." if reach.now else f".{reach.told}"
+        copy = Copy(name=f"dm-{above}", to=above, is_manager=True, instead_of=lost.to)
+        return Call(
+            audit=(events.copy_sent(request.id, above, f"{lost.to} cannot be reached"),),
+            copies=(done, copy) if reach.now else (done,),
+            notes=(_note(request, lost.to, told + asked),),
+            standins=(above,),
+            timers=reach.timers(request),
+        )
+
+
+def _turn(held: Held, call: Call, fence: Fence, *, done: str = "") -> Turn:
+    """*done* is the timer that is dealt with, unless it was set anew."""
+    request = held.request
+    standins = tuple(sorted({*request.standins, *call.standins}))
+    have = {copy.name for copy in held.copies}
+    shown = [copy for copy in held.copies if copy.ref is not None]  # others are on their way, or lost for good
+    new = [copy for copy in call.copies if copy.name not in have]
+    rows = Held(request=request, copies=(*shown, *new)).rows
+    effects = Effects(
+        audit=call.audit,
+        notes=call.notes,
+        dirty=(*(f"note|{note.key}" for note in call.notes), *rows),
+        timers=call.timers,
+        untime=(done,) if done and all(timer.name != done for timer in call.timers) else (),
+    )
+    after = replace(request, version=request.version + 1, standins=standins)
+    return Turn(after=after, copies=call.copies, effects=effects, fence=fence)
+
+
+def _note(request: Request, lost: PersonId, text: str) -> Note:
+    card = Card(body=text, tone=Tone.WAITING, run=request.run)
+    return Note(key=f"{request.run}/{request.id}/lost-{lost}", place=request.place, card=card)

@@ -1,0 +1,225 @@
+"""Grants in people's hands: drawn up on a card, given with an approval, revoked.
+
+    offer: may they, what does the form say, how much would have matched -> the card shows it
+    give:  the very offer that was pressed -> one turn approves the call and gives the grant
+    revoke: theirs to take back? -> one change, said in the thread
+
+Not what a grant matches (domain/grant), which one a call runs on (granted), nor the counting of its uses (the store).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from functools import partial
+
+import structlog
+
+from bot.domain import events
+from bot.domain import grant as grants
+from bot.domain.calls import Cause, ToolCall, make_call
+from bot.domain.chat import Account, Answer, Card, Person, PersonId
+from bot.domain.errors import (
+    AlreadySettled,
+    BadJson,
+    Broken,
+    InvalidArguments,
+    NoSuchRequest,
+    NotAllowed,
+    NotEligible,
+    NotRequestable,
+    Refused,
+    Ungranted,
+)
+from bot.domain.grant import Grant, GrantId
+from bot.domain.offer import Offer
+from bot.domain.ports import Said, Tool
+from bot.domain.request import Move, Request, RequestId, RunId, settled_text
+from bot.domain.run import Opened, Step
+from bot.domain.store import Effects, Held, Loaded, Note, Turn
+from bot.domain.wire import read_foreign, replace, unpack
+from bot.runtime.ballot import Ballot
+from bot.runtime.granted import shard_of, signers
+from bot.runtime.journal import once_more
+from bot.runtime.parts import Parts
+from bot.runtime.press import Press
+from bot.runtime.rights import Rights
+
+log = structlog.get_logger()
+RUNS_MOST = 50  # runs that a preview looks through: some milliseconds, while somebody waits for their card
+CALLS_MOST = 200  # calls that it counts
+OFFERED = "Nothing is allowed yet: the card now says exactly what would be. Press “Approve and give it” if it is right."
+CHANGED = "What would be allowed has changed since; please look at the card again."
+
+
+class Grants:
+    """The desk's side: what people press. Raises Refused, and then nothing has changed."""
+
+    def __init__(self, parts: Parts, rights: Rights, ballot: Ballot) -> None:
+        self._parts, self._store, self._rights, self._ballot = parts, parts.store, rights, ballot
+
+    # --------------------------------------------------------------- a card
+
+    async def offer(self, held: Held, press: Press) -> Answer:
+        """Put what the form says on the card, for anybody who may give it. Problems stand beside their fields."""
+        person = await self._giver(held.request, press.by)
+        tool = self._tool(held.request)
+        offer = grants.offer_from_form(held.request, tool.spec, press.fields, person.id, self._store.now())
+        looked, matched = await self._preview(held.request, tool, offer)
+        offer = replace(offer, looked=looked, matched=matched)
+        return await self._redrawn(held, press, person, offer)
+
+    async def drop(self, held: Held, press: Press) -> Answer:
+        person = await self._giver(held.request, press.by)
+        return await self._redrawn(held, press, person, None)
+
+    async def give(self, held: Held, press: Press) -> Answer:
+        """Approve the call and give the very offer that was pressed, in one step."""
+        await self._giver(held.request, press.by)
+        return await self._ballot.vote(held, Move.APPROVE, press, also=partial(self._with_grant, press.move))
+
+    async def _redrawn(self, held: Held, press: Press, person: Person, offer: Offer | None) -> Answer:
+        while True:
+            request = held.request
+            if not request.is_open:
+                raise AlreadySettled(request.id, request.status, settled_text(request))
+            after = replace(request, offer=offer, version=request.version + 1)
+            body = events.grant_offered(request, person.id, offer)
+            told = OFFERED if offer else "Dropped. Nothing was allowed."
+            effects = Effects(audit=(body,), dirty=held.rows)
+            turn = Turn(after=after, effects=effects, delivery=press.delivery, answer=told)
+            turned = await once_more(partial(self._store.turn, turn))
+            if turned.is_applied or turned.repeat is not None:
+                return Answer(is_taken=True, text=turned.repeat or told)
+            held = await self._store.held(request.id)
+
+    async def _giver(self, request: Request, account: Account) -> Person:
+        """Who may allow more of this: whom the rule itself asks. A step of the ladder lends a say in one call alone."""
+        person = await self._rights.known(request, account)
+        if person.id not in await signers(self._rights, request):
+            raise NotEligible(request.id, person.id, "Sorry, only whom the rule itself asks may allow more of this.")
+        return person
+
+    def _tool(self, request: Request) -> Tool:
+        """Raises NotAllowed with the reason why more of *request*'s call cannot be allowed, or UnknownTool."""
+        tool = self._parts.toolbox.get(request.call.tool)
+        if told := grants.why_not(request, tool.spec):
+            raise NotAllowed(request.call.tool, Cause.POLICY, told)
+        return tool
+
+    def _with_grant(self, move: str, turn: Turn) -> Turn:
+        """*turn*, an approval, gives what its card offered. Raises Ungranted if that is not what was pressed."""
+        request, offer = turn.after, turn.after.offer
+        if offer is None or f"{grants.GIVE}{offer.mark}" != move or request.decision is None:
+            raise Ungranted(request.id, CHANGED)
+        self._tool(request)  # may more of it be allowed at all?
+        bounds = request.ask.grant
+        if bounds is None or not grants.is_within(offer, bounds) or not grants.has_same(offer, request.call):
+            raise Ungranted(request.id, "The policy does not allow so much.")
+        if offer.until <= self._store.now():
+            raise Ungranted(request.id, "The time of this offer has passed; please drop it and draw up another one.")
+        grant = grants.given(request, offer, GrantId(f"g-{shard_of(request.id)}-{secrets.token_hex(8)}"))
+        effects = replace(turn.effects, audit=(*turn.effects.audit, events.grant_given(grant, request)))
+        told = f"Approved. It runs now, and so may others: {grants.text(grant)}"
+        return replace(turn, after=replace(request, gave=grant.id), gives=grant, effects=effects, answer=told)
+
+    # -------------------------------------------------------------- preview
+
+    async def _preview(self, request: Request, tool: Tool, offer: Offer) -> tuple[int, int]:
+        """How many earlier calls of this tool were looked at, and how many had these arguments."""
+        looked = matched = 0
+        for run in await self._store.recent_runs(shard_of(request.id), RUNS_MOST):
+            loaded = await self._store.load(run)
+            for call in await self._calls(loaded, tool, request) if loaded else ():
+                if looked < CALLS_MOST:
+                    looked, matched = looked + 1, matched + grants.has_same(offer, call)
+        return looked, matched
+
+    async def _calls(self, loaded: Loaded, tool: Tool, request: Request) -> list[ToolCall]:
+        """The calls of *tool* that a run wanted, without the one that is asked about just now; latest first."""
+        now = (request.run, request.call.id)
+        wanted = {each: args for each, args in _wanted(loaded, tool) if (loaded.run.id, each) != now}
+        found = [call for each, args in wanted.items() if (call := _read(tool, each, args)) is not None]
+        mark = f"use:{tool.spec.name}:"
+        opened = [entry for entry in loaded.entries if isinstance(entry, Opened) and entry.mark.startswith(mark)]
+        for entry in opened:  # calls of an agent of code, which no model wished for
+            is_other = entry.request != request.id and entry.mark.removeprefix(mark) not in wanted
+            if is_other and (asked := await self._asked(entry.request)):
+                found.append(asked)
+        return found[::-1]
+
+    async def _asked(self, id: RequestId) -> ToolCall | None:
+        try:
+            return (await self._store.held(id)).request.call
+        except (NoSuchRequest, Broken):
+            return None
+
+    # --------------------------------------------------------------- revoke
+
+    async def revoke(self, id: GrantId, by: Account, delivery: str) -> Answer:
+        """Take a grant back for good: by who gave it, who it serves, or who could have given it. Safe to repeat."""
+        try:
+            return await self._revoke(id, by, delivery)
+        except Refused as error:
+            log.info("revoke_refused", grant=id[:80], cause=type(error).__name__)
+            return Answer(is_taken=False, text=error.people_read)
+        except Broken as error:
+            log.error("grant_not_believed", grant=id[:80], error=str(error))
+            return Answer(is_taken=False, text="This grant does not bear our seal, so nothing runs on it.")
+
+    async def _revoke(self, id: GrantId, by: Account, delivery: str) -> Answer:
+        person = await self._rights.tasker(by)
+        if person is None:
+            raise NotRequestable(f"somebody who may not give tasks would revoke grant {id[:80]}")
+        while True:
+            grant = await self._store.grant(id)
+            if person.id not in {grant.by, grant.requester} and person.id not in await self._could_give(grant):
+                raise NotEligible(grant.request, person.id, "Sorry, this is not yours to revoke.")
+            if grant.revoked_by is not None:
+                who = await self._rights.name(grant.revoked_by)
+                return Answer(is_taken=True, text=f"{who} has revoked it. Such calls are asked about again.")
+            after = grants.revoked(grant, person.id, self._store.now())
+            run = await self._run_of(grant)
+            if await self._store.revoke(after, run, delivery=delivery, effects=_told(after, person, delivery)):
+                log.info("grant_revoked", grant=id, person=person.id)
+                return Answer(is_taken=True, text="Revoked. Such calls are asked about again.")
+
+    async def _could_give(self, grant: Grant) -> frozenset[PersonId]:
+        """Whoever the rule asks; also those who may not sign this one, for it only ever takes away."""
+        try:
+            request = (await self._store.held(RequestId(grant.request))).request
+        except NoSuchRequest:
+            return frozenset()
+        return await signers(self._rights, replace(request, excluded=()))
+
+    async def _run_of(self, grant: Grant) -> RunId:
+        try:
+            return (await self._store.held(RequestId(grant.request))).request.run
+        except NoSuchRequest:
+            return RunId(grant.run or "")
+
+
+# ------------------------------------------------------------------ helpers
+
+
+def _told(after: Grant, person: Person, delivery: str) -> Effects:
+    body = f"{person.name} revoked what was allowed: {grants.text(after)} It is asked about again."
+    note = Note(key=f"{after.id}/revoked", place=after.place, card=Card(body=body))
+    audit = (events.grant_revoked(after, delivery),)
+    return Effects(audit=audit, notes=(note,), dirty=(f"note|{note.key}",))
+
+
+def _wanted(loaded: Loaded, tool: Tool) -> Iterator[tuple[str, str]]:
+    """The calls of *tool* that a model asked for, in order: id and arguments as it wrote them."""
+    for entry in loaded.entries:
+        if isinstance(entry, Step) and entry.mark.startswith("think:"):
+            said = unpack(Said, entry.result.encode())
+            yield from ((call.id, call.args) for call in said.calls if call.tool == tool.spec.name)
+
+
+def _read(tool: Tool, id: str, args: str) -> ToolCall | None:
+    try:
+        checked = tool.check(read_foreign(args or "{}"))
+    except (BadJson, InvalidArguments):
+        return None
+    return make_call(id=id, tool=tool.spec.name, version=tool.spec.version, args=checked)

@@ -1,0 +1,93 @@
+"""Whom a message may reach now, and who is called when their day begins.
+
+    people -> each by their own clock -> now: a direct message or a mention · later: a timer, and words that say so
+
+Outside of their hours nobody is called. Their rights do not wait, only the message does; and what is high-risk waits
+for nobody's morning. Not what is said (climbing), nor what hours are (domain/hours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.chat import PersonId
+from bot.domain.hours import is_awake, next_awake, on_their_clock
+from bot.domain.ladder import wake_name
+from bot.domain.request import Request
+from bot.domain.store import Store, Timer
+from bot.runtime.rights import Rights
+
+NAMED_MOST = 3  # people who are away, by name, in one sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """Somebody who is called `at` the begin of their hours; `clock` is how their own clock shows that."""
+
+    person: PersonId
+    name: str
+    at: datetime
+    clock: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    now: tuple[PersonId, ...] = ()
+    later: tuple[Later, ...] = ()
+
+    def timers(self, request: Request) -> tuple[Timer, ...]:
+        """What calls those who are away, when their hours begin."""
+        return tuple(Timer(name=wake_name(request.id, one.person), due=one.at) for one in self.later)
+
+    @property
+    def told(self) -> str:
+        """Who is away, in words that follow another sentence; empty when nobody is."""
+        if not self.later:
+            return ""
+        if len(self.later) == 1:
+            return f" {self.later[0].name} is away until {self.later[0].clock} (their time) and is asked then."
+        named = [f"{one.name} ({one.clock} their time)" for one in self.later[:NAMED_MOST]]
+        rest = len(self.later) - len(named)
+        return f" Away, and asked when their hours begin: {', '.join(named)}{f' and {rest} more' if rest else ''}."
+
+
+class Reaching:
+    def __init__(self, store: Store, rights: Rights) -> None:
+        self._store, self._rights = store, rights
+
+    async def reach(
+        self,
+        request: Request,
+        people: Iterable[PersonId],
+        *,
+        urgent: frozenset[PersonId] = frozenset(),
+        most: int | None = None,
+    ) -> Reach:
+        """*people* by whether they may be called now; *urgent* are called at any hour. At most *most* of each.
+
+        Raises Unavailable when nobody can say who somebody is.
+        """
+        now: list[PersonId] = []
+        later: list[Later] = []
+        for person in sorted(people):
+            away = None if request.ask.is_high or person in urgent else await self.away(person)
+            if away is None:
+                now.append(person)
+            else:
+                later.append(away)
+            if len(now) == most:
+                break
+        return Reach(now=tuple(now), later=tuple(later[:most]))
+
+    async def away(self, person: PersonId) -> Later | None:
+        """Until when *person* is not to be called; None if they may be now."""
+        found, at = await self._rights.person(person), self._store.now()
+        if found is None or found.hours is None or is_awake(found.hours, at):
+            return None
+        until = next_awake(found.hours, at)
+        if until is None:  # never, as far as one can see: better called at night than not at all
+            return None
+        clock = on_their_clock(found.hours, until, now=at)
+        return Later(person=person, name=found.name, at=until, clock=clock)

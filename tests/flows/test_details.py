@@ -1,0 +1,189 @@
+"""Details: what is high-risk is approved only by who has everything about that very call before them."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.toolbox import tool
+from bot.domain.calls import Risk
+from bot.domain.render import DETAILS
+from tests.flows.doors import interrupted
+from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, moves, policy, request_of, settled
+from tests.house import House, find
+
+WIRE = calls(call("wire", amount=90))
+HIGH = "groups: [approvers], high: true"
+TOLD = "Please open Details first: what is high-risk is approved only by who has read all of it."
+
+
+async def test_high_risk_is_not_approved_by_who_has_not_opened_its_details(build: Build, hands: Hands) -> None:
+    """AU-22, AU-24, D-33, T19: the click is refused in one sentence, counted nowhere, and audited as refused."""
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+        assert moves(card) == ["approve", "edit", "reject", "details", "explain", "stop"]
+
+        hasty = await house.press("approve", by="bo", card=card, is_careful=False)
+        assert (hasty.is_taken, hasty.text) == (False, TOLD)
+        assert not hands.did
+
+        read = await house.press(DETAILS, by="bo", card=card)
+        signed = await house.press("approve", by="bo", card=card, is_careful=False)
+
+        assert (read.is_taken, signed.text) == (True, "Approved. It runs now.")
+        await house.shows("ok wire 90 bank")
+        assert [one["cause"] for one in await events(house, "vote_refused")] == ["Unread"]
+        assert [one["person"] for one in await events(house, "details_opened")] == ["bo"]
+        assert await settled(house)
+
+
+async def test_the_details_show_every_argument_the_steps_before_the_rule_and_who_signed(
+    build: Build, hands: Hands
+) -> None:
+    """AS-29, A2-05, T03: whole and inert, with what the run did before, why a person is asked, and who signed."""
+    rules = policy("groups: [{of: approvers, need: 2}], high: true")
+    turns = (calls(call("peek", what="books")), calls(call("wire", amount=90, to="b\u202eank" + "x" * 4_000)))
+    async with build(policy=rules, tools=hands.tools, model=Played(*turns)) as house:
+        await house.mention("ana", "pay")
+        await house.press("approve", by="bo")
+
+        shown = (await house.press(DETAILS, by="chris")).details
+
+        assert shown is not None
+        assert (shown.title, shown.buttons, shown.mentions) == ("Details: wire", (), ())
+        told = {block.label: block.text for block in shown.blocks}
+        assert "b⟨U+202E⟩ank" + "x" * 4_000 in told["Every argument"]
+        assert "rule `sign`" in told["Why a person is asked"]
+        assert told["What this run did before"] == "1. peek: done"
+        assert told["Signed so far"].startswith("Bo approved at 20")
+
+
+async def test_a_secret_is_hidden_in_the_details_as_well(build: Build) -> None:
+    """T20, D-43: its fingerprint stands in its place, also where the policy says what it saw."""
+
+    @tool(risk=Risk.IRREVERSIBLE, secrets=("pin",))
+    async def unlock(pin: str) -> str:
+        """Open the vault."""
+        return pin
+
+    model = Played(calls(call("unlock", pin="CANARY-1234")))
+    rules = policy(HIGH).replace('tool.risk == "read"', 'tool.name == "x" && args.pin == "CANARY-1234"')
+    async with build(policy=rules, tools=(unlock,), model=model) as house:
+        await house.mention("ana", "open it")
+        await house.card()
+
+        shown = (await house.press(DETAILS, by="bo")).details
+
+        assert shown is not None
+        assert "•••• (secret" in shown.blocks[0].text
+        assert "CANARY-1234" not in str(shown)
+
+
+async def test_only_who_may_answer_opens_the_details(build: Build, hands: Hands) -> None:
+    """D-30, T32: everything about a call is for those who can decide it."""
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        await house.card()
+
+        for by in ("ana", "gus", "mallory"):
+            told = await house.press(DETAILS, by=by)
+            assert (told.is_taken, told.details) == (False, None)
+
+        assert not await events(house, "details_opened")
+
+
+async def test_the_details_are_opened_once_however_often_they_are_pressed(build: Build, hands: Hands) -> None:
+    """I10, T12: a second look, and the same delivery again, change nothing, and show the details all the same."""
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+
+        answers = [await house.press(DETAILS, by="bo", card=card, delivery=one) for one in ("a", "a", "b")]
+
+        assert all(answer.details is not None for answer in answers)
+        assert len(await events(house, "details_opened")) == 1
+        assert (await request_of(house, card)).version == 2
+
+
+async def test_an_edited_call_has_details_of_its_own(build: Build, hands: Hands) -> None:
+    """D-33, I8: bo read 90; what he made of it is read, and then signed, on its own card."""
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        old = await house.card()
+        await house.press(DETAILS, by="bo", card=old)
+
+        changed = await house.press("edit", by="bo", card=old, fields={"amount": "80"})
+        new = await house.card(but=[old])
+        hasty = await house.press("approve", by="bo", card=new, is_careful=False)
+
+        assert changed.text == (
+            "Changed. Your version has its own card: open its Details, if it is high-risk, and approve it there."
+        )
+        assert (hasty.is_taken, hasty.text, hands.did) == (False, TOLD, [])
+        assert (await house.press("approve", by="bo", card=new)).is_taken
+        await house.shows("ok wire 80 bank")
+        assert await settled(house)
+
+
+async def test_what_one_process_wrote_down_another_one_believes(build: Build, hands: Hands) -> None:
+    """T16: bo opens the details at one replica and approves at another, which opened the request itself."""
+    async with (
+        build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE), pace=STEADY) as house,
+        house.again() as other,
+    ):
+        await house.mention("ana", "pay")
+        card = await house.card()
+
+        await other.press(DETAILS, by="bo", card=card)
+
+        assert (await house.press("approve", by="bo", card=card, is_careful=False)).is_taken
+        await house.shows("ok wire 90 bank")
+
+
+@pytest.mark.parametrize("ends", ["reject", "stop"])
+async def test_what_is_settled_has_no_details_to_open(build: Build, hands: Hands, ends: str) -> None:
+    """CD-07: whoever comes too late is told so."""
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+        await house.press(ends, by="bo", card=card)
+        await house.chat.until(lambda: not card.card.buttons, "no live buttons")
+
+        late = await house.press(DETAILS, by="chris", card=card)
+
+        assert (late.is_taken, late.details) == (False, None)
+        assert await settled(house)
+
+
+async def test_an_ordinary_call_has_no_details_and_needs_none(build: Build, hands: Hands) -> None:
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+
+        assert DETAILS not in moves(card)
+        assert (await house.press("approve", by="bo", card=card)).is_taken
+
+
+async def test_a_recovery_of_high_risk_is_read_before_it_runs_again(build: Build, hands: Hands) -> None:
+    """AU-24, I2: the second start of a call in doubt needs the same care as the first."""
+    await interrupted(build, hands, WIRE, policy=policy(HIGH))
+    async with hands.house.again() as house:
+        card = await house.card("answer")
+
+        hasty = await house.press("approve", by="bo", card=card, is_careful=False)
+
+        assert (hasty.is_taken, hasty.text) == (False, TOLD)
+        assert find(card, DETAILS).label == "Details"
+        assert (await house.press("approve", by="bo", card=card)).is_taken
+        await house.shows("ok wire 90 bank")
+        assert hands.did == ["wire 90 bank"] * 2
+        assert await settled(house)
+
+
+async def test_the_shipped_policy_asks_for_details_of_a_deletion_and_for_its_path(house: House) -> None:
+    """AU-22: `delete` in the call itself makes it high-risk, whatever else is said of it."""
+    await house.mention("ana", "delete notes.txt")
+    card = await house.card()
+
+    assert DETAILS in moves(card)
+    assert [field.name for field in find(card, "approve").fields] == ["typed"]

@@ -1,0 +1,243 @@
+"""A question handed on: asked of somebody else, the same question, and of nobody but them."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.chat import FieldKind
+from bot.domain.request import RequestId
+from bot.domain.wire import replace
+from tests.fakes.chat import Posted
+from tests.flows.stage import (
+    STEADY,
+    Build,
+    Hands,
+    Played,
+    Staff,
+    call,
+    calls,
+    events,
+    moves,
+    policy,
+    request_of,
+    settled,
+    shown,
+    subject_of,
+)
+from tests.house import House, find
+
+COLOURS = calls(call("ask_people", question="Which colour?", options=["red", "blue"]))
+PLAN = calls(call("propose_plan", goal="pay everybody", steps=["pay bo"]))
+
+
+async def test_a_question_handed_on_is_the_same_question_asked_of_somebody_else(build: Build) -> None:
+    """ST-15, A2-10: chris gets the card, the first one is inert and says where it went; id and digest stay."""
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        before = await request_of(house, first)
+
+        answer = await hand(house, first, by="ana", to="chris")
+
+        assert answer == "Chris is asked now."
+        copy = await direct(house, "chris")
+        assert moves(copy) == ["pick_a", "pick_b", "write", "leave", "hand_to", "stop"]
+        assert copy.card.mentions == ("chris",)
+        await house.chat.until(lambda: moves(first) == ["stop"], "the first card is inert")
+        assert first.card.status.startswith("Ana handed this to Chris at")
+        after = await request_of(house, copy)
+        assert (after.id, after.call.digest) == (before.id, before.call.digest)
+        await house.press("pick_b", by="chris", card=copy)
+        await house.shows("Chris answered. Their answer: 'blue'")
+        handed = (await events(house, "request_handed"))[0]
+        assert (handed["request"], handed["by"], handed["to"]) == (before.id, "ana", "chris")
+        assert await settled(house)
+
+
+async def test_whoever_handed_it_on_answers_no_more(build: Build) -> None:
+    """I5: an old picture of the card is still on their screen; a press there is refused, and stands in the audit."""
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        await hand(house, first, by="ana", to="chris")
+
+        late = await house.press("pick_a", by="ana", card=first)
+        again = await hand(house, first, by="ana", to="bo")
+
+        assert not late.is_taken
+        assert "Sorry" in late.text
+        assert "Sorry" in again
+        assert len(await events(house, "vote_refused")) == 2
+        assert (await request_of(house, first)).is_open
+
+
+async def test_a_typed_reply_of_the_new_person_is_the_answer(build: Build) -> None:
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        thread = await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        await hand(house, first, by="ana", to="chris")
+        await direct(house, "chris")
+
+        await house.say("chris", "red", thread=thread)
+
+        await house.shows("Their answer: 'red'")
+        assert await settled(house)
+
+
+async def test_it_can_be_handed_on_again_and_back(build: Build) -> None:
+    """Each one who is asked may pass it on; the copy they had loses its buttons, and gets them back."""
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        await hand(house, first, by="ana", to="chris")
+        of_chris = await direct(house, "chris")
+        await hand(house, of_chris, by="chris", to="bo")
+        of_bo = await direct(house, "bo")
+        await house.chat.until(lambda: moves(of_chris) == ["stop"])
+
+        await hand(house, of_bo, by="bo", to="chris")
+
+        await house.chat.until(lambda: "pick_a" in moves(of_chris) and moves(of_bo) == ["stop"])
+        assert len([post for post in house.chat.posts if post.place.channel == "dm-chris"]) == 1
+        await house.press("pick_a", by="chris", card=of_chris)
+        await house.shows("Their answer: 'red'")
+        assert await settled(house)
+
+
+@pytest.mark.parametrize("typed", ["chris", "@chris", "Chris", "@Chris", "chRIS "])
+async def test_a_person_is_named_by_id_or_by_their_exact_name(build: Build, typed: str) -> None:
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        assert (await hand(house, await house.card("pick_a"), by="ana", to=typed)) == "Chris is asked now."
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("", "Please say to whom."),
+        ("gus", "Gus cannot answer: guests, bots and deactivated accounts never do."),
+        ("bo", "Bo cannot answer: guests, bots and deactivated accounts never do."),
+        ("somebody else", "I know nobody of that name. Please write @id, or the name as it is spelled here."),
+        ("approvers", "I know nobody of that name. Please write @id, or the name as it is spelled here."),
+        ("Twin", "2 people are called that. Please write one of: @dana, @erin."),
+        ("chris", "Chris cannot be reached by a direct message here."),
+    ],
+)
+async def test_who_cannot_answer_is_refused_beside_the_field(build: Build, typed: str, told: str) -> None:
+    """Nothing changes: the question stays where it was, and the form says why."""
+    staff = Staff()
+    staff.change("bo", is_active=False)
+    staff.change("chris", accounts=())
+    staff.change("dana", name="Twin")
+    staff.change("erin", name="Twin")
+    async with build(policy=policy(), model=Played(COLOURS), directory=staff) as house:
+        await house.mention("ana", "paint the door")
+        card = await house.card("pick_a")
+
+        answer = await house.press("hand_to", by="ana", card=card, fields={"person": typed})
+
+        assert answer.problems == {"person": told}
+        assert not await events(house, "request_handed")
+        assert "pick_a" in moves(card)
+
+
+async def test_only_who_may_answer_hands_it_on_and_a_settled_question_goes_nowhere(build: Build) -> None:
+    async with build(policy=policy(), model=Played(PLAN)) as house:
+        await house.mention("ana", "pay them")
+        card = await house.card("proceed")
+
+        other = await hand(house, card, by="bo", to="bo")
+        await house.press("proceed", by="ana", card=card)
+        late = await hand(house, card, by="ana", to="chris")
+
+        assert "Sorry" in other
+        assert "already answered" in late
+        assert not await events(house, "request_handed")
+
+
+async def test_a_form_that_is_sent_again_hands_nothing_on_twice(build: Build) -> None:
+    """I10: the same delivery gets the same answer, though its sender may not hand it on any more."""
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        card = await house.card("pick_a")
+        sent = [
+            await house.press("hand_to", by="ana", card=card, fields={"person": "chris"}, delivery="once")
+            for _ in range(2)
+        ]
+
+        assert sent[0] == sent[1]
+        assert len(await events(house, "request_handed")) == 1
+
+
+async def test_a_signature_is_handed_to_nobody(build: Build, hands: Hands) -> None:
+    """A rule says who signs: neither the card offers it nor does a made-up press do it."""
+    async with build(policy=policy(), tools=hands.tools, model=Played(calls(call("wire", amount=90)))) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+        assert "hand_to" not in moves(card)
+        forged = replace(find(card, "approve"), move="hand_to")
+        card.cards.append(replace(card.card, buttons=(forged,)))
+
+        refused = await house.press("hand_to", by="bo", card=card, fields={"person": "bo"})
+
+        assert not refused.is_taken
+        assert not await events(house, "request_handed")
+
+
+async def test_the_new_person_is_reminded_and_still_has_until_the_deadline(build: Build) -> None:
+    """Handing on buys no time: the ladder goes on, and calls whoever is asked now."""
+    rules = policy(more="defaults: {ladder: [{after: 1h, remind: here}, {after: 4h, expire: true}]}")
+    async with build(policy=rules, model=Played(COLOURS), pace=STEADY) as house:
+        await house.mention("ana", "paint the door")
+        card = await house.card("pick_a")
+        await hand(house, card, by="ana", to="chris")
+        await direct(house, "chris")
+
+        house.clock.advance(hours=1, seconds=1)
+        await house.chat.until(lambda: any("Reminder" in post.card.body for post in house.chat.posts))
+        reminder = next(post for post in house.chat.posts if "Reminder" in post.card.body)
+        house.clock.advance(hours=3)
+
+        assert reminder.card.mentions == ("chris",)
+        await house.shows("nobody answered in time")
+        assert await settled(house)
+
+
+async def test_a_question_handed_on_before_a_restart_is_answered_after_it(build: Build) -> None:
+    """I12: the copy is posted by whoever comes next, and the answer wakes the run there."""
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        await hand(house, await house.card("pick_a"), by="ana", to="chris")
+        await shown(house)
+    async with house.again() as later:
+        await later.press("pick_a", by="chris", card=await direct(later, "chris"))
+
+        await later.shows("Their answer: 'red'")
+        assert await settled(later)
+
+
+async def test_the_field_asks_for_a_person(build: Build) -> None:
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        (field,) = find(await house.card("hand_to"), "hand_to").fields
+        assert (field.name, field.kind) == ("person", FieldKind.PERSON)
+
+
+# ------------------------------------------------------------------- helpers
+
+
+async def hand(house: House, card: Posted, *, by: str, to: str) -> str:
+    return (await house.press("hand_to", by=by, card=card, fields={"person": to})).text
+
+
+async def direct(house: House, who: str) -> Posted:
+    """The copy in somebody's direct messages, once it can be pressed."""
+
+    def found() -> list[Posted]:
+        return [post for post in house.with_button("hand_to") if post.place.channel == f"dm-{who}"]
+
+    await house.chat.until(found, f"a card for {who}")
+    post = found()[-1]
+    while post.ref not in [copy.ref for copy in (await house.store.held(RequestId(subject_of(post)))).copies]:
+        pass
+    return post

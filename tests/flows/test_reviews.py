@@ -1,0 +1,154 @@
+"""Drafts: rounds are counted, differences are worked out, and what nobody accepted is called so."""
+
+from __future__ import annotations
+
+from bot.domain.ports import RunContext, Said
+from bot.domain.run import Task
+from bot.domain.wire import Json, loads
+from tests.fakes.chat import Posted
+from tests.flows.stage import HASTY, Build, Hands, Played, call, calls, events, gone, moves, policy, results, settled
+
+
+def draft(text: str, **more: Json) -> Said:
+    return calls(call("review_draft", draft=text, **more))
+
+
+def block(card: Posted, label: str) -> str:
+    return next(one.text for one in card.card.blocks if one.label.startswith(label))
+
+
+async def test_each_version_shows_what_is_different_and_any_of_them_can_be_final(build: Build) -> None:
+    """ST-10, GN-12, AS-26: three versions, two directions in order; the second is taken in the end."""
+    model = Played(draft("Hi all\nwe move"), draft("Dear all\nwe move"), draft("Dear all\nwe move on Friday"))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "announce it")
+        first = await house.card("accept")
+        await house.say("ana", "more formal", thread=thread)
+        second = await house.card("accept", but=[first])
+        assert block(second, "What is different from version 1") == "- Hi all\n+ Dear all\n  we move"
+
+        await house.press("revise", by="ana", card=second, fields={"text": "say when"})
+        third = await house.card("accept", but=[first, second])
+        assert block(third, "What is different from version 2") == "  Dear all\n- we move\n+ we move on Friday"
+        assert block(third, "Draft, round 3 of 3") == "Dear all\nwe move on Friday"
+        heard = [result.partition("feedback: ")[2] for result in results(model.asked[-1])]
+        assert heard == ["'more formal'", "'say when'"]
+
+        await house.press("use", by="ana", card=third, fields={"choice": "Version 2"})
+
+        await house.shows("They accept version 2 instead; use exactly this: 'Dear all\\nwe move'")
+        assert await settled(house)
+
+
+async def test_after_three_rounds_of_feedback_the_draft_is_unaccepted(build: Build, hands: Hands) -> None:
+    """GN-14, D-14, D-37: nothing goes out, and showing it once more is refused, whatever rounds the agent names."""
+
+    class Publisher:
+        name, tools = "publisher", ("review_draft", "wire")
+
+        async def __call__(self, task: Task, ctx: RunContext) -> str:  # noqa: ARG002  # the port's signature
+            for number in range(3):
+                (result,) = await ctx.use((call("review_draft", draft=f"v{number}"),))
+            if loads(result.answer)["status"] == "accepted":
+                await ctx.use((call("wire", amount=1),))
+            (again,) = await ctx.use((call("review_draft", draft="v4", rounds=20),))
+            return f"{loads(result.answer)['status']}; {again.text}"
+
+    async with build(policy=policy(), tools=hands.tools, agents=[Publisher()], model=Played()) as house:
+        thread = await house.mention("ana", "publish it")
+        seen: list[Posted] = []
+        for said in ("shorter", "add a CTA", "still no"):
+            seen.append(await house.card("accept", but=seen))
+            await house.say("ana", said, thread=thread)
+
+        await house.shows("unaccepted; Not asked: people left this draft unaccepted and want no further version.")
+        assert "more" in {button.move for button in seen[2].cards[0].buttons}
+        assert "revise" not in {button.move for button in seen[2].cards[0].buttons}
+        assert not hands.did
+        assert len(await events(house, "request_opened")) == 3
+        assert await settled(house)
+
+
+async def test_people_allow_another_round(build: Build) -> None:
+    """GN-14: once the rounds are used up, more of them are theirs to give."""
+    model = Played(draft("v1", rounds=1), draft("v2", rounds=1))
+    async with build(policy=policy(), model=model) as house:
+        await house.mention("ana", "announce it")
+        first = await house.card("more")
+
+        await house.press("more", by="ana", card=first, fields={"text": "warmer"})
+
+        second = await house.card("accept", but=[first])
+        assert second.card.blocks[0].label.startswith("Draft, round 2 of 2")
+        await house.press("accept", by="ana", card=second)
+        await house.shows("The draft is accepted as it is.")
+
+
+async def test_lgtm_accepts_a_draft_and_ok_but_does_not(build: Build) -> None:
+    """GN-13, D-13: whole words, on reviews only."""
+    model = Played(draft("v1"), draft("v2"))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "announce it")
+        first = await house.card("accept")
+
+        await house.say("ana", "ok but shorten it", thread=thread)
+        await house.card("accept", but=[first])
+        await house.say("ana", "LGTM!", thread=thread)
+
+        await house.shows("The draft is accepted as it is.")
+        assert "Their feedback: 'ok but shorten it'" in model.read
+
+
+async def test_ok_signs_nothing_beside_a_draft(build: Build, hands: Hands) -> None:
+    """D-13: with a signature and a draft open, the same word could mean either; it means neither."""
+    both = calls(call("review_draft", draft="v1"), call("wire", amount=90))
+    async with build(policy=policy(), tools=hands.tools, model=Played(both)) as house:
+        thread = await house.mention("ana", "pay and tell")
+        await house.card("accept")
+        card = await house.card("approve")
+
+        told = await house.say("ana", "ok", thread=thread)
+
+        assert told is not None
+        assert (told.is_taken, told.text) == (False, "2 questions are open here; please use their buttons.")
+        assert "approve" in moves(card)
+        assert not hands.did
+
+
+async def test_the_rounds_survive_a_restart(build: Build) -> None:
+    """I12: what was shown before is known from the journal, so the next version is compared with the right one."""
+    model = Played(*(draft(f"line {n}") for n in range(12)))
+    async with build(policy=policy(), model=model, pace=HASTY) as house:
+        thread = await house.mention("ana", "announce it")
+        first = await house.card("accept")
+        await gone(house)
+    async with house.again() as later:
+        await later.say("ana", "again", thread=thread)
+
+        second = await later.card("accept", but=[first])
+
+        assert block(second, "What is different from version 1") == "- line 0\n+ line 1"
+
+
+async def test_the_seventh_version_is_compared_with_the_sixth(build: Build) -> None:
+    """Steps are counted, not spelled: the tenth comes after the ninth."""
+    model = Played(*(draft(f"line {n}", rounds=20) for n in range(7)))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "announce it")
+        seen = [await house.card("accept")]
+        for number in range(6):
+            await house.say("ana", f"again {number}", thread=thread)
+            seen.append(await house.card("accept", but=seen))
+
+        assert block(seen[-1], "What is different from version 6") == "- line 5\n+ line 6"
+
+
+async def test_a_checker_of_their_own_reviews_where_the_agent_is_told_so(build: Build) -> None:
+    """GN-12: the one who asked cannot accept what managers are asked to look at."""
+    async with build(policy=policy(), model=Played(draft("v1", of="managers"))) as house:
+        await house.mention("ana", "announce it")
+
+        refused = await house.press("accept", by="ana")
+        taken = await house.press("accept", by="dana")
+
+        assert (refused.is_taken, taken.is_taken) == (False, True)

@@ -1,0 +1,643 @@
+"""Sheets: several requests of a turn on one message, each of them still a request of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.calls import Cause
+from bot.domain.chat import Answer, Button, Card, Place
+from bot.domain.errors import StoreUnavailable, Undeliverable
+from bot.domain.ports import Said
+from bot.domain.request import Move, Request, RequestId, Status
+from bot.domain.run import Opened
+from bot.domain.sheet import MOST
+from bot.domain.wire import replace
+from bot.runtime.closing import End
+from bot.runtime.views import RuntimeViews
+from tests.fakes.chat import FakeChat, Posted
+from tests.flows.doors import answered_never, around
+from tests.flows.stage import (
+    HASTY,
+    Build,
+    Hands,
+    Played,
+    call,
+    calls,
+    events,
+    gone,
+    policy,
+    quiet,
+    results,
+    settled,
+    shown,
+)
+from tests.house import KEY, QUICK, House, account, find
+
+BATCH = "groups: [approvers], batch: true, reason: on_reject"
+LIST = policy("groups: [approvers]")
+
+
+def tidies(count: int) -> Said:
+    return calls(*(call("tidy", what=f"desk {n}") for n in range(1, count + 1)))
+
+
+async def items(house: House, post: Posted) -> tuple[Request, ...]:
+    """The requests on a sheet as they stand now."""
+    head = (await house.store.held(RequestId(any_button(post).subject))).request
+    return tuple([(await house.store.held(id)).request for id in head.items])  # noqa: A001  # their name
+
+
+def any_button(post: Posted) -> Button:
+    return next(button for card in post.cards for button in card.buttons if button.subject.startswith("q-"))
+
+
+def options(post: Posted, move: str) -> tuple[str, ...]:
+    return find(post, move).fields[0].options
+
+
+# -------------------------------------------------------- equal calls together
+
+
+async def test_equal_calls_of_one_turn_are_one_message_and_one_press(build: Build, hands: Hands) -> None:
+    """AS-20, D-46: three equal calls ask once; Approve all runs each of them, once, under its own signature."""
+    model = Played(tidies(3))
+    async with build(policy=policy(BATCH), tools=hands.tools, model=model) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        assert find(sheet, "approve_all").label == "Approve all 3"
+        assert len(house.with_button("approve_all")) == 1
+        assert not house.with_button("approve")
+
+        answer = await house.press("approve_all", by="bo", card=sheet)
+
+        assert (answer.is_taken, answer.text) == (True, "3 approved.")
+        await house.shows("Results:")
+        assert results(model.asked[-1]) == ["ok tidy desk 1", "ok tidy desk 2", "ok tidy desk 3"]
+        assert sorted(hands.did) == ["tidy desk 1", "tidy desk 2", "tidy desk 3"]
+        await house.chat.until(lambda: sheet.card.status == "3 done." and not sheet.card.buttons)
+        votes = await events(house, "vote_counted")
+        assert len({vote["request"] for vote in votes}) == len({vote["delivery"] for vote in votes}) == 3
+        assert await settled(house)
+
+
+async def test_every_item_is_shown_whole_with_what_became_of_it(build: Build, hands: Hands) -> None:
+    """D-33, I8: each call stands there letter for letter, hidden letters spelled; then who decided what of it."""
+    turn = calls(call("tidy", what="desk\u202e1"), call("tidy", what="shelf"))
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(turn)) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_some")
+        assert '"what": "desk⟨U+202E⟩1"' in sheet.card.blocks[0].text
+        assert sheet.card.blocks[0].label.startswith("1. tidy · waiting · ")
+        assert "1. ⚠ Hidden characters" in {fact.label for fact in sheet.card.facts}
+
+        await house.press("approve_some", by="bo", card=sheet, fields={"items": options(sheet, "approve_some")[1]})
+
+        await house.shows("Results:")
+        await shown(house)
+        states = [block.label.split(" · ")[1] for block in sheet.card.blocks if block.is_code]
+        assert states == ["taken out by Bo", "approved by Bo, done: “ok tidy shelf”"]
+        assert await settled(house)
+
+
+async def test_what_is_left_out_is_rejected_and_the_agent_hears_why(build: Build, hands: Hands) -> None:
+    """AU-17: one of three is left out; the model reads the true cause in that call's place."""
+    model = Played(tidies(3))
+    async with build(policy=policy(BATCH), tools=hands.tools, model=model) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_some")
+        first, _, third = options(sheet, "approve_some")
+
+        answer = await house.press("approve_some", by="bo", card=sheet, fields={"items": f"{first}\n{third}"})
+
+        assert answer.text == "2 approved, 1 rejected."
+        await house.shows("Results:")
+        assert results(model.asked[-1]) == [
+            "ok tidy desk 1",
+            "Not run: rejected by Bo. Reason: 'taken out by Bo'",
+            "ok tidy desk 3",
+        ]
+        assert await settled(house)
+
+
+@pytest.mark.parametrize("chosen", ["", "9. tidy", "what I like"])
+async def test_a_choice_of_nothing_or_of_what_is_not_there_changes_nothing(
+    build: Build, hands: Hands, chosen: str
+) -> None:
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(2))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_some")
+
+        answer = await house.press("approve_some", by="bo", card=sheet, fields={"items": chosen})
+
+        assert answer.problems == {"items": "Please choose at least one, or press Reject all."}
+        assert not await events(house, "vote_counted")
+        assert await house.is_sound()
+
+
+async def test_reject_all_wants_its_reason_before_anything_is_rejected(build: Build, hands: Hands) -> None:
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(2))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("reject_all")
+
+        lacking = await house.press("reject_all", by="bo", card=sheet, fields={"reason": " "})
+        assert lacking.problems == {"reason": "Please say why."}
+        assert not await events(house, "vote_counted")
+        answer = await house.press("reject_all", by="bo", card=sheet, fields={"reason": "not today"})
+
+        assert answer.text == "2 rejected."
+        await house.shows("Reason: 'not today'")
+        assert not hands.did
+        assert await settled(house)
+
+
+async def test_two_signatures_are_needed_for_each_item(build: Build, hands: Hands) -> None:
+    """I4: bo's press signs every item once; chris' completes them."""
+    two = policy("groups: [{of: approvers, need: 2}], batch: true")
+    async with build(policy=two, tools=hands.tools, model=Played(tidies(2))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+
+        first = await house.press("approve_all", by="bo", card=sheet)
+        await house.chat.until(lambda: "1 of 2 signed" in sheet.card.blocks[0].label)
+        twice = await house.press("approve_all", by="bo", card=sheet)
+        second = await house.press("approve_all", by="chris", card=sheet)
+
+        assert first.text == "2 signed, others have to sign, too."
+        assert (twice.is_taken, twice.text) == (False, "You already answered this.")
+        assert second.text == "2 approved."
+        await house.shows("ok tidy desk 2")
+        assert await settled(house)
+
+
+async def test_nobody_signs_all_what_they_may_not_sign_one_by_one(build: Build, hands: Hands) -> None:
+    """I5: bo asked for it; his one press is refused once, and rejects nothing either."""
+    apart = policy("groups: [approvers], separate_duties: true, batch: true")
+    async with build(policy=apart, tools=hands.tools, model=Played(tidies(2))) as house:
+        await house.mention("bo", "tidy up")
+        sheet = await house.card("approve_some")
+        one = options(sheet, "approve_some")[0]
+
+        answer = await house.press("approve_some", by="bo", card=sheet, fields={"items": one})
+
+        assert (answer.is_taken, answer.text) == (
+            False,
+            "Sorry, you asked for or changed this, so somebody else has to sign it.",
+        )
+        assert len(await events(house, "vote_refused")) == 1
+        assert not await events(house, "vote_counted")
+        assert await house.is_sound()
+
+
+async def test_twenty_items_fill_a_sheet_and_the_next_begins_another(build: Build, hands: Hands) -> None:
+    """AS-20: 22 equal calls are two messages; one press each."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(MOST + 2))) as house:
+        await house.mention("ana", "tidy up")
+        await house.chat.until(lambda: len(house.with_button("approve_all")) == 2, "two sheets")
+        await shown(house)
+        large, small = sorted(house.with_button("approve_all"), key=lambda post: -len(post.card.blocks))
+
+        assert (await house.press("approve_all", by="bo", card=large)).text == "20 approved."
+        assert (await house.press("approve_all", by="bo", card=small)).text == "2 approved."
+
+        await quiet(house)
+        assert len(hands.did) == MOST + 2
+        assert await settled(house)
+
+
+@pytest.mark.parametrize(
+    ("ask", "turn"),
+    [
+        ("groups: [approvers], batch: true", tidies(1)),
+        ("groups: [approvers]", tidies(3)),
+        ("groups: [approvers], batch: true", calls(call("tidy", what="desk"), call("wire", amount=1))),
+    ],
+)
+async def test_lone_calls_and_calls_of_other_kinds_have_cards_of_their_own(
+    build: Build, hands: Hands, ask: str, turn: Said
+) -> None:
+    """A batch is of equal calls, and only where the rule says so."""
+    pay = f"- id: pay\n    when: tool.name == 'wire'\n    ask: {{{ask}}}"
+    rules = policy(ask).replace("- id: sign", f"{pay}\n  - id: sign")
+    async with build(policy=rules, tools=hands.tools, model=Played(turn)) as house:
+        await house.mention("ana", "tidy up")
+        await house.chat.until(lambda: len(house.with_button("approve")) == len(turn.calls), "a card each")
+
+        assert not house.with_button("approve_all")
+        assert await house.is_sound()
+
+
+async def test_a_newcomer_sees_a_sheet_with_one_line_of_the_rehearsal(house: House) -> None:
+    """AS-20: the shipped rules and playbook; ana confirms two of three cancellations on one card."""
+    await house.mention("ana", "cancel orders 1001, 1002 and 1003, the customer moved")
+    sheet = await house.card("approve_some")
+    assert sheet.card.title == "Approval needed: 3 × cancel_order"
+    first, second, _ = options(sheet, "approve_some")
+
+    answer = await house.press("approve_some", by="ana", card=sheet, fields={"items": f"{first}\n{second}"})
+
+    assert answer.text == "2 approved, 1 rejected."
+    await house.shows("This was not done. Not run: rejected by Ana.")
+    await house.chat.until(lambda: sheet.card.status == "2 done, 1 rejected.")
+    assert await settled(house)
+
+
+# -------------------------------------------------------------- whose press
+
+
+async def test_a_press_belongs_to_exactly_the_set_it_was_shown_with(build: Build, hands: Hands) -> None:
+    """T13, T14, I9: not to another sheet, not from another message, not with another move's token."""
+    two = calls(*(call("tidy", what=w) for w in "abcd"))
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(two)) as house:
+        await house.mention("ana", "tidy up")
+        one = await house.card("approve_all")
+        await house.mention("dana", "tidy up")
+        other = await house.card("approve_all", but=[one])
+        button = find(one, "approve_all")
+
+        forged = [
+            Posted(other.ref, other.place, "", [Card(buttons=(button,))]),
+            Posted(one.ref, one.place, "", [Card(buttons=(replace(button, subject=any_button(other).subject),))]),
+            Posted(one.ref, one.place, "", [Card(buttons=(replace(button, token=find(one, "reject_all").token),))]),
+            Posted(one.ref, one.place, "", [Card(buttons=(replace(button, subject="q-0-none"),))]),
+            Posted(one.ref, one.place, "", [Card(buttons=(replace(button, subject="q-0-none"),))]),
+        ]
+        answers = [await house.press("approve_all", by="bo", card=post) for post in forged]
+
+        assert not any(answer.is_taken for answer in answers)
+        assert not await events(house, "vote_counted")
+        assert not hands.did
+        assert await house.is_sound()
+
+
+async def test_a_press_delivered_again_counts_every_item_once(build: Build, hands: Hands) -> None:
+    """T12, I10: the same delivery, twice at once and once afterwards; each item has one vote and one start."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(4))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+
+        answers = [await house.press("approve_all", by="bo", card=sheet, delivery="again") for _ in range(3)]
+
+        assert [answer.text for answer in answers] == ["4 approved."] * 3
+        await house.shows("Results:")
+        assert len(await events(house, "vote_counted")) == len(hands.did) == 4
+        assert await settled(house)
+
+
+async def test_a_press_cut_short_goes_on_when_it_is_delivered_again(build: Build, hands: Hands) -> None:
+    """I10, I12: the store is gone after the second vote; the redelivery votes for the rest, and for nothing twice."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(4))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        hands.may_end.clear()
+        gone = Door(2)
+
+        async def cut(*_args: object) -> None:
+            if gone.is_reached():
+                raise StoreUnavailable("the line broke")
+
+        around(house, "turn", before=cut)
+
+        with pytest.raises(StoreUnavailable):
+            await house.press("approve_all", by="bo", card=sheet, delivery="cut")
+        assert len(await events(house, "vote_counted")) == 2
+        gone.after = 1_000
+        answer = await house.press("approve_all", by="bo", card=sheet, delivery="cut")
+
+        assert answer.text == "4 approved."
+        hands.may_end.set()
+        await house.shows("Results:")
+        assert len(await events(house, "vote_counted")) == len(hands.did) == 4
+        assert await settled(house)
+
+
+async def test_whoever_was_faster_stands_and_the_others_are_told(build: Build, hands: Hands) -> None:
+    """CD-07, I3: between bo's second and third vote, chris rejects all; each item has one end, both hear the truth."""
+    model = Played(tidies(4))
+    async with build(policy=policy(BATCH), tools=hands.tools, model=model) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        stale = Posted(sheet.ref, sheet.place, sheet.key, [sheet.card])
+        door, told = Door(2), list[Answer]()
+
+        async def chris(*_args: object) -> None:
+            if door.is_reached() and not told:
+                told.append(Answer(is_taken=False, text=""))
+                told[0] = await house.press("reject_all", by="chris", card=stale, fields={"reason": "no"})
+
+        around(house, "turn", before=chris)
+        answer = await house.press("approve_all", by="bo", card=stale)
+
+        assert answer.text == "2 approved, 2 were already rejected by Chris."
+        assert told[0].text == "2 rejected, 2 were already approved by Bo."
+        await house.shows("Results:")
+        assert sorted(hands.did) == ["tidy desk 1", "tidy desk 2"]
+        assert results(model.asked[-1])[2:] == ["Not run: rejected by Chris. Reason: 'no'"] * 2
+        assert await settled(house)
+
+
+async def test_a_press_at_the_deadline_is_too_late_for_every_item(build: Build, hands: Hands) -> None:
+    """I6, I7, D-04: nobody has noticed the deadline yet; the store has. Nothing is approved, all expire."""
+    lazy = dataclasses.replace(QUICK, timers_every=timedelta(hours=1))
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(3)), pace=lazy) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        house.clock.advance(hours=5)
+
+        answer = await house.press("approve_all", by="bo", card=sheet)
+
+        assert (answer.is_taken, answer.text) == (False, "The time for this answer has passed. Nothing was run.")
+        await house.engine.timers.look(house.engine.shards.fences[0])
+        await house.shows("nobody answered in time")
+        await house.chat.until(lambda: sheet.card.status == "3 expired.")
+        assert not hands.did
+        assert await settled(house)
+
+
+# ---------------------------------------------------------- the life of a sheet
+
+
+async def test_a_reply_withdraws_every_item_and_a_stop_cancels_every_item(build: Build, hands: Hands) -> None:
+    """AS-03, AS-16: what is true of one card is true of all that stand on one."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(3), tidies(2))) as house:
+        thread = await house.mention("ana", "tidy up")
+        first = await house.card("approve_all")
+        await house.say("ana", "wait, the shelf comes first", thread=thread)
+        await house.chat.until(lambda: first.card.status == "3 superseded." and not first.card.buttons)
+
+        second = await house.card("approve_all", but=[first])
+        await house.press("stop", by="ana", card=second)
+        await quiet(house)
+
+        await house.chat.until(lambda: second.card.status == "2 cancelled.")
+        assert not hands.did
+        assert await settled(house)
+
+
+async def test_a_word_counts_for_no_item_of_a_sheet(build: Build, hands: Hands) -> None:
+    """D-05, D-29: not for all of them, nor for the last one that is open: it stands beside others."""
+    spoken = policy("groups: [requester], words: true, batch: true")
+    async with build(policy=spoken, tools=hands.tools, model=Played(tidies(2))) as house:
+        thread = await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+
+        both = await house.say("ana", "approve", thread=thread)
+        first = (await items(house, sheet))[0]
+        end = End(move=Move.CANCEL, cause=Cause.UNDELIVERABLE, told="for this test")
+        await house.engine.runner.withdraw(first.run, first.id, end)
+        last = await house.say("ana", "approve", thread=thread)
+
+        assert both is not None
+        assert both.text == "2 requests are open here; please use their buttons."
+        assert last is not None
+        assert last.text == "It stands on a card with others; please use the buttons of that card."
+        assert not await events(house, "vote_counted")
+        assert await house.is_sound()
+
+
+async def test_a_sheet_waits_for_a_person_once_and_home_can_sign_it(build: Build, hands: Hands) -> None:
+    """AS-20: one entry in the list of what waits, with the sheet's own buttons and message."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(3))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        views = RuntimeViews(house.store, house.engine.parts.toolbox, house.engine.parts.directory, KEY)
+
+        (waiting,) = await views.waiting_for(account("bo"))
+        assert (waiting.ref, waiting.card) == (sheet.ref, sheet.card)
+        assert await views.button(waiting.request, "approve_some") == find(sheet, "approve_some")
+        await house.press("approve_all", by="bo", card=sheet)
+
+        assert await views.waiting_for(account("bo")) == ()
+        await quiet(house)
+
+
+async def test_time_speaks_once_for_the_sheet_and_its_message_goes_to_the_manager(build: Build, hands: Hands) -> None:
+    """I11, CD-09: each item climbs its own ladder; one reminder is read, one direct message shows the sheet, and
+    pressing there counts for every item."""
+    ladder = "{after: 10m, remind: here}, {after: 20m, dm: managers}, {after: 4h, expire: true}"
+    async with build(policy=policy(BATCH, ladder), tools=hands.tools, model=Played(tidies(3))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        house.clock.advance(minutes=11)
+        await house.chat.until(lambda: noted(house, "Reminder:"))
+        await recorded(house, "rung_fired", 3)
+        await shown(house)
+        assert noted(house, "Reminder:") == [
+            "Reminder: tidy still waits for a signature. 2 more on the same card."
+        ]
+
+        house.clock.advance(minutes=10)
+        await recorded(house, "rung_fired", 6)
+        await shown(house)
+        direct = [post for post in house.chat.posts if post.place.channel == "dm-dana"]
+        assert [post.card.title for post in direct] == ["Approval needed: 3 × tidy"]
+        assert len(noted(house, "No answer yet")) == 1
+        answer = await house.press("approve_all", by="dana", card=direct[0])
+
+        assert answer.text == "3 approved."
+        await house.shows("Results:")
+        await shown(house)
+        assert sheet.card.status == direct[0].card.status == "3 done."
+        assert await settled(house)
+
+
+async def test_time_goes_on_for_the_others_when_the_first_is_decided(build: Build, hands: Hands) -> None:
+    """I11: the head's end silences nobody: the rest is reminded of, and a manager gets the sheet all the same."""
+    ladder = "{after: 20m, dm: managers}, {after: 4h, expire: true}"
+    async with build(policy=policy(BATCH, ladder), tools=hands.tools, model=Played(tidies(3))) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        first = (await items(house, sheet))[0]
+        end = End(move=Move.CANCEL, cause=Cause.UNDELIVERABLE, told="for this test")
+        await house.engine.runner.withdraw(first.run, first.id, end)
+
+        house.clock.advance(minutes=21)
+        await recorded(house, "rung_fired", 2)
+        await shown(house)
+
+        direct = [post for post in house.chat.posts if post.place.channel == "dm-dana"]
+        assert [post.card.status for post in direct] == ["1 cancelled, 2 waiting."]
+        answer = await house.press("approve_all", by="dana", card=direct[0])
+        assert answer.text == "2 approved, 1 was already cancelled."
+        await house.shows("ok tidy desk 3")
+        assert await settled(house)
+
+
+async def test_a_sheet_that_can_be_shown_nowhere_ends_every_item(build: Build, hands: Hands) -> None:
+    """CD-08: the true cause for each call; nothing waits unseen."""
+
+    def nowhere(_what: str, card: Card, place: Place) -> None:
+        if "approve_all" in {button.move for button in card.buttons}:
+            raise Undeliverable(place.key, "the channel is archived")
+
+    model = Played(tidies(3))
+    async with build(policy=policy(BATCH), tools=hands.tools, model=model, chat=FakeChat(fail=nowhere)) as house:
+        await house.mention("ana", "tidy up")
+
+        await house.shows("Results:")
+
+        assert all("no card could be shown to anybody" in told for told in results(model.asked[-1]))
+        assert {lost["copy"] for lost in await events(house, "card_lost")} == {"main", "sheet-main"}
+        assert await settled(house)
+
+
+# --------------------------------------------------------------------- lists
+
+
+async def test_beyond_five_cards_of_a_turn_there_is_a_list(build: Build, hands: Hands) -> None:
+    """T19: nine different calls are five cards and one list, which approves nothing: each has to be read by itself."""
+    turn = calls(*(call("wire", amount=n) for n in range(1, 10)))
+    async with build(policy=LIST, tools=hands.tools, model=Played(turn)) as house:
+        await house.mention("ana", "pay")
+        listed = await house.card("open_one")
+        await shown(house)
+
+        assert len(house.with_button("approve")) == 5
+        assert listed.card.title == "4 more requests wait here"
+        assert [button.move for button in listed.card.buttons] == ["open_one", "reject_all", "stop"]
+        assert len(await events(house, "request_opened")) == 9
+        assert await house.is_sound()
+
+
+async def test_an_item_of_a_list_is_opened_as_its_own_card_and_signed_there(build: Build, hands: Hands) -> None:
+    """D-33: with all its buttons; the list says what became of it, and a second person finds it open already."""
+    turn = calls(*(call("wire", amount=n) for n in range(1, 8)))
+    async with build(policy=LIST, tools=hands.tools, model=Played(turn)) as house:
+        await house.mention("ana", "pay")
+        listed = await house.card("open_one")
+        await shown(house)
+        cards = house.with_button("approve")
+        second = options(listed, "open_one")[1]
+
+        opened = [await house.press("open_one", by=by, card=listed, fields={"items": second}) for by in ("bo", "dana")]
+        own = await house.card("approve", but=cards)
+        assert {button.move for button in own.card.buttons} >= {"approve", "edit", "reject", "explain"}
+        await house.press("approve", by="bo", card=own)
+
+        assert [answer.text for answer in opened] == ["It stands below as its own card."] * 2
+        await house.chat.until(lambda: "approved by Bo, done" in listed.card.blocks[1].label)
+        assert hands.did == ["wire 7 bank"]
+        late = await house.press("open_one", by="bo", card=listed, fields={"items": second})
+        assert not late.is_taken
+        await house.press("reject_all", by="bo", card=listed, fields={"reason": ""})
+        for card in cards:
+            await house.press("reject", by="bo", card=card, fields={})
+        await quiet(house)
+        assert hands.did == ["wire 7 bank"]
+        assert await settled(house)
+
+
+async def test_an_item_that_is_changed_leaves_its_sheet_for_a_card_of_its_own(build: Build, hands: Hands) -> None:
+    """I13: the list's first item is opened and edited; its old version is over, and the new one is signed by itself."""
+    turn = calls(*(call("wire", amount=n) for n in range(1, 8)))
+    apart = policy("groups: [approvers], separate_duties: true")
+    async with build(policy=apart, tools=hands.tools, model=Played(turn)) as house:
+        await house.mention("ana", "pay")
+        listed = await house.card("open_one")
+        await shown(house)
+        cards = house.with_button("approve")
+        await house.press("open_one", by="bo", card=listed, fields={"items": options(listed, "open_one")[0]})
+        own = await house.card("edit", but=cards)
+
+        changed = await house.press("edit", by="bo", card=own, fields={"amount": "60"})
+        new = await house.card("approve", but=[*cards, own])
+        await house.press("approve", by="chris", card=new)
+
+        assert changed.is_taken
+        await house.chat.until(lambda: "changed: see its new card" in listed.card.blocks[0].label)
+        await house.chat.until(lambda: "wire 60 bank" in hands.did)
+        head, other = await items(house, listed)
+        assert (head.status, other.status) == (Status.SUPERSEDED, Status.OPEN)
+        assert await house.is_sound()
+
+
+# ----------------------------------------------------------------- crashes
+
+
+async def test_a_process_that_dies_before_it_hears_that_a_sheet_is_open_strands_nothing(
+    build: Build, hands: Hands
+) -> None:
+    """CD-05, I12, I13: a sheet is opened whole; the next process shows it, asks nothing twice, runs each call once."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(5))) as house:
+        landed = answered_never(house, "open", Opened)
+        await house.mention("ana", "tidy up")
+        await landed.wait()
+
+        async with house.again() as after:
+            await house.engine.shards.close()
+            await after.engine.shards.look(after.engine.runner.drop)
+            sheet = await after.card("approve_all")
+            await after.press("approve_all", by="bo", card=sheet)
+            await after.shows("Results:")
+
+            assert len(await events(after, "request_opened")) == len(hands.did) == 5
+            assert await settled(after)
+
+
+async def test_a_process_that_dies_before_a_sheet_is_open_has_asked_nothing(build: Build, hands: Hands) -> None:
+    """CD-05, I12: the write never comes; the next process finds five calls to ask about, and opens them together."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(5))) as house:
+        began = asyncio.Event()
+
+        async def never(*_args: object) -> None:
+            began.set()
+            await asyncio.Event().wait()
+
+        around(house, "open", before=never)
+        await house.mention("ana", "tidy up")
+        await began.wait()
+        assert not await events(house, "request_opened")
+
+        async with house.again() as after:
+            await house.engine.shards.close()
+            await after.engine.shards.look(after.engine.runner.drop)
+            sheet = await after.card("approve_all")
+            assert len(await items(after, sheet)) == 5
+            await after.press("approve_all", by="bo", card=sheet)
+            await after.shows("Results:")
+            assert len(hands.did) == 5
+            assert await settled(after)
+
+
+async def test_a_sleeping_sheet_leaves_memory_and_wakes_with_one_press(build: Build, hands: Hands) -> None:
+    """AS-10: every branch sleeps, so the run does; a press in another process wakes it, and each call runs once."""
+    async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(5)), pace=HASTY) as house:
+        await house.mention("ana", "tidy up")
+        sheet = await house.card("approve_all")
+        await gone(house)
+        assert not await house.store.executing(0), "it waits in the store as one that waits"
+
+        await house.press("approve_all", by="bo", card=sheet)
+
+        await house.shows("Results:")
+        assert len(hands.did) == 5
+        assert await settled(house)
+
+
+# ------------------------------------------------------------------ helpers
+
+
+class Door:
+    """Counts who comes by; reached by everybody after the first few."""
+
+    def __init__(self, after: int) -> None:
+        self.after, self._seen = after, 0
+
+    def is_reached(self) -> bool:
+        self._seen += 1
+        return self._seen > self.after
+
+
+def noted(house: House, beginning: str) -> list[str]:
+    """What was said in the thread that begins so."""
+    return [post.card.body for post in house.chat.posts if post.card.body.startswith(beginning)]
+
+
+async def recorded(house: House, event: str, count: int) -> None:
+    """Wait until there are *count* records of this event."""
+    async with asyncio.timeout(10):
+        while len(await events(house, event)) < count:
+            pass
