@@ -23,6 +23,7 @@ from adapters.slack.office import SlackSettings, opened_office
 from adapters.slack.people import Trust
 from adapters.slack.rollcall import Remark, Wanted
 from adapters.terminal import Terminal
+from agents.rehearsal import playbook
 from bot.config import Settings, sealing_key
 from bot.domain.chat import PersonId, Place
 from bot.domain.errors import BadSettings, ChatUnavailable, NotRequestable
@@ -34,12 +35,7 @@ from bot.runtime.views import RuntimeViews
 from bot.store.redis import RedisStore
 
 log = structlog.get_logger()
-EXAMPLES = (
-    "@countersign look up order 1042",
-    "@countersign refund 40 for order 1042, it arrived broken",
-    "@countersign refund 120 for order 1042, it arrived broken",
-    "@countersign refund 600 for order 1003, wrong item",
-)
+FOR_ANY_MODEL = 4  # of the lines to try: what the first few show comes from the policy, whatever mind acts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +64,16 @@ async def chat_of(chat: str, settings: Settings, rules: Rules, store: RedisStore
         db=settings.var / "playground.db",
         port=settings.port,
         real_credentials=settings.real_credentials,
-        examples=EXAMPLES,
+        examples=_examples(settings),
     )
     playground = Playground(page, views)
     return Meeting(chat=playground, people=people, url=lambda: playground.url, where=lambda: playground.url)
+
+
+def _examples(settings: Settings) -> Mapping[str, str]:
+    """Lines for a newcomer, and what each shows. The rehearsal keeps what all of them promise."""
+    tries = playbook.load().tries
+    return {one.line: one.shows for one in (tries if settings.is_rehearsal else tries[:FOR_ANY_MODEL])}
 
 
 async def _slack(settings: Settings, rules: Rules, store: RedisStore, stack: AsyncExitStack) -> Meeting:

@@ -54,6 +54,8 @@ async def check(
     problems += [f"{place}: defaults: {told}" async for _, told in world.problems(policy.default)]
     place = policy.spots.get("reports", "reports")
     problems += [f"{place}: reports: {told}" for audience in policy.reports if (told := await world.nobody(audience))]
+    if policy.reviews and (told := await world.nobody(policy.reviews.of)):
+        problems.append(f"{policy.spots.get('reviews', 'reviews')}: reviews: {told}")
     problems += _oversight_problems(policy, known, agents or {})
     return sorted(problems, key=_place)
 

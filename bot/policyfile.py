@@ -1,7 +1,7 @@
 """policy.yml -> Policy. Every mistake at once, as `policy.yml:LINE:COLUMN: sentence`.
 
     {defaults: {ask: {...}, ladder: [...], exec_window: 15m}, hints: [...], oversight: {agent: always},
-     reports: [managers], rules: [...]}
+     reports: [managers], reviews: {of: approvers, separate_duties: true}, rules: [...]}
     or a bare list of rules
 
     rule    id · when · allow: true | deny: reason | ask: {...} · because · ladder · exec_window · place
@@ -29,7 +29,7 @@ from yaml.nodes import Node, ScalarNode
 from bot.domain.condition import BadCondition, Condition, compile_condition
 from bot.domain.errors import BadPolicy
 from bot.domain.people import Group, ManagerOf, One, parse
-from bot.domain.policy import RISKY_WORDS, WHY_ALLOW, WHY_ASK, Oversight, Policy, Rule
+from bot.domain.policy import RISKY_WORDS, WHY_ALLOW, WHY_ASK, Oversight, Policy, Reviews, Rule
 from bot.domain.verdict import (
     ENDS,
     Allow,
@@ -47,10 +47,11 @@ from bot.domain.verdict import (
 from bot.domain.wire import replace
 from bot.yamlfile import Fields, Reader, open_yaml
 
-FILE_KEYS = ("defaults", "hints", "oversight", "reports", "rules")
+FILE_KEYS = ("defaults", "hints", "oversight", "reports", "reviews", "rules")
 DEFAULT_KEYS = ("ask", "ladder", "exec_window")
 RULE_KEYS = ("id", "when", "allow", "deny", "ask", "because", "ladder", "exec_window", "place")
 ASK_KEYS = ("groups", "separate_duties", "reason", "words", "high", "veto", "type", "break_glass", "grant", "batch")
+REVIEW_KEYS = ("of", "separate_duties")
 GLASS_KEYS = ("of", "review", "within")
 GRANT_KEYS = ("most", "within", "same")
 RUNG_KEYS = ("after", *Climb)
@@ -106,6 +107,7 @@ class _PolicyReader:
             hints=self._hints(fields["hints"][1]) if "hints" in fields else RISKY_WORDS,
             oversight=self._oversight(fields["oversight"][1]) if "oversight" in fields else {},
             reports=self._reports(fields["reports"][1]) if "reports" in fields else (),
+            reviews=self._reviews(fields["reviews"][1]) if "reviews" in fields else None,
             spots={key: self.reader.spot(name) for key, (name, _) in fields.items()},
         )
 
@@ -144,6 +146,18 @@ class _PolicyReader:
             if audience and not isinstance(parse(audience), One | Group):
                 self.reader.note(item, f"reports are for a group or a person: {audience} depends on who asks")
         return [audience for _, audience in found if audience]
+
+    def _reviews(self, node: Node) -> Reviews | None:
+        fields = self.reader.fields(node, "reviews", REVIEW_KEYS) or {}
+        read = {key: value for key, (_, value) in fields.items()}
+        if "of" not in read:
+            self.reader.note(node, "reviews must say who accepts a draft: of: approvers")
+            return None
+        of = self._anybody(read["of"], "of reviews")
+        separate = self._flag(read, "separate_duties", False)
+        if of == "requester" and separate:
+            self.reader.note(read["of"], "nobody could accept a draft: whoever gives the task is the only one asked")
+        return Reviews(of=of, separate_duties=separate) if of else None
 
     # ------------------------------------------------------------- rules
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ class PlaygroundSettings:
     port: int
     real_credentials: tuple[str, ...] = ()
     channels: tuple[str, ...] = ("general", "approvals", "finance")
-    examples: tuple[str, ...] = field(default=())  # tasks a newcomer may try with one press
+    examples: Mapping[str, str] = field(default_factory=dict)  # tasks to try with one press, and what each shows
 
 
 class Playground:

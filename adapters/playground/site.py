@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters.playground.book import Book
@@ -20,5 +21,5 @@ class Site:
     views: Views
     front: FrontDoor
     origin: str
-    examples: tuple[str, ...]
+    examples: Mapping[str, str]
     is_closing: bool = False

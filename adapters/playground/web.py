@@ -111,7 +111,7 @@ class Pages:
                 "people": self._people(),
                 "channels": list(rooms.channels),
                 "direct": f"dm-{user}",
-                "examples": list(self._site.examples),
+                "examples": [{"line": line, "shows": shows} for line, shows in self._site.examples.items()],
                 "last": last,
                 "messages": [picture.draw_entry(entry, rooms, user) for entry in entries],
             }

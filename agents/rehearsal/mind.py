@@ -19,7 +19,8 @@ from bot.domain.wire import Json, Record, read_foreign
 MOST_CHARS = 20_000  # of a line that is matched
 SPEAKER = re.compile(r"\[[^\]\n]{1,80}\] ")
 HOLE = re.compile(
-    r"\{(?P<name>\w+)(?:\.(?P<field>\w+))?(?::(?P<kind>int|number|money))?(?:\|(?P<default>[^{}]*))?\}",
+    r"\{(?P<name>\w+)(?:\.(?P<field>\w+))?(?:\+(?P<plus>\d+))?"
+    r"(?::(?P<kind>int|number|money))?(?:\|(?P<default>[^{}]*))?\}",
 )
 
 
@@ -55,17 +56,32 @@ def answer(book: Playbook, talk: Sequence[Spoken]) -> Reply:
 def _play(book: Playbook, talk: Sequence[Spoken]) -> Reply:
     found = _anchor(book, talk)
     if found is None:
-        return Reply(text=book.unknown)
+        return Reply(text=_text(book.unknown, {"tries": _tries(book)}))
     at, scene, values = found
     if scene.fault is not None:
         return Reply(fault=scene.fault)
     played = [index for index in range(at, len(talk)) if talk[index].calls]
-    if len(played) < len(scene.turns):
-        last = played[-1] if played else at
-        reply = _turn(book, scene.turns[len(played)], talk, values, _results(talk[last:]))
+    last = played[-1] if played else at
+    results = _results(talk[last:])
+    if (coming := _next(scene, len(played), results)) is not None:
+        turn, caught = coming
+        known = {**values, **caught, "turn": str(len(played) + 1)}
+        reply = _turn(book, turn, talk, known, results)
         if reply.calls or not played:
             return reply
-    return Reply(text=_report(book, talk, at, played[-1] if played else at))
+    return Reply(text=_report(book, talk, at, last))
+
+
+def _next(scene: Scene, played: int, results: Sequence[str]) -> tuple[Turn, Values] | None:
+    """The turn whose time it is, and what its `after` caught; None if the scene is over."""
+    turns = [turn for turn in scene.turns for _ in range(turn.times)]
+    if played >= len(turns):
+        return None
+    turn = turns[played]
+    if not turn.after:
+        return turn, {}
+    fits = (re.search(turn.after, result, FLAGS) for result in results)
+    return next(((turn, found.groupdict("")) for found in fits if found), None)
 
 
 def _anchor(book: Playbook, talk: Sequence[Spoken]) -> tuple[int, Scene, Values] | None:
@@ -88,7 +104,7 @@ def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[
     for scene in book.scenes:
         if match := scene.pattern.search(line):
             caught = {name: text.strip() for name, text in match.groupdict().items() if text}
-            yield scene, {"task": _task(talk), "calls": _described(talk), **caught}
+            yield scene, {"task": _task(talk), "calls": _described(talk), "tries": _tries(book), **caught}
             return
 
 
@@ -98,6 +114,10 @@ def _words(line: Spoken) -> str:
 
 def _task(talk: Sequence[Spoken]) -> str:
     return next((_words(line) for line in talk if line.role == "user"), "")
+
+
+def _tries(book: Playbook) -> str:
+    return "\n".join(f"- {one.line} ({one.shows})" for one in book.tries)
 
 
 def _described(talk: Sequence[Spoken]) -> str:
@@ -190,7 +210,7 @@ def _fill(value: Json, known: Values) -> Json:
 def _typed(hole: re.Match[str], known: Values) -> Json:
     text = _caught(hole, known).replace(",", "")
     try:
-        return int(text) if hole["kind"] == "int" else float(text)
+        return int(text) + int(hole["plus"] or 0) if hole["kind"] == "int" else float(text)
     except ValueError:
         raise _Missing from None
 
@@ -216,11 +236,10 @@ def _json(value: Json) -> str:
 
 
 def _report(book: Playbook, talk: Sequence[Spoken], since: int, last: int) -> str:
-    """What came of it: every result of the last turn, and whatever failed before."""
+    """What came of it: every result of the last turn, and whatever failed before, each once."""
     told = [_ending(book, text) for text in _results(talk[since:last])]
-    return "\n".join(
-        [text for text, is_done in told if not is_done] + [_ending(book, t)[0] for t in _results(talk[last:])]
-    )
+    failed = [text for text, is_done in told if not is_done]
+    return "\n".join(dict.fromkeys(failed + [_ending(book, text)[0] for text in _results(talk[last:])]))
 
 
 def _ending(book: Playbook, result: str) -> tuple[str, bool]:

@@ -60,8 +60,14 @@ class Correction(Record, forbid_unknown_fields=True):
 
 
 class Turn(Record, forbid_unknown_fields=True):
-    """One answer: words, calls, or both."""
+    """One answer: words, calls, or both.
 
+    With `after`, it is played only if a result of the turn before fits that pattern, whose named groups are holes too;
+    else the scene ends. It is played up to `times` times in a row.
+    """
+
+    after: str = ""
+    times: int = 1
     say: str = ""
     calls: tuple[Plan, ...] = ()
     again: Correction | None = None
@@ -94,8 +100,16 @@ class Ending(Record, forbid_unknown_fields=True):
     is_done: bool = False
 
 
+class Try(Record, forbid_unknown_fields=True):
+    """A line worth typing, and what a newcomer sees of it."""
+
+    line: str
+    shows: str
+
+
 class Playbook(Record, forbid_unknown_fields=True):
     label: str  # in front of everything said: nobody may take a rehearsal for a mind
+    tries: tuple[Try, ...]  # the hole {tries}, a line each
     unknown: str
     nothing_to_correct: str
     endings: tuple[Ending, ...]
@@ -111,7 +125,7 @@ def load(path: Path = SHIPPED) -> Playbook:
         raise ValueError(f"{path.name}: {error}") from error
     plans = [plan for scene in book.scenes for turn in scene.turns for plan in turn.calls]
     patterns = [scene.match for scene in book.scenes] + [ending.match for ending in book.endings]
-    patterns += [plan.item for plan in plans]
+    patterns += [plan.item for plan in plans] + [turn.after for scene in book.scenes for turn in scene.turns]
     for pattern in patterns:
         try:
             re.compile(pattern, FLAGS)

@@ -27,6 +27,7 @@ from bot.domain.wire import Json, dumps, loads, read_foreign
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 Said = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"\S")]  # more than empty space
+Direction = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^\S[^\n]*$")]
 Audience = Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9@._()-]*$")]
 
 
@@ -105,6 +106,7 @@ def review_draft(
     name: Annotated[str, Field(max_length=80)] = "",
     rounds: Annotated[int, Field(ge=1, le=20)] = 3,
     note: Annotated[str, Field(max_length=2_000)] = "",
+    directions: Annotated[list[Direction], Field(max_length=3)] = [],  # noqa: B006  # part of the schema, never called
     of: Audience = "",
 ) -> NoReturn:
     """Show people a draft before it is used. They accept it or an earlier one, ask for changes, or write it themselves.
@@ -117,7 +119,9 @@ def review_draft(
         name: what this draft is called, the same for each version; empty if there is only one
         rounds: how many versions there may be
         note: anything a reader should know
-        of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
+        directions: what they are likely to want changed, a few words each, such as "Shorter" or "More formal": buttons
+        of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester). The policy may
+            name somebody else
     """
     raise AssertionError("people run this")
 

@@ -23,14 +23,13 @@ from bot.domain import inquiry
 from bot.domain.calls import Cause, Outcome, Past, ToolCall, ToolResult, make_call
 from bot.domain.chat import PersonId
 from bot.domain.errors import BadJson, InvalidArguments, Twin, UnknownTool, Unsatisfiable
-from bot.domain.people import parse
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Leave, Tool, WantedCall
 from bot.domain.request import Decision, Kind, Request, RequestId, RunId, Status, spend
 from bot.domain.run import Decided, Task
 from bot.domain.telling import REPLIED, told
 from bot.domain.typed import untypable
-from bot.domain.verdict import ENDS, Allow, Ask, Climb, Deny, Need, Verdict
+from bot.domain.verdict import Allow, Ask, Deny, Verdict
 from bot.domain.wire import loads, read_foreign, replace
 
 RUN = RunId("r-test")
@@ -164,15 +163,15 @@ class _Passage:
             await self._ask(call, ask, kind)
 
     def _inquiry_ask(self, kind: Kind, call: ToolCall) -> Ask:
-        """Who may answer: whom the agent names, or whoever gave the task; of an escalation, their manager."""
+        """Who may answer: whom the agent names, or whoever gave the task; of an escalation, their manager.
+
+        Of a draft, whom the policy names.
+        """
         of = str(call.values.get("of") or "")
         if not of:
             boss = self._world.table.cast.people[self._world.task.by].manager
             of = "manager(requester)" if kind is Kind.ESCALATION and boss else "requester"
-        parse(of)
-        default = self._world.policy.default.ladder
-        kept = tuple(replace(rung, to="here") for rung in default if rung.do in (Climb.REMIND, *ENDS))
-        return Ask(rule="inquiry", why="the agent cannot go on without an answer", groups=(Need(of=of),), ladder=kept)
+        return self._world.policy.inquiry(of, is_review=kind is Kind.REVIEW)
 
     async def _ask(self, call: ToolCall, ask: Ask, kind: Kind) -> None:
         table = self._world.table
@@ -182,6 +181,8 @@ class _Passage:
         if twin is not None:
             return self._refuse(Cause.TWIN, f"Not run: {Twin(twin.id)}. Wait for that answer.")
         request = replace(self._question(call, ask), kind=kind)
+        if kind is Kind.REVIEW:  # feedback makes nobody the maker of a draft
+            request = replace(request, excluded=(self._world.task.by,))
         try:
             if problem := untypable(request, self._world.toolbox.get(call.tool).spec):
                 raise Unsatisfiable(problem)

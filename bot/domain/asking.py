@@ -19,6 +19,8 @@ from bot.domain.wire import Json, Record
 TEXT_MOST = 10_000  # characters of an answer; an agent's conversation has to carry it
 TEXT, CHOICE, PERSON = "text", "choice", "person"  # names of the fields behind a button
 
+SEPARATE = " separate"  # beside the arguments: are duties separated? No argument has such a name
+
 Values = Mapping[str, Any]
 Fields = Mapping[str, object]
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any, cast
 
+from bot.domain import pattern
 from bot.domain.calls import canonical
 from bot.domain.chat import Field, FieldKind, PersonId
 from bot.domain.errors import BadJson, InvalidArguments
@@ -81,7 +82,7 @@ def problems_of(schema: Schema, values: Mapping[str, Json]) -> dict[str, str]:
     """What a form's values lack, one sentence a field: required ones, bounds, lengths, patterns, choices."""
     read = _plain(schema)
     parts = {name: part for name, part in read.get("properties", {}).items() if isinstance(part, Mapping)}
-    found = {name: "Please fill this in." for name in read.get("required", ()) if values.get(name) in (None, "")}
+    found = {name: "Please fill this in." for name in read.get("required", ()) if _is_lacking(name, values, parts, read)}
     for name, part in parts.items():
         if name not in found and name in values and (told := _objection(_without_null(part, read)[0], values[name])):
             found[name] = told
@@ -93,6 +94,14 @@ def people_in(schema: Schema, values: Mapping[str, Json]) -> dict[str, PersonId]
     slots = _slots(_plain(schema))
     named = {name: values.get(name) for name, slot in slots.items() if slot.kind is FieldKind.PERSON}
     return {name: PersonId(value) for name, value in named.items() if isinstance(value, str)}
+
+
+def _is_lacking(
+    name: str, values: Mapping[str, Json], parts: Mapping[str, Mapping[str, Any]], whole: Mapping[str, Any]
+) -> bool:
+    """Nothing at all; of what may be null, null is an answer."""
+    may_be_null = name in values and _without_null(parts.get(name, {}), whole)[1]
+    return values.get(name) in (None, "") and not (values.get(name) is None and may_be_null)
 
 
 def _objection(part: Mapping[str, Any], value: Json) -> str | None:
@@ -111,7 +120,7 @@ def _objection(part: Mapping[str, Any], value: Json) -> str | None:
                 return f"At least {part['minLength']} characters, please."
             if len(value) > int(part.get("maxLength", LONGEST_FIELD)):
                 return f"At most {part.get('maxLength', LONGEST_FIELD)} characters, please."
-            if (pattern := part.get("pattern")) and not re.search(str(pattern), value):
+            if (wanted := part.get("pattern")) and not pattern.fits(str(wanted), value):
                 return "That does not have the form that is wanted."
     return None
 

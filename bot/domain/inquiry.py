@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.domain.asking import (
     PERSON,
+    SEPARATE,
     TEXT,
     TEXT_MOST,
     Choice,
@@ -107,8 +108,9 @@ def title(request: Request) -> str:
 
 
 def _values(request: Request) -> Values:
-    """The arguments that people signed for, and what the run's own earlier calls add to them."""
-    return {**request.call.values, **KINDS[request.kind].recalled(request.call, request.history)}
+    """The arguments that people signed for, and what the run's own earlier calls and the rule add to them."""
+    recalled = KINDS[request.kind].recalled(request.call, request.history)
+    return {**request.call.values, **recalled, SEPARATE: request.ask.separate_duties}
 
 
 def _filled(choice: Choice, fields: Fields, request: Request) -> dict[str, Json]:

@@ -69,7 +69,9 @@ def _facts(request: Request, names: Mapping[PersonId, str]) -> Iterator[Fact]:
         agent = wording.line(request.agent)
         yield Fact(label="Asked by", value=f"{agent}, working for {wording.name(names, request.requester)}")
     people = [wording.audience(need.of, request.requester, names) for need in request.ask.groups]
-    yield Fact(label="Who may answer", value=" and ".join(people))
+    barred = request.excluded if request.ask.separate_duties else ()
+    but = f", but not {' or '.join(wording.name(names, who) for who in barred)}" if barred else ""
+    yield Fact(label="Who may answer", value=" and ".join(people) + but)
     if request.deadline:
         yield Fact(label="Until", value=f"{wording.time(request.deadline)}; silence is not an answer")
     elif every := request.ask.reviewed_every:

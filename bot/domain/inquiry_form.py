@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.domain.asking import Choice, Inquiry, Part, Values, never_typed
 from bot.domain.calls import canonical
-from bot.domain.chat import FieldKind
 from bot.domain.errors import InvalidArguments
+from bot.domain.form_schema import schema_flaw
 from bot.domain.forms import fields_of, problems_of, values_from_fields
 from bot.domain.request import Kind, Request
 from bot.domain.wire import Json
@@ -46,13 +46,9 @@ def _told(_asked: Request, answer: Values) -> str:
 
 
 def _flaw(values: Values) -> str | None:
-    schema, table = values["schema"], values.get("table")
-    is_form = isinstance(schema.get("properties"), dict)
-    fields = fields_of(schema, values.get("start") or {}) if is_form else ()
-    if not fields:
-        return "the form has no field that people can fill in"
-    if any(field.kind in (FieldKind.CHOICE, FieldKind.MULTI) and not field.options for field in fields):
-        return "a field to choose in has nothing to choose from"
+    if told := schema_flaw(values["schema"], values.get("start") or {}):
+        return told
+    table = values.get("table")
     return _table_flaw(table) if table else None
 
 

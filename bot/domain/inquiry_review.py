@@ -1,6 +1,7 @@
 """A review: a draft shown whole, with what is different from the version before, for a bounded number of rounds.
 
-    draft -> accept · revise, and round n+1 · use an earlier version · write it oneself · leave it unaccepted
+    draft -> accept · revise (in words, or by a button that the agent offers), and round n+1
+          -> use an earlier version · write it oneself · leave it unaccepted
 
 Which round it is, how many there are and what changed come from the run's own earlier calls: an agent cannot give
 itself another round, nor say what it changed. Only people can, once the rounds are used up.
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.domain import words
-from bot.domain.asking import CHOICE, TEXT, Choice, Fields, Inquiry, Part, Values
+from bot.domain.asking import CHOICE, SEPARATE, TEXT, Choice, Fields, Inquiry, Part, Values
 from bot.domain.calls import Outcome, Past, ToolCall
 from bot.domain.chat import Field, FieldKind
 from bot.domain.difference import difference
@@ -19,6 +20,16 @@ from bot.domain.request import Request
 from bot.domain.wire import Json
 
 ACCEPT = frozenset({"approve", "approved", "ok", "lgtm"})  # a whole reply that accepts a draft, and nothing else
+WANTS = ("want_a", "want_b", "want_c")  # moves of the directions that the agent offers, in their order
+OURS = frozenset(  # what other buttons here are called: no direction may pose as one
+    map(
+        words.normal,
+        (
+            *("Accept", "Revise", "Allow another round", "Use another version", "Write it myself"),
+            *("Leave it unaccepted", "Hand to…", "Stop", "Approve", "Reject"),
+        ),
+    )
+)
 BACK = "the agent shows a next version"
 ENDS = ("accept", "use", "take_over")  # moves after which another draft of this name begins at round 1
 STATUS: Mapping[str, str] = {
@@ -26,6 +37,7 @@ STATUS: Mapping[str, str] = {
     "use": "accepted",
     "take_over": "accepted",
     "revise": "revise",
+    **dict.fromkeys(WANTS, "revise"),
     "more": "revise",
     "leave": "unaccepted",
 }
@@ -70,11 +82,14 @@ def _choices(values: Values) -> Sequence[Choice]:
     if _is_last(values):
         found.append(Choice(move="more", label="Allow another round", effect=BACK, fields=(feedback,)))
     else:
+        wants = zip(WANTS, _directions(values), strict=False)
+        found += [Choice(move=move, label=direction, effect=BACK) for move, direction in wants]
         found.append(Choice(move="revise", label="Revise", effect=BACK, fields=(feedback,)))
     if versions := _versions(values):
         which = Field(name=CHOICE, label="Which version", kind=FieldKind.CHOICE, options=tuple(versions))
         found.append(Choice(move="use", label="Use another version", effect="that one is final", fields=(which,)))
-    found.append(Choice(move="take_over", label="Write it myself", effect="your text is final", fields=(own,)))
+    if not values.get(SEPARATE):  # else whoever writes it would also accept it
+        found.append(Choice(move="take_over", label="Write it myself", effect="your text is final", fields=(own,)))
     leave = "the draft is not used"
     return [*found, Choice(move="leave", label="Leave it unaccepted", effect=leave, style="danger", fields=(why,))]
 
@@ -96,6 +111,8 @@ def _told(asked: Request, answer: Values) -> str:
             return f"They wrote it themselves; use exactly this: {answer[TEXT]!r}"
         case "revise":
             return f"Not accepted yet. Their feedback: {answer[TEXT]!r}"
+        case move if move in WANTS:
+            return f"Not accepted yet. Their feedback: {_directions(asked.call.values)[WANTS.index(move)]!r}"
         case "more":
             return f"Not accepted yet; they allow another round. Their feedback: {answer[TEXT]!r}"
     told = "The draft is not accepted, and no further version is wanted. Its status is: unaccepted."
@@ -120,7 +137,14 @@ def _flaw(values: Values) -> str | None:
         return "people left this draft unaccepted and want no further version"
     if values["round"] > values["rounds"]:
         return f"its {values['rounds']} rounds are used up, and the draft is unaccepted"
+    wanted = [words.normal(direction) for direction in _directions(values)]
+    if len(set(wanted)) < len(wanted) or OURS & set(wanted) or ACCEPT & set(wanted) or not all(wanted):
+        return "its directions must differ from each other and from the other buttons"
     return None
+
+
+def _directions(values: Values) -> Sequence[str]:
+    return values.get("directions") or ()
 
 
 def _versions(values: Values) -> list[str]:

@@ -96,4 +96,10 @@ def _told(_asked: Request, answer: Values) -> str:
     return TOLD[answer["move"]].format(text=answer.get(TEXT, ""))
 
 
-STUCK = Inquiry(title="The agent is stuck", parts=_parts, choices=_choices, typed=_typed, told=_told)
+def _flaw(values: Values) -> str | None:
+    """A model that knows the tool's name could say so as well, and its words would stand there as ours."""
+    is_ours = values["what"] == Trouble.CHANGED
+    return "that its program has changed is nothing an agent can say; the runtime notices it" if is_ours else None
+
+
+STUCK = Inquiry(title="The agent is stuck", parts=_parts, choices=_choices, typed=_typed, told=_told, flaw=_flaw)

@@ -25,7 +25,8 @@ import cel
 from bot.domain.calls import Outcome, Past, Risk, ToolCall, ToolSpec, canonical
 from bot.domain.chat import Person, Place
 from bot.domain.condition import FAILURES, Condition, why_failed
-from bot.domain.verdict import Allow, Ask, Audience, Deny, Verdict
+from bot.domain.people import parse
+from bot.domain.verdict import ENDS, Allow, Ask, Audience, Climb, Deny, Need, Verdict
 from bot.domain.wire import Record, dumps, replace
 
 NO_EFFECT = (Outcome.ERROR, Outcome.NOT_RUN)
@@ -75,6 +76,13 @@ class Rule:
         return self.spots.get(key, self.spots.get("id", self.id))
 
 
+class Reviews(Record):
+    """Who accepts an agent's drafts, whomever the agent would ask; with separate duties, nobody who made them."""
+
+    of: Audience
+    separate_duties: bool = False
+
+
 class Tried(Record):
     """One rule held against one call. `is_held` is None when its condition failed; `told` shows the values."""
 
@@ -93,12 +101,13 @@ class Policy:
         default: Ask,
         hints: Sequence[str] = RISKY_WORDS,
         oversight: Mapping[str, Oversight] | None = None,
+        reviews: Reviews | None = None,
         reports: Sequence[Audience] = (),  # who may read how approvals go; changes no verdict, so not in the hash
         spots: Mapping[str, str] | None = None,  # "defaults" -> "policy.yml:3:1"
     ) -> None:
         self.rules, self.default, self.hints = tuple(rules), default, tuple(hints)
         self.oversight = dict(oversight or {})
-        self.reports = tuple(reports)
+        self.reports, self.reviews = tuple(reports), reviews
         self.hash = hashlib.sha256(dumps(_contents(self))).hexdigest()
         self.spots = dict(spots or {})
         self._words = tuple(_word(hint) for hint in self.hints)
@@ -109,6 +118,21 @@ class Policy:
         verdict = self._first(call, spec, facts)
         verdict = self._guarded(verdict, spec, facts)
         return self._hinted(verdict, call, spec)
+
+    def inquiry(self, of: Audience, *, is_review: bool) -> Ask:
+        """How *of* are asked for an answer. Who accepts a draft is the policy's choice first, and no agent's (GN-12).
+
+        Raises ValueError for nobody's name.
+        """
+        parse(of)
+        reviews = self.reviews if is_review else None
+        return Ask(
+            rule="inquiry",
+            why="the agent cannot go on without an answer",
+            groups=(Need(of=reviews.of if reviews else of),),
+            separate_duties=reviews is not None and reviews.separate_duties,
+            ladder=tuple(replace(rung, to="here") for rung in self.default.ladder if rung.do in (Climb.REMIND, *ENDS)),
+        )
 
     def trace(self, call: ToolCall, spec: ToolSpec, facts: Facts) -> Iterator[Tried]:
         """Hold each rule against *call*, up to the one that decides."""
@@ -148,7 +172,9 @@ class Policy:
         return replace(self.default, why=why)
 
     def _guarded(self, verdict: Verdict, spec: ToolSpec, facts: Facts) -> Verdict:
-        """No rule lets through what must always be asked."""
+        """No rule lets through what must always be asked, nor joins what has to be signed by itself."""
+        if isinstance(verdict, Ask) and verdict.is_batch and spec.risk is Risk.IRREVERSIBLE:
+            verdict = replace(verdict, is_batch=False)
         is_watched = self.oversight.get(facts.agent) is Oversight.ALWAYS
         if isinstance(verdict, Ask) and is_watched:
             return replace(verdict, grant=None)  # before every call means before this one, too
@@ -285,4 +311,5 @@ def _contents(policy: Policy) -> dict[str, Any]:
         "default": policy.default,
         "hints": policy.hints,
         "oversight": dict(sorted(policy.oversight.items())),
+        **({"reviews": policy.reviews} if policy.reviews else {}),
     }

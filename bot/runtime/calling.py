@@ -1,6 +1,6 @@
-"""Calling one person beside the ladder's own steps: when their hours begin, or in place of somebody below them.
+"""Calling one person beside the ladder's own steps: when their hours begin or they have room, or in place of another.
 
-    wake|<request>|<person> is due -> still open, still asked? -> a direct message, or a word below the one they have
+    wake|<request>|<person> is due -> still open, still asked, room? -> a direct message, or a word below theirs
     a manager's message cannot be shown -> the next manager up (CD-09) -> nobody left: the thread says so
 
 Each is one turn of the request. Not whom a step calls (climbing), nor that a message could not be shown (outbox).
@@ -25,7 +25,8 @@ from bot.runtime.climbing import HERE, said_again
 from bot.runtime.parts import Parts
 from bot.runtime.reach import Reaching
 from bot.runtime.rights import Rights
-from bot.runtime.sharing import copies_of, shared
+from bot.runtime.sharing import shared
+from bot.runtime.sparing import Sparing
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ class Call:
 class Calling:
     def __init__(self, parts: Parts, rights: Rights) -> None:
         self._store, self._rights = parts.store, rights
-        self._reaching = Reaching(parts.store, rights)
+        self._reaching, self.sparing = Reaching(parts.store, rights), Sparing(parts.store, rights)
 
     # ------------------------------------------------------------------ later
 
@@ -53,7 +54,6 @@ class Calling:
         while True:
             try:
                 held = await self._store.held(id)
-                held = replace(held, copies=await copies_of(self._store, held))
                 call = await self._woken(held, person)
             except NoSuchRequest:
                 call = None
@@ -62,7 +62,7 @@ class Calling:
                 return
             turn = await shared(self._store, _turn(held, call, fence, done=wake_name(id, person)))
             if (await self._store.turn(turn)).is_applied:
-                log.info("person_woken", request=id, person=person)
+                log.info("person_woken" if call.audit else "person_waits", request=id, person=person)
                 return
 
     async def _woken(self, held: Held, person: PersonId) -> Call | None:
@@ -74,11 +74,12 @@ class Calling:
         if person not in frozenset[PersonId]().union(*await self._rights.groups(request)):
             return None
         called = (await self._rights.standing(request, frozenset({person}))).get(person, person)
-        reach = await self._reaching.reach(request, (called,))
-        if reach.later:  # nobody looked at the clock in time, and their day is over again
-            return Call(timers=reach.timers(request))
-        audit = (events.copy_sent(request.id, called, "their hours began"),)
-        if all(copy.to != called for copy in held.copies):
+        have = frozenset(copy.to for copy in held.copies if copy.to)
+        reach = await self.sparing.spare(request, await self._reaching.reach(request, (called,)), have)
+        if not reach.now:  # nobody looked at the clock in time, and their day is over again; or they have enough
+            return Call(timers=reach.timers(request), notes=reach.notes)
+        audit = (events.copy_sent(request.id, called, "they may be called now"),)
+        if called not in have:
             is_manager = await self._is_manager(request, called)
             return Call(audit=audit, copies=(Copy(name=f"dm-{called}", to=called, is_manager=is_manager),))
         text = f"Still open: {request.call.tool} waits for an answer."
@@ -134,13 +135,13 @@ class Calling:
         if above is None:
             text = f"{told}, nor is there a manager above to ask: whoever may answer does so here."
             return Call(copies=(done,), notes=(_note(request, lost.to, text),))
-        reach = await self._reaching.reach(request, (above,))
+        reach = await self.sparing.spare(request, await self._reaching.reach(request, (above,)))
         asked = f": asked {await self._rights.name(above)} instead." if reach.now else f".{reach.told}"
         copy = Copy(name=f"dm-{above}", to=above, is_manager=True, instead_of=lost.to)
         return Call(
             audit=(events.copy_sent(request.id, above, f"{lost.to} cannot be reached"),),
             copies=(done, copy) if reach.now else (done,),
-            notes=(_note(request, lost.to, told + asked),),
+            notes=(_note(request, lost.to, told + asked), *reach.notes),
             standins=(above,),
             timers=reach.timers(request),
         )
@@ -153,7 +154,7 @@ def _turn(held: Held, call: Call, fence: Fence, *, done: str = "") -> Turn:
     have = {copy.name for copy in held.copies}
     shown = [copy for copy in held.copies if copy.ref is not None]  # others are on their way, or lost for good
     new = [copy for copy in call.copies if copy.name not in have]
-    rows = Held(request=request, copies=(*shown, *new)).rows
+    rows = Held(request=request, copies=(*shown, *new)).rows if call.copies or call.audit else ()  # else only later
     effects = Effects(
         audit=call.audit,
         notes=call.notes,

@@ -30,6 +30,7 @@ from bot.runtime.reach import Reach, Reaching
 from bot.runtime.rights import Rights
 from bot.runtime.runner import Runner
 from bot.runtime.sharing import copies_of, shared
+from bot.runtime.sparing import Sparing
 
 log = structlog.get_logger()
 HERE = "here"
@@ -51,7 +52,7 @@ class Said:
 class Climbing:
     def __init__(self, parts: Parts, rights: Rights, runner: Runner) -> None:
         self._store, self._rights, self._runner = parts.store, rights, runner
-        self._reaching = Reaching(parts.store, rights)
+        self._reaching, self.sparing = Reaching(parts.store, rights), Sparing(parts.store, rights)
 
     async def climb(self, id: RequestId, index: int, fence: Fence) -> None:
         """Take step *index* of a request's ladder, unless it was taken or the request has ended."""
@@ -112,9 +113,10 @@ class Climbing:
         told = people | frozenset((await self._rights.standing(request, people)).values())
         have = frozenset(copy.to for copy in held.copies if copy.to)
         reach = await self._reach(request, step, told, urgent=have & told)
+        reach = await self.sparing.spare(request, reach, have)
         names = [await self._rights.name(person) for person in reach.now]
         text = "No answer yet: " + (f"asked {' and '.join(names)} as well." if names else _nobody(step.to))
-        if reach.later and not names:
+        if reach.told and not names:
             text = "No answer yet."
         return Said(text=text + reach.told, reach=reach, standins=people, copies=_copies(held, step, reach))
 
@@ -123,6 +125,8 @@ class Climbing:
         request = held.request
         people = await self._found(request, step.to)
         reach = await self._reach(request, step, people, most=CALLED_MOST if step.to == HERE else None)
+        have = frozenset(copy.to for copy in held.copies if copy.to)
+        reach = await self.sparing.spare(request, reach, have)
         again = f"It has no deadline; asked again every {wording.span(step.after)}."
         text = f"Still open: {request.call.tool} waits for {_wanted(request)}. {again}"
         make = partial(said_again, text=text, part=f"rung{request.rung}.{period}")
@@ -205,7 +209,7 @@ def _turn(held: Held, step: Rung, after: Request, said: Said, fence: Fence) -> T
     period = after.reviews if is_review else None
     key = f"{request.run}/{request.id}/rung{request.rung}" + (f".{period}" if is_review else "")
     card = Card(body=said.text, tone=Tone.WAITING, mentions=said.mentions, run=request.run)
-    notes = (Note(key=key, place=request.place, card=card), *said.notes)
+    notes = (Note(key=key, place=request.place, card=card), *said.notes, *said.reach.notes)
     rows = Held(request=request, copies=(*held.copies, *said.copies)).rows
     effects = Effects(
         audit=(events.rung_fired(request.id, request.rung, step.do, period=period),),

@@ -18,6 +18,7 @@ from bot.domain.sheet import Sheet
 from bot.domain.sheet_card import is_whole, sheet_card
 from bot.domain.wire import replace
 from bot.runtime.rights import Rights
+from bot.runtime.roles import role
 from bot.runtime.seal import Seal
 
 
@@ -42,7 +43,13 @@ class Drawing:
         else:
             drawn = card(request, self._spec(request), names=names, seal=token, outcome=request.outcome)
         drawn = await self._with_deputies(drawn, request) if request.is_open else drawn
-        return replace(drawn, mentions=(to,)) if to and request.is_open else drawn
+        return await self._for(drawn, request, to) if to and request.is_open else drawn
+
+    async def _for(self, drawn: Card, request: Request, person: PersonId) -> Card:
+        """The copy of one person: it calls them, and says in which role they are asked."""
+        told = await role(request, person, self._directory, self._rights)
+        facts = (*drawn.facts, Fact(label="You are asked as", value=told)) if told else drawn.facts
+        return replace(drawn, facts=facts, mentions=(person,))
 
     async def _with_deputies(self, drawn: Card, request: Request) -> Card:
         """Who else may answer, because somebody who is asked is away just now."""

@@ -24,14 +24,14 @@ from bot.domain.errors import (
 )
 from bot.domain.grant import Grant
 from bot.domain.ladder import first_timer
-from bot.domain.people import may_answer, parse
+from bot.domain.people import may_answer
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Meter, Tool, Toolbox, WantedCall
 from bot.domain.request import Copy, Kind, Request, RequestId
 from bot.domain.run import Opened
 from bot.domain.store import CARDS_MOST, OPEN_MOST, PLACE_MOST, Batch, Effects, Fence, Held, Letter, Note, Store
 from bot.domain.typed import untypable
-from bot.domain.verdict import ENDS, Allow, Ask, Climb, Deny, Need
+from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import Record, read_foreign, replace
 from bot.runtime.escalating import Escalating, copies_for
 from bot.runtime.granted import standing, used_note
@@ -183,15 +183,12 @@ class Gatehouse:
     async def inquiry_ask(self, kind: Kind, call: ToolCall, requester: PersonId) -> Ask:
         """Who may answer: whom the agent names, or whoever gave the task; of an escalation, their manager.
 
-        Raises ValueError for nobody's name.
+        Of a draft, whom the policy names. Raises ValueError for nobody's name.
         """
         of = str(call.values.get("of") or "")
         if not of:
             of = await self._escalating.audience(requester) if kind is Kind.ESCALATION else "requester"
-        parse(of)
-        kept = [replace(rung, to="here") for rung in self._policy.default.ladder if rung.do in (Climb.REMIND, *ENDS)]
-        why = "the agent cannot go on without an answer"
-        return Ask(rule="inquiry", why=why, groups=(Need(of=of),), ladder=tuple(kept))
+        return self._policy.inquiry(of, is_review=kind is Kind.REVIEW)
 
     def now(self) -> datetime:
         return self._store.now()

@@ -260,6 +260,12 @@ class Host:
         """Whoever's words this run acts on: they never sign where duties are separated."""
         return tuple(dict.fromkeys((self.run.task.by, *self.run.steered_by)))
 
+    @property
+    def makers(self) -> tuple[PersonId, ...]:
+        """Who made what this run shows: whoever gave the task, or worked on it by hand. Feedback makes nobody one."""
+        hands = (letter.by for letter in self.letters if isinstance(letter, Took | GaveBack))
+        return tuple(dict.fromkeys((self.run.task.by, *hands)))
+
     def others(self, path: str) -> tuple[Past, ...]:
         """This run's other calls in the order of its steps, as a policy may ask about them."""
         return tuple(self.past[where] for where in in_order(self.past) if where != path)

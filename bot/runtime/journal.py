@@ -136,7 +136,7 @@ class Journal:
     async def open(
         self, batch: Batch, request: Request, copies: tuple[Copy, ...], others: tuple[Request, ...] = ()
     ) -> None:
-        """Open *request*, and *others* on its sheet, after which these branches sleep. Raises Unheard, TooMany, Twin."""
+        """Open *request*, and *others* on its sheet; then these branches sleep. Raises Unheard, TooMany, Twin."""
         send = partial(self._store.open, self._fence, request=request, copies=copies, others=others)
         await self._write(batch, send, is_last_step=True)
 

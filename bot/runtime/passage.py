@@ -116,10 +116,10 @@ class Passage(Work):
         """Run it on what somebody allowed before; None if nobody did, or if it was used, revoked or over meanwhile."""
         tried: Grant | None = None
         while (found := await self._gate.grant_for(self._asking(call, ask), tool)) is not None and found != tried:
-            if self._host.is_overtaken or self._host.is_spoken_to:
-                return None
             grant = used(found)
             note = await self._gate.grant_note(self._host, self._path, grant)
+            if self._host.is_overtaken or self._host.is_spoken_to:  # from here to the write nothing is waited for
+                return None
             self._lane.seat.leave()
             try:
                 return await self._run_granted(tool, call, grant, note)
@@ -155,6 +155,8 @@ class Passage(Work):
         if self._host.is_spoken_to:
             return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
         request = replace(self._gate.request(self._host, self._path, call, ask, self._why), kind=kind)
+        if kind is Kind.REVIEW:
+            request = replace(request, excluded=self._host.makers)
         if not is_approvable(request):
             told = "Not run: the arguments are too large to be shown to people in full, so nobody may approve them."
             return await self._refuse(Cause.UNDELIVERABLE, told, call)

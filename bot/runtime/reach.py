@@ -16,7 +16,7 @@ from bot.domain.chat import PersonId
 from bot.domain.hours import is_awake, next_awake, on_their_clock
 from bot.domain.ladder import wake_name
 from bot.domain.request import Request
-from bot.domain.store import Store, Timer
+from bot.domain.store import Note, Store, Timer
 from bot.runtime.rights import Rights
 
 NAMED_MOST = 3  # people who are away, by name, in one sentence
@@ -36,14 +36,29 @@ class Later:
 class Reach:
     now: tuple[PersonId, ...] = ()
     later: tuple[Later, ...] = ()
+    full: tuple[Later, ...] = ()  # who has enough open cards (sparing); looked at again `at` that time
+    notes: tuple[Note, ...] = ()  # what those read instead
 
     def timers(self, request: Request) -> tuple[Timer, ...]:
-        """What calls those who are away, when their hours begin."""
-        return tuple(Timer(name=wake_name(request.id, one.person), due=one.at) for one in self.later)
+        """What calls those who are not called now: when their hours begin, or there is room again."""
+        return tuple(Timer(name=wake_name(request.id, one.person), due=one.at) for one in (*self.later, *self.full))
 
     @property
     def told(self) -> str:
-        """Who is away, in words that follow another sentence; empty when nobody is."""
+        """Who is called later, and why, in words that follow another sentence; empty when nobody is."""
+        return self._away + self._full
+
+    @property
+    def _full(self) -> str:
+        if not self.full:
+            return ""
+        named = " and ".join(one.name for one in self.full[:NAMED_MOST])
+        rest = len(self.full) - NAMED_MOST
+        who = f"{named} and {rest} more have" if rest > 0 else f"{named} {'has' if len(self.full) == 1 else 'have'}"
+        return f" {who} many open cards already; this one is sent when some of them are answered."
+
+    @property
+    def _away(self) -> str:
         if not self.later:
             return ""
         if len(self.later) == 1:

@@ -12,6 +12,7 @@ from functools import partial
 
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import NotEligible, Unsatisfiable
+from bot.domain.inquiry import is_inquiry
 from bot.domain.people import may_answer, resolve
 from bot.domain.ports import Absences, Directory
 from bot.domain.request import Move, Request, Right, Stand, can_fill, seats
@@ -254,6 +255,7 @@ def _barred(request: Request) -> frozenset[PersonId]:
 
 def _why_not(request: Request, person: Person) -> str:
     if request.ask.separate_duties and person.id in request.excluded:
-        return "Sorry, you asked for or changed this, so somebody else has to sign it."
+        verb = "answer" if is_inquiry(request.kind) else "sign"
+        return f"Sorry, you asked for or changed this, so somebody else has to {verb} it."
     wanted = " and ".join(need.of for need in request.ask.groups)
     return f"Sorry, this needs an answer from: {wanted}."

@@ -58,6 +58,8 @@ async def shared(store: Store, turn: Turn) -> Turn:
 
 def _note_of_all(note: Note, request: Request, head: Request, others: int) -> Note:
     """Under the head's name, if both climb the same ladder: whatever is said under one name is said once."""
+    if request.id not in note.key:  # about all that somebody has to answer
+        return note
     more = f" {others} more on the same card." if others else ""
     same = request.ask.ladder == head.ask.ladder
     key = note.key.replace(request.id, head.id) if same else note.key

@@ -50,6 +50,7 @@ class Work:
     # ------------------------------------------------------------- running
 
     async def _run_free(self, tool: Tool, call: ToolCall, rule: str) -> ToolResult:
+        takes = self._host.takes
         if self._host.is_overtaken:
             return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
         allowed = events.call_allowed(self._host.id, self._path, call, rule)
@@ -63,7 +64,7 @@ class Work:
         with self._host.at_work():
             batch = self._begin(key, None, allowed, began)
             try:
-                write = self._unless_taken(lambda known: self._host.write(replace(batch, known=known)))
+                write = self._unless_taken(takes, lambda known: self._host.write(replace(batch, known=known)))
                 await self._start(write, call, start)
             except Unheard:
                 return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
@@ -98,6 +99,7 @@ class Work:
         resumed = events.run_resumed(self._host.id, signed.id, decision)
         if (tool.spec.name, tool.spec.version) != (call.tool, call.version):
             return await self._lapse(signed, Cause.SUPERSEDED, "the tool has changed since it was approved", resumed)
+        takes = self._host.takes
         if self._host.is_overtaken:
             return await self._lapse(signed, Cause.SUPERSEDED, TAKEN, resumed)
         if why := await self._gate.still_holds(signed):
@@ -110,7 +112,9 @@ class Work:
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
                 batch = self._begin(key, signed.id, resumed, began)
-                write = self._unless_taken(lambda known: self._journal.spend(replace(batch, known=known), spent))
+                write = self._unless_taken(
+                    takes, lambda known: self._journal.spend(replace(batch, known=known), spent)
+                )
                 await self._start(write, call, start, spent)
             except Unheard:
                 return await self._lapse(signed, Cause.SUPERSEDED, TAKEN, resumed)
@@ -125,11 +129,15 @@ class Work:
         result = ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"Approved, but not run: {why}.")
         return await self._finish(signed.call, result, resumed, closes=signed)
 
-    async def _unless_taken(self, begin: Callable[[int], Awaitable[None]]) -> None:
-        """Write a beginning in the knowledge of every letter. Raises Unheard if somebody took the run over first."""
+    async def _unless_taken(self, takes: int, begin: Callable[[int], Awaitable[None]]) -> None:
+        """Write a beginning in the knowledge of every letter. Raises Unheard if somebody took the run over first.
+
+        *takes* is how often they had when it was looked whether the run is theirs: whoever had it since, while nobody
+        could say who may sign, may have done this very thing, and have handed the run back already.
+        """
         known = len(self._host.letters)
         while True:
-            if self._host.is_taken:
+            if self._host.is_taken or self._host.takes > takes:
                 raise Unheard(self._host.id)
             try:
                 await begin(known)

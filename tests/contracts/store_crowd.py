@@ -216,4 +216,3 @@ def sheet_of(owner: Owner, count: int) -> tuple[Batch, tuple[Request, ...], tupl
     items = bound(tuple(replace(one, id=RequestId(f"{one.id}s{n}")) for n, one in enumerate(asked)))
     entries = tuple(Opened(path=item.path, mark="use:refund", request=item.id) for item in items)
     return owner.batch(*entries), items, (Copy(name="main", place=items[0].place),)
-

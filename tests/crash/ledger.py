@@ -51,7 +51,7 @@ class LedgerTool:
             version="1",
             description=f"{name} an amount",
             schema=SCHEMA,
-            risk=Risk.WRITE if name == "nudge" else Risk.IRREVERSIBLE,
+            risk=Risk.WRITE if name in ("nudge", "tidy") else Risk.IRREVERSIBLE,
             is_idempotent=is_idempotent,
         )
 

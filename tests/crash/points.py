@@ -132,4 +132,17 @@ POINTS = _points(
     ("taken", "before hands#2", "handed back: that the agent has it is about to be written"),
     ("taken", "after hands#2", "handed back: that the agent has it is written, it has not heard why"),
     ("taken", "after told", "handed back: what the agent hears is journalled"),
+    # ---- three equal calls on one message
+    ("sheet", "before request", "a sheet: three requests are about to be opened"),
+    ("sheet", "after request", "a sheet: three requests are open, no message stands"),
+    ("sheet", "after post card", "a sheet: its message stands, the reply is lost"),
+    ("sheet", "before shown card", "a sheet: its message's reference is about to be stored"),
+    ("sheet", "before decision", "a sheet: the first of three votes is about to be written"),
+    ("sheet", "before decision#2", "a sheet: the second of three votes is about to be written"),
+    ("sheet", "after decision#2", "a sheet: the second of three votes is written, the person has no answer"),
+    ("sheet", "after decision#3", "a sheet: every vote is written, the person has no answer"),
+    ("sheet", "after press by bo", "a sheet: the press is taken, its acknowledgement never leaves"),
+    ("sheet", "after spend#2", "a sheet: a second approval is used up, its tool has not started"),
+    ("sheet", "after tool", "a sheet: an effect has happened, its tool has not returned"),
+    ("sheet", "before result#2", "a sheet: a second result is about to be written"),
 )

@@ -73,6 +73,12 @@ async def taken(stage: Stage) -> None:
     await stage.press("approve", "chris")
 
 
+async def sheet(stage: Stage) -> None:
+    """Three equal calls on one message, one press for all of them."""
+    await stage.say("ana", "tidy 5 x3", delivery="task")
+    await stage.press("approve_all", "bo")
+
+
 STORIES: Mapping[str, Story] = {
     "signed": Story(play=signed, votes=2),
     "idempotent": Story(play=idempotent),
@@ -83,4 +89,5 @@ STORIES: Mapping[str, Story] = {
     "edited": Story(play=edited),
     "stopped": Story(play=stopped, effects=0, votes=0),
     "taken": Story(play=taken),
+    "sheet": Story(play=sheet, effects=3, votes=3),
 }

@@ -38,7 +38,7 @@ from tests.crash.lines import Line as Spoken
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = b"k" * 32
-COMMAND = re.compile(r"\b(charge|top_up|nudge) (\d+)(?: x(\d+))?")
+COMMAND = re.compile(r"\b(charge|top_up|nudge|tidy) (\d+)(?: x(\d+))?")
 POLICY = """
 defaults:
   ask: {groups: [approvers], separate_duties: true, reason: never}
@@ -49,6 +49,9 @@ rules:
     when: tool.name == "charge" && args.amount >= 100
     ask: {groups: [{of: approvers, need: 2}], separate_duties: true, reason: never}
     because: high_stakes
+  - id: together
+    when: tool.name == "tidy"
+    ask: {groups: [approvers], separate_duties: true, reason: never, batch: true}
   - id: free
     when: tool.name == "nudge"
     allow: true
@@ -94,6 +97,7 @@ def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
     tools = (
         LedgerTool("charge", ledger, doom.reach),
         LedgerTool("top_up", ledger, doom.reach, is_idempotent=True),
+        LedgerTool("tidy", ledger, doom.reach),
         LedgerTool("nudge", ledger, doom.reach),
     )
     agent = ReAct(name="assistant", prompt="Do it.", tools=tuple(tool.spec.name for tool in tools))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bot.domain.redacted import redacted
@@ -52,3 +54,22 @@ def test_what_people_need_to_know_stays(text: str) -> None:
 
 def test_it_is_one_short_line() -> None:
     assert redacted("a\n\nb\tc " * 50, 20) == "a b c a b c a b c a…"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["secret-", "secret_", "a-", "a", "Aa", "eyJ-", "eyJa.b", "sk-a", "://a:b", "://:", ":", "token=", "xoxb-", "api_"],
+)
+def test_a_text_made_to_be_slow_is_read_in_a_moment(hostile: str) -> None:
+    """T18: a server that a tool asked may answer anything; the bot that reads it serves everybody."""
+    began = time.process_time()
+
+    redacted("x" + hostile * (200_000 // len(hostile)), 500)
+
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("text", ["a=token=hunter2hunter2", "www.eyJhbGciOi.eyJzdWIi.c2ln", "x-eyJhbGciOi.eyJzdWIi.c2ln"])
+def test_a_secret_behind_something_harmless_is_masked_too(text: str) -> None:
+    assert "hunter2" not in redacted(text, 500)
+    assert "eyJzdWIi" not in redacted(text, 500)

@@ -314,7 +314,7 @@ async def test_the_next_manager_up_is_called_by_their_own_clock(build: Build, ha
         await its_dm(house, "erin")
         assert [sent["why"] for sent in await events(house, "copy_sent")] == [
             "dana cannot be reached",
-            "their hours began",
+            "they may be called now",
         ]
         assert await house.is_sound()
 

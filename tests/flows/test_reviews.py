@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from bot.domain.ports import RunContext, Said
-from bot.domain.run import Task
+from bot.domain.run import Finished, Task
 from bot.domain.wire import Json, loads
 from tests.fakes.chat import Posted
-from tests.flows.stage import HASTY, Build, Hands, Played, call, calls, events, gone, moves, policy, results, settled
+from tests.flows.stage import (
+    HASTY,
+    Build,
+    Hands,
+    Played,
+    call,
+    calls,
+    events,
+    gone,
+    moves,
+    policy,
+    request_of,
+    results,
+    settled,
+)
 
 
 def draft(text: str, **more: Json) -> Said:
@@ -152,3 +166,91 @@ async def test_a_checker_of_their_own_reviews_where_the_agent_is_told_so(build: 
         taken = await house.press("accept", by="dana")
 
         assert (refused.is_taken, taken.is_taken) == (False, True)
+
+
+# -------------------------------------------------------------- directions
+
+
+async def test_common_wishes_are_buttons_and_every_version_holds_all_of_them(build: Build) -> None:
+    """AS-26, AU-10: "Shorter" by its button, then a reply; v3's model has both in order, and accepted, v3 is final."""
+    wishes: Json = ["Shorter", "Add a call to action", "More formal"]
+
+    model = Played(draft("v1", directions=wishes), draft("v2", directions=wishes), draft("v3", directions=wishes))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "announce it")
+        first = await house.card("accept")
+        labels = [button.label for button in first.card.buttons][:5]
+        assert labels == ["Accept", "Shorter", "Add a call to action", "More formal", "Revise"]
+
+        await house.press("want_a", by="ana", card=first)
+        second = await house.card("accept", but=[first])
+        await house.say("ana", "add a CTA", thread=thread)
+        third = await house.card("accept", but=[first, second])
+
+        heard = [result.partition("feedback: ")[2] for result in results(model.asked[-1])]
+        assert heard == ["'Shorter'", "'add a CTA'"]
+        drafts = [one.card.blocks[0].label.split(" (")[0] for one in (first, second, third)]
+        assert drafts == ["Draft, round 1 of 3", "Draft, round 2 of 3", "Draft, round 3 of 3"]
+        assert not (await house.press("accept", by="ana", card=first)).is_taken
+        assert not {"want_a", "want_b", "want_c"} & set(moves(third))
+        await house.press("accept", by="ana", card=third)
+        await house.shows("The draft is accepted as it is.")
+        assert await settled(house)
+        loaded = await house.store.load((await request_of(house, third)).run)
+        assert loaded is not None
+        answers = [loads(entry.result.answer) for entry in loaded.entries if isinstance(entry, Finished)]
+        assert [(said["move"], said["status"], said.get("final")) for said in answers if said] == [
+            ("want_a", "revise", None),
+            ("revise", "revise", None),
+            ("accept", "accepted", "v3"),
+        ]
+
+
+async def test_a_direction_cannot_pose_as_another_button(build: Build) -> None:
+    """AS-26: the agent names its buttons, but none of ours; it hears why nobody was asked."""
+    model = Played(draft("v1", directions=["Accept"]), draft("v1", directions=["Shorter", "shorter!"]))
+    async with build(policy=policy(), model=model) as house:
+        await house.mention("ana", "announce it")
+
+        await house.shows("its directions must differ from each other and from the other buttons")
+        assert not await events(house, "request_opened")
+
+
+# ------------------------------------------------------------------ duties
+
+SEPARATE = policy(more="reviews: {of: approvers, separate_duties: true}")
+
+
+async def test_whoever_asked_for_a_draft_does_not_accept_it_where_the_policy_says_so(build: Build) -> None:
+    """GN-12: bo asks for it and may not accept it, whomever the agent names; chris wants more, and accepts the next."""
+    model = Played(draft("v1", of="@bo"), draft("v2", of="requester"))
+    async with build(policy=SEPARATE, model=model) as house:
+        thread = await house.mention("bo", "announce it")
+        first = await house.card("accept")
+        facts = {fact.label: fact.value for fact in first.card.facts}
+        assert facts["Who may answer"] == "approvers, but not Bo"
+        assert "take_over" not in moves(first)
+
+        refused = await house.press("accept", by="bo", card=first)
+        await house.press("revise", by="chris", card=first, fields={"text": "add more detail on X"})
+        second = await house.card("accept", but=[first])
+        typed = await house.say("bo", "LGTM", thread=thread)
+
+        assert (refused.is_taken, refused.text) == (
+            False,
+            "Sorry, you asked for or changed this, so somebody else has to answer it.",
+        )
+        assert typed is None or not typed.is_taken
+        assert moves(second)
+        assert (await house.press("accept", by="chris", card=second)).is_taken
+        await house.shows("Chris answered. The draft is accepted as it is.")
+        assert "'add more detail on X'" in model.read
+        assert await settled(house)
+
+
+async def test_without_a_word_from_the_policy_whoever_asked_accepts(build: Build) -> None:
+    """GN-12: separate duties are the policy's to want."""
+    async with build(policy=policy(), model=Played(draft("v1"))) as house:
+        await house.mention("bo", "announce it")
+
+        assert (await house.press("accept", by="bo")).is_taken

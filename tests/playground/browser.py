@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, FloatRect, Locator, Page, ViewportSize, async_playwright
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+READING: ViewportSize = {"width": 1000, "height": 1500}  # a thread alone, and all of a long card
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 375, "height": 667}
+AIR = 6  # CSS pixels around what a picture is of
 PATIENCE = 10_000  # ms; only a broken page ever waits so long
 
 ARGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-lcd-text"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
@@ -48,7 +50,7 @@ async def seen(
     """A page of its own, opened as one person at one place. Fails if the page's code raises or logs an error."""
     complaints: list[str] = []
     context = await browser.new_context(
-        viewport=size, is_mobile=size["width"] < 500, has_touch=size["width"] < 500, device_scale_factor=2
+        viewport=size, is_mobile=size["width"] < 500, has_touch=size["width"] < 500, device_scale_factor=1.5
     )
     context.set_default_timeout(PATIENCE)
     page = await context.new_page()
@@ -63,12 +65,25 @@ async def seen(
     assert not unexpected, unexpected
 
 
-async def take(page: Page, path: Path, *, scheme: str = "light") -> None:
-    """A picture of the page, once nothing moves any more."""
+async def take(page: Page, path: Path, *, scheme: str = "light", of: Sequence[Locator] = ()) -> None:
+    """A picture of the page, once nothing moves any more; or of the part that shows all *of* these, twice as sharp."""
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     await page.evaluate("document.fonts.ready")
     path.parent.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=path, animations="disabled", caret="hide")
+    if of:
+        await page.mouse.move(0, 0)  # what is pointed at shows more than it does at rest
+        await page.screenshot(path=path, animations="disabled", caret="hide", clip=await _around(of))
+    else:
+        await page.screenshot(path=path, animations="disabled", caret="hide", scale="css")
+
+
+async def _around(parts: Sequence[Locator]) -> FloatRect:
+    """The part of the page that shows all of them, with a little air."""
+    boxes = [box for part in parts if (box := await part.bounding_box())]
+    left, top = min(box["x"] for box in boxes) - AIR, min(box["y"] for box in boxes) - AIR
+    right = max(box["x"] + box["width"] for box in boxes) + AIR
+    bottom = max(box["y"] + box["height"] for box in boxes) + AIR
+    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 
 async def say(page: Page, text: str) -> None:

@@ -32,7 +32,7 @@ HOSTILE = (
 @asynccontextmanager
 async def house(tmp: Path) -> AsyncIterator[tuple[Browser, Playground, StandIn]]:
     front = StandIn()
-    examples = ("refund order 7, it arrived broken",)
+    examples = {"refund order 7, it arrived broken": "an approver signs"}
     chat = Playground(PlaygroundSettings(people=PEOPLE, db=tmp / "play.db", port=0, examples=examples), front)
     front.chat = chat
     async with chat.serve(front), chromium() as browser:

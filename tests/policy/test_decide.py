@@ -66,6 +66,17 @@ def test_a_call_that_no_rule_speaks_of_asks_people() -> None:
         assert verdict.why == "no rule speaks of run"
 
 
+@pytest.mark.parametrize(("tool", "is_batch"), [("write_file", True), ("delete_file", False)])
+def test_what_cannot_be_undone_is_never_one_of_many_on_a_card(tool: str, *, is_batch: bool) -> None:
+    """AS-20, T19: whatever a rule says of it, such a call is looked at by itself."""
+    rules = "[{id: all, when: tool.name != '', ask: {groups: [approvers], batch: true}}]"
+
+    verdict = decide(rules, call(tool, path="a"))
+
+    assert isinstance(verdict, Ask)
+    assert verdict.is_batch is is_batch
+
+
 def test_ten_reads_in_a_row_need_nobody() -> None:
     """AS-20, GN-01: routine runs alone, and the one call of high stakes in between asks."""
     reads = [decide(READS_FREE, call("look_up_order", order_id=n)) for n in range(10)]

@@ -220,6 +220,15 @@ async def test_a_reader_of_reports_who_is_nobody_is_told() -> None:
     ]
 
 
+async def test_drafts_that_nobody_could_accept_are_told() -> None:
+    """GN-12: a misspelt group would leave every draft unaccepted."""
+    told = await check(policy("{rules: [], reviews: {of: checkers}}"), (), read_people(ROOT / "people.yml"))
+
+    assert [one.split(";")[0] for one in told if "reviews" in one] == [
+        "policy.yml:1:13: reviews: there is no group 'checkers'"
+    ]
+
+
 async def test_a_default_that_nobody_can_sign_is_told() -> None:
     found = await checked("{defaults:\n  {ask: {groups: [ghosts]}}, rules: []}")
     assert [one.split(";")[0] for one in found] == ["policy.yml:1:2: defaults: there is no group 'ghosts'"]

@@ -183,6 +183,10 @@ rules:
         ("{rules: [], reports: managers}", "1:22", "must be a list"),
         ("{rules: [], reports: [manager(requester)]}", "1:23", "manager(requester) depends on who asks"),
         ("{rules: [], reports: [two words]}", "1:23", "names nobody"),
+        ("{rules: [], reviews: {separate_duties: true}}", "1:22", "reviews must say who accepts a draft"),
+        ("{rules: [], reviews: {of: manager(approver)}}", "1:27", "of reviews cannot be manager(approver)"),
+        ("{rules: [], reviews: {of: requester, separate_duties: true}}", "1:27", "nobody could accept a draft"),
+        ("{rules: [], reviews: {of: approvers, rounds: 2}}", "1:38", "rounds"),
         ("{hints: []}", "1:1", "the policy has no rules"),
         ("- {id: &a x, deny: *a}", "1:8", "anchors and aliases are not read"),
         ("[" * 30 + "]" * 30, "1:21", "nested deeper than 20"),
@@ -254,6 +258,17 @@ def test_whoever_may_read_reports_is_named_and_changes_no_verdict() -> None:
     assert quiet.reports == ()
     assert read.reports == ("managers", "@dana")
     assert quiet.hash == read.hash
+
+
+def test_who_accepts_drafts_is_the_files_to_say_and_no_agents() -> None:
+    """GN-12: the agent asks the requester, the file says approvers; a question is still asked of whom it names."""
+    read = policy("{rules: [], reviews: {of: approvers, separate_duties: true}}")
+
+    review, question = read.inquiry("requester", is_review=True), read.inquiry("requester", is_review=False)
+
+    assert (review.groups, review.separate_duties) == ((Need(of="approvers"),), True)
+    assert (question.groups, question.separate_duties) == ((Need(of="requester"),), False)
+    assert read.hash != policy("{rules: []}").hash
 
 
 @pytest.mark.parametrize("because", ["irreversible", "high_stakes", "costly_error", "compliance"])

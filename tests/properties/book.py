@@ -85,7 +85,7 @@ class Book:
         self.requests[request.id] = request
         if request.decision is not None and not request.votes and request.status in APPROVED:
             yield "it is approved, and nobody voted"
-        yield from self._changed(request)
+        yield from self._changed(request, step)
         for vote in request.votes:
             if not any(self._is_of(act, vote, request) for act in self.acts):
                 yield f"{vote.person}'s {vote.move} was counted, and was never pressed, or not taken"
@@ -93,7 +93,7 @@ class Book:
             if request.ask.separate_duties and vote.person in barred:
                 yield f"{vote.person} asked for, steered or changed it, and was counted"
 
-    def _changed(self, request: Request) -> Iterator[str]:
+    def _changed(self, request: Request, step: int) -> Iterator[str]:
         if request.decision is None:
             if request.id in self.decided:
                 yield "it was decided and is open again"
@@ -102,7 +102,7 @@ class Book:
             self.seen[f"{request.kind} {request.decision.status}"] += 1
             is_answer = request.status is Status.ANSWERED and request.kind not in (Kind.AFTERMATH, Kind.RECOVERY)
             if is_answer:
-                self.steer(request.run, request.decision.by[0], max(act.step for act in self.acts))
+                self.steer(request.run, request.decision.by[0], step)
         first = self.decided.setdefault(request.id, (request.decision, request.votes))
         if first != (request.decision, request.votes):
             yield f"it was decided as {first[0].status}, and is {request.decision.status} now"
@@ -117,7 +117,7 @@ class Book:
             editors.add(chain.edit.editor)
             chain = self.requests[chain.replaces] if chain.replaces else chain
         first = self.opened[chain.id]
-        spoke = {who for who, step in self.steers.get(request.run, []) if step < first}
+        spoke = {who for who, step in self.steers.get(request.run, []) if step <= first}
         return frozenset({request.requester} | spoke | editors)
 
     # --------------------------------------------------------------- starts
@@ -175,33 +175,24 @@ class Book:
         is_theirs = _may(was) and _may(now) and wants.glass in was.groups and wants.glass in now.groups
         return bool(wants.glass) and is_theirs and act.by not in self._barred(request)
 
-    def _fill(self, chairs: list[str], signed: list[Act], request: Request, start: Start) -> bool:
+    def _fill(
+        self,
+        chairs: list[str],
+        signed: list[Act],
+        request: Request,
+        start: Start,
+        used: frozenset[PersonId] = frozenset(),
+    ) -> bool:
         """Can every chair be taken by somebody of their own, by a right of its own?"""
         if not chairs:
             return True
         for act in signed:
+            others = [one for one in signed if one.by != act.by]
             for holder in self._holders(chairs[0], act, request, start):
-                rest = [one for one in signed if one.by != act.by]
-                left = [one for one in rest if holder not in (one.by,)] if holder != act.by else rest
-                if self._fill_with(chairs[1:], left, request, start, frozenset({holder})):
-                    if holder != act.by:
-                        self.seen["a deputy's signature was needed"] += 1
+                if holder not in used and self._fill(chairs[1:], others, request, start, used | {holder}):
+                    self.seen["a deputy's signature was used"] += holder != act.by
                     return True
         return False
-
-    def _fill_with(
-        self, chairs: list[str], signed: list[Act], request: Request, start: Start, used: frozenset[PersonId]
-    ) -> bool:
-        if not chairs:
-            return True
-        return any(
-            self._fill_with(
-                chairs[1:], [one for one in signed if one.by != act.by], request, start, used | {holder}
-            )
-            for act in signed
-            for holder in self._holders(chairs[0], act, request, start)
-            if holder not in used
-        )
 
     def _holders(self, group: str, act: Act, request: Request, start: Start) -> Iterator[PersonId]:
         """By whose right *act* may fill a chair of *group*: then, and when the call was started."""

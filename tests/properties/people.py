@@ -346,9 +346,7 @@ class Bot:
         self.house.fate = self.world.fate
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._life = asyncio.create_task(self._live(self.house), name="process")
-        await asyncio.wait({self._life, asyncio.create_task(self._up.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        if self._life.done():
-            self._life.result()
+        await self._first(self._up)
 
     async def _live(self, house: Process) -> None:
         async with house:
@@ -358,11 +356,9 @@ class Bot:
     async def close(self) -> None:
         """SIGTERM."""
         self._down.set()
-        await asyncio.wait({self._life, asyncio.create_task(self.world.fate.dead.wait())}, return_when="FIRST_COMPLETED")
+        await self._first(self.world.fate.dead)
         if not self._life.done():
             await self.kill()
-        else:
-            self._life.result()
 
     async def kill(self) -> None:
         """SIGKILL: nothing it was doing goes on. Its lease runs out."""
@@ -373,6 +369,15 @@ class Bot:
             await asyncio.wait(others, timeout=0.05)
         await self.house.link.close()
         self.clock.advance(seconds=LEASE.total_seconds() + 1)
+
+    async def _first(self, event: asyncio.Event) -> None:
+        """Wait for *event*, or for the process's end."""
+        waiting = asyncio.create_task(event.wait())
+        await asyncio.wait({self._life, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        if self._life.done():
+            self._life.result()
 
     async def look(self) -> None:
         """See at once what became of the leases: time may have jumped over them."""

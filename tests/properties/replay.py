@@ -167,8 +167,15 @@ class Fragile(RedisStore):
     async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
         return await self._risk(fence, lambda: super(Fragile, self).append(fence, run, batch))
 
-    async def open(self, fence: Fence, batch: Batch, request: Request, copies: tuple[Copy, ...]) -> int:
-        return await self._risk(fence, lambda: super(Fragile, self).open(fence, batch, request, copies))
+    async def open(
+        self,
+        fence: Fence,
+        batch: Batch,
+        request: Request,
+        copies: tuple[Copy, ...],
+        others: tuple[Request, ...] = (),
+    ) -> int:
+        return await self._risk(fence, lambda: super(Fragile, self).open(fence, batch, request, copies, others))
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
         return await self._risk(fence, lambda: super(Fragile, self).spend(fence, batch, after))
@@ -209,7 +216,9 @@ class Bench:
         directory = read_people(ROOT / "people.yml")
         meter = Metrics()
         self._mind = Mind(model, toolbox, meter, {})
-        self._gate = Gate(Gatehouse(store, POLICY, toolbox, Rights(directory, StoredAbsences(store)), meter))
+        behind = Gatehouse(store, POLICY, toolbox, Rights(directory, StoredAbsences(store)), meter)
+        behind.may_repeat = True  # what repeats another call depends on when people answered that one
+        self._gate = Gate(behind)
         self._lives = self.deaths = 0
 
     async def run(self) -> tuple[list[Any], Loaded]:

@@ -39,6 +39,17 @@ async def test_a_listed_person_is_themselves_and_any_other_member_is_a_person_of
     assert await directory.who(office.on("U0STRANGE")) is None
 
 
+async def test_a_name_stands_in_our_sentences_as_one_line_that_hides_nothing(office: Office) -> None:
+    """T09: a name with a line of its own, or one that turns what follows round, is shown without these."""
+    forged = office.slack.add_user("Mal\u202e\nApproved by\u200b Dana \u2028\U000e0041")
+    empty = office.slack.add_user("\u200b\u2060")
+
+    found, nobody = await office.directory().who(office.on(forged)), await office.directory().who(office.on(empty))
+
+    assert the(found).name == "Mal Approved by Dana"
+    assert the(nobody).name == empty
+
+
 @pytest.mark.parametrize("flag", ["deleted", "is_restricted", "is_ultra_restricted", "is_stranger", "is_bot"])
 async def test_each_of_slacks_flags_takes_every_right_away(office: Office, flag: str) -> None:
     """T16: listed or not, from Slack or from another platform, by account or by id."""

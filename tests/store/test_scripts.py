@@ -23,7 +23,7 @@ SCRIPTS: Mapping[str, Script] = read_scripts(SOURCE)
 BODIES = {part.partition("(")[0]: part.partition("\n")[2] for part in CODE.split("\n--- ")[2:]}
 CALL = re.compile(r"redis\.call\('(\w+)'(?:,\s*([^,()]+(?:\([^)]*\))?))?")
 PARAMETERS = {"run", "key"}  # of the prelude's functions: names a caller passes on
-ALIASES = {"holder": ("request", "run", "notes"), "other": ("request",), "others": ("request",)}  # another name for a key of the table
+ALIASES = {"holder": ("request", "run", "notes"), "other": ("request",)}  # another name for a key of the table
 
 
 def helpers() -> Mapping[str, str]:

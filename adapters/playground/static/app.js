@@ -259,13 +259,15 @@ function replyLine(count) {
 
 function welcome() {
   const isDirect = state.at === state.direct;
-  const examples = state.examples.map((text) => h("li", {}, h("button", { type: "button", class: "example", onclick: () => say(isDirect ? text : `@countersign ${text}`, null) }, text)));
+  const examples = state.examples.map(({ line, shows }) => h("li", {}, h("button", {
+    type: "button", class: "example", onclick: () => say(isDirect ? line : `@countersign ${line}`, null),
+  }, line, shows ? h("span", { class: "faint" }, shows) : null)));
   return {
     key: "welcome", sign: state.at,
-    build: () => h("div", { class: "empty" },
+    build: () => h("div", { class: examples.length ? "empty tries" : "empty" },
       h("h2", {}, isDirect ? "Ask Countersign privately" : `This is the start of #${state.at}`),
-      h("p", {}, isDirect ? "Write what you need; no mention is necessary." : "Mention @countersign and say what you need. What could hurt waits for a signature."),
-      examples.length ? [h("p", { class: "faint" }, "For example:"), h("ul", { class: "examples" }, examples)] : null),
+      h("p", {}, isDirect ? "Write what you need; no mention is necessary." : "Mention @countersign and say what you need. What could hurt waits for somebody's signature: choose them under “Viewing as”, and sign."),
+      examples.length ? [h("h3", {}, "Things to try"), h("ul", { class: "examples" }, examples)] : null),
   };
 }
 
@@ -354,8 +356,9 @@ async function press(button, card, ref, element) {
 async function askFirst(button, card, ref) {
   const style = button.style === "plain" ? "primary" : button.style;
   const label = (button.fields.length && SUBMIT[button.move]) || button.label;
-  const blocks = button.confirm ? card.blocks.filter((block) => block.is_code).map(drawBlock) : [];
-  await ask({ title: button.label, about: card.title, question: button.confirm, blocks, fields: button.fields, label, style, send: (fields) => send(button, ref, fields) });
+  const asked = card.blocks.find((block) => !block.is_code); // what a form is about, beside its fields
+  const blocks = button.confirm ? card.blocks.filter((block) => block.is_code) : asked ? [asked] : [];
+  await ask({ title: button.label, about: card.title, question: button.confirm, blocks: blocks.map(drawBlock), fields: button.fields, label, style, send: (fields) => send(button, ref, fields) });
 }
 
 async function remove(message) {

@@ -3,7 +3,7 @@
 import { avatar, clock, h, icon, size } from "./dom.js";
 
 const MENTION = /(?<![\w@])(@countersign)\b/i;
-const WIDE = 26; // characters of a fact, label and all, that takes a line of its own
+const WIDE = 20; // characters of a fact, label and all, that takes a line of its own
 const MINOR = new Set(["Tool", "Risk", "Digest"]); // facts of a quiet line at the end
 const ENDS = { Done: "done", Stopped: "stopped", Failed: "failed" }; // titles of a run's status card
 const STATUS = new Set([...Object.keys(ENDS), "Working", "Waiting", "Stopping"]);
@@ -102,7 +102,7 @@ function drawButton(button, at, card, ref, id, hands) {
     type: "button", class: `button ${button.style}`, "data-focus": `button-${at}`, title: button.effect || null,
     "aria-describedby": card.title ? id : null, "aria-haspopup": button.fields.length || button.confirm ? "dialog" : null,
     onclick: (event) => hands.press(button, card, ref, event.currentTarget),
-  }, button.label, button.fields.length ? "…" : "");
+  }, button.label, button.fields.length && !button.label.endsWith("…") ? "…" : "");
 }
 
 function drawFooter(card, hands) {
