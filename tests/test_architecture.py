@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import bot
+from bot.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FILE = 450  # lines; aim for 400
@@ -291,8 +293,12 @@ def test_the_name_agents_belongs_to_us_alone() -> None:
 
 
 def test_the_version_is_the_same_wherever_it_stands() -> None:
-    """AS-12: what the program says and what is installed."""
+    """AS-12: what the program says when it is asked, what is installed, and for which Python alone that may be."""
+    told = CliRunner().invoke(app, ["version"])
+
+    assert (told.exit_code, told.stdout.strip()) == (0, _project()["version"])
     assert bot.__version__ == _project()["version"]
+    assert _project()["requires-python"] == ">=3.11,<3.14"
 
 
 def test_the_license_is_here_whole() -> None:

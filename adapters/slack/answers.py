@@ -49,7 +49,7 @@ def user_from(row: Row, team: str) -> User:
 
 
 def _shown(name: str | None) -> str:
-    """What somebody calls themselves, as anybody reads it, on one line: it stands in the middle of our own sentences."""
+    """What somebody calls themselves, as anybody reads it, on one line: it stands amid our own sentences."""
     return "".join(char for char in " ".join((name or "").split()) if not is_hidden(char)).strip()
 
 

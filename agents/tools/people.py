@@ -66,6 +66,7 @@ def ask_people(
     question: Text,
     options: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)] = [],  # noqa: B006  # part of the schema, never called
     may_write: bool = True,
+    default: Annotated[str, Field(max_length=200)] = "",
     of: Audience = "",
 ) -> NoReturn:
     """Ask people something you need to know and cannot look up. Never assume an answer.
@@ -74,6 +75,8 @@ def ask_people(
         question: what you need to know, so that somebody can answer without reading anything else
         options: answers to choose from, if there are some
         may_write: whether they may also answer in their own words
+        default: what you would go on with if nobody answers in time; they read it from the beginning. Only for what
+            is harmless; empty if there is nothing to go on with
         of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
     """
     raise AssertionError("people run this")

@@ -235,8 +235,8 @@ class _Passage:
     def _answered(self, asked: Request, decision: Decision) -> ToolResult:
         """People's words are the result; from here on the run acts on them."""
         if decision.status is not Status.ANSWERED:
-            text = f"{told(Decided(request=asked.id, decision=decision), 'No answer')} Assume nothing."
-            return self._ended(ToolResult(outcome=Outcome.NOT_RUN, cause=decision.cause, text=text), ())
+            why = told(Decided(request=asked.id, decision=decision), "No answer")
+            return self._ended(inquiry.unanswered(asked, why), ())
         self._world.table.steered += [who for who in decision.by if who not in self._world.table.steered]
         said = inquiry.told(asked, decision.answer)
         text = said if asked.kind is Kind.HANDOFF else f"{_names(decision.by)} answered. {said}"

@@ -82,7 +82,8 @@ def problems_of(schema: Schema, values: Mapping[str, Json]) -> dict[str, str]:
     """What a form's values lack, one sentence a field: required ones, bounds, lengths, patterns, choices."""
     read = _plain(schema)
     parts = {name: part for name, part in read.get("properties", {}).items() if isinstance(part, Mapping)}
-    found = {name: "Please fill this in." for name in read.get("required", ()) if _is_lacking(name, values, parts, read)}
+    lacking = [name for name in read.get("required", ()) if _is_lacking(name, values, parts, read)]
+    found = dict.fromkeys(lacking, "Please fill this in.")
     for name, part in parts.items():
         if name not in found and name in values and (told := _objection(_without_null(part, read)[0], values[name])):
             found[name] = told

@@ -22,7 +22,7 @@ from bot.domain.asking import (
     Values,
     never_typed,
 )
-from bot.domain.calls import Past, ToolCall, canonical
+from bot.domain.calls import Outcome, Past, ToolCall, ToolResult, canonical
 from bot.domain.chat import Field, FieldKind, PersonId
 from bot.domain.errors import InvalidArguments
 from bot.domain.forms import people_in
@@ -31,10 +31,23 @@ from bot.domain.inquiry_form import FORM, filled
 from bot.domain.inquiry_question import QUESTION, options_of
 from bot.domain.inquiry_review import REVIEW
 from bot.domain.inquiry_stuck import STUCK
-from bot.domain.request import Decision, Kind, Request
+from bot.domain.request import Decision, Kind, Request, Status
 from bot.domain.wire import Json, loads
 
-__all__ = ["PERSON", "choices", "flaw", "is_inquiry", "move_of", "offers", "parts", "read", "told", "typed"]
+__all__ = [
+    "PERSON",
+    "choices",
+    "default_of",
+    "flaw",
+    "is_inquiry",
+    "move_of",
+    "offers",
+    "parts",
+    "read",
+    "told",
+    "typed",
+    "unanswered",
+]
 
 
 def is_inquiry(kind: Kind) -> bool:
@@ -84,6 +97,22 @@ def shown(request: Request, answer: str) -> str:
     """The same for people, at the card's end."""
     row = KINDS[request.kind]
     return (row.shown or row.told)(request, loads(answer))
+
+
+def default_of(request: Request) -> str:
+    """What the agent declared to go on with, if *request* was a question that nobody answered in time; else empty."""
+    is_over = request.kind is Kind.QUESTION and request.status is Status.EXPIRED
+    return str(request.call.values.get("default") or "") if is_over else ""
+
+
+def unanswered(request: Request, why: str) -> ToolResult:
+    """The result of a call that nobody answered: *why*, and that nothing may be assumed, or the declared default."""
+    if default := default_of(request):
+        text = f"Nobody answered. The default you declared is used: {default!r}"
+        answer = canonical({"move": "default", "default": default}).decode()
+        return ToolResult(outcome=Outcome.OK, text=text, answer=answer)
+    cause = request.decision.cause if request.decision else None
+    return ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"{why} Assume nothing.")
 
 
 def outcome(request: Request, answer: str) -> str:

@@ -104,6 +104,9 @@ def _status(request: Request, names: Mapping[PersonId, str]) -> str:
             said = wording.clip(show(inquiry.shown(request, decision.answer)), ANSWER_MOST)
             return f"{people} answered at {when}. {said}"
         case Status.EXPIRED:
+            if default := inquiry.default_of(request):
+                said = wording.clip(show(default), ANSWER_MOST)
+                return f"Default used, nobody answered until {when}: the agent goes on with “{said}”."
             return f"Nobody answered until {when}. The agent was told so; nothing was assumed."
         case Status.SUPERSEDED:
             return f"Withdrawn at {when}. {wording.line(decision.reason)}".strip()

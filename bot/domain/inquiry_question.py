@@ -1,4 +1,8 @@
-"""A question: options as buttons or as a list, words if they are wanted, or "you decide". Nothing is ever assumed."""
+"""A question: options as buttons or as a list, words if they are wanted, or "you decide".
+
+Nothing is ever assumed. An agent may declare, where everybody reads it from the beginning, what it goes on with if
+nobody answers in time: that is then said to be its default, and nobody's answer (D-18, D-23).
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ def _parts(values: Values) -> Sequence[Part]:
         found.append(Part(label="Options", text="\n".join(_numbered(options))))
     elif len(options) > BUTTONS_MOST:
         found.append(Part(label="Options", text="\n".join(f"• {option}" for option in options)))
+    if default := values.get("default"):
+        found.append(Part(label="If nobody answers in time, the agent goes on with", text=default))
     return found
 
 
@@ -71,6 +77,11 @@ def _flaw(values: Values) -> str | None:
         return "there is nothing to choose from, and nobody may answer in words"
     if len(set(options)) < len(options) or not all(options):
         return "two options are the same, or one says nothing"
+    default = str(values.get("default") or "")
+    if default and not default.strip():
+        return "its default says nothing"
+    if default and not values.get("may_write", True) and default.strip().casefold() not in options:
+        return "its default is none of the options"
     return None
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from bot.domain import events
 from bot.domain.chat import Card, PersonId, Tone
-from bot.domain.errors import NoSuchRequest
+from bot.domain.errors import NoSuchRequest, Unsatisfiable
 from bot.domain.ladder import wake_name
 from bot.domain.people import HIGHEST, ManagerOf, parse
 from bot.domain.request import Copy, Request, RequestId
@@ -71,7 +71,12 @@ class Calling:
         has_voted = any(vote.person == person for vote in request.votes)
         if not request.is_open or has_voted:
             return None
-        if person not in frozenset[PersonId]().union(*await self._rights.groups(request)):
+        try:
+            groups = await self._rights.groups(request)
+        except Unsatisfiable as error:  # as on the ladder: a group that cannot be read any more is nobody
+            log.warning("wake_reaches_nobody", request=request.id, person=person, why=error.why)
+            return None
+        if person not in frozenset[PersonId]().union(*groups):
             return None
         called = (await self._rights.standing(request, frozenset({person}))).get(person, person)
         have = frozenset(copy.to for copy in held.copies if copy.to)

@@ -174,9 +174,12 @@ class Gatehouse:
     async def still_holds(self, request: Request) -> str | None:
         return await patiently(partial(self._rights.still_hold, request))
 
-    def recovery_ask(self, signed: Request | None) -> Ask:
-        """Whoever could sign the call may say what became of it; at once, whatever time it was first given."""
-        ask = signed.ask if signed is not None else self._policy.default
+    def recovery_ask(self, wanted: Ask | None) -> Ask:
+        """Whoever could sign the call may say what became of it; at once, whatever time it was first given.
+
+        *wanted* is how its rule asks; None if it lets such calls through.
+        """
+        ask = wanted or self._policy.default
         why = "the call was started, and then this program was interrupted"
         return replace(ask, rule="recovery", why=why, break_glass=None)
 

@@ -36,7 +36,10 @@ from bot.domain.store import Batch, Effects
 from bot.domain.telling import OVERTAKEN, REPLIED, told
 from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import replace
+from bot.runtime.host import in_order
 from bot.runtime.work import TAKEN, Work
+
+ESCALATIONS_MOST = 5  # of one run at a time: each is a direct message to as many as 20 people (T18)
 
 
 class Passage(Work):
@@ -145,8 +148,17 @@ class Passage(Work):
             why = str(error)
         if why is not None:
             return await self._refuse(Cause.INVALID, f"Not asked: {why}.", call)
+        if kind is Kind.ESCALATION and (waiting := self._waiting_before(call.tool)) >= ESCALATIONS_MOST:
+            told = f"Not asked: {waiting} escalations of this run wait for people already. Say all of it in one."
+            return await self._refuse(Cause.BUSY, told, call)
         self._lane.know(True)
         return await self._ask(tool, call, ask, kind)
+
+    def _waiting_before(self, tool: str) -> int:
+        """How many calls of *tool* at earlier steps of this run have no result yet."""
+        before = in_order({*self._host.past, self._path})
+        earlier = (self._host.past[path] for path in before[: before.index(self._path)])
+        return sum(past.tool == tool and past.outcome is None for past in earlier)
 
     async def _ask(self, tool: Tool, call: ToolCall, ask: Ask, kind: Kind = Kind.APPROVAL) -> ToolResult:
         known = len(self._host.letters)
@@ -196,9 +208,7 @@ class Passage(Work):
         decision = decided.decision
         resumed = events.run_resumed(self._host.id, asked.id, decision)
         if decision.status is not Status.ANSWERED:
-            text = f"{told(decided, 'No answer')} Assume nothing."
-            result = ToolResult(outcome=Outcome.NOT_RUN, cause=decision.cause, text=text)
-            return await self._finish(call, result, resumed)
+            return await self._finish(call, inquiry.unanswered(asked, told(decided, "No answer")), resumed)
         said = inquiry.told(asked, decision.answer)
         text = said if asked.kind is Kind.HANDOFF else f"{await self._gate.called(decision.by)} answered. {said}"
         result = ToolResult(outcome=Outcome.OK, text=text, answer=inquiry.outcome(asked, decision.answer))
@@ -226,8 +236,8 @@ class Passage(Work):
                 await self._start(self._host.write(self._begin(begun.key, begun.request, began)), call, start, signed)
                 result = await self._run(tool, call, begun.key, signed)
                 return await self._finish(call, result, start.finished(result.outcome), closes=signed)
-        request = self._gate.request(self._host, self._path, call, self._gate.recovery_ask(signed), self._why)
-        request = replace(request, kind=Kind.RECOVERY)
+        ask = self._gate.recovery_ask(signed.ask if signed is not None else await self._rule_asks(tool, call))
+        request = replace(self._gate.request(self._host, self._path, call, ask, self._why), kind=Kind.RECOVERY)
         try:
             await self._gate.open(self._host, request, self._mark, start.finished(Outcome.UNKNOWN))
         except Unsatisfiable as error:
@@ -235,6 +245,14 @@ class Passage(Work):
             result = ToolResult(outcome=Outcome.UNKNOWN, cause=Cause.UNSATISFIABLE, text=text)
             return await self._finish(call, result, start.finished(Outcome.UNKNOWN), closes=signed)
         return await self._await(tool, call, request.id)
+
+    async def _rule_asks(self, tool: Tool, call: ToolCall) -> Ask | None:
+        """How its rule asks about a call that began on a grant: what one person allowed, not just anybody repeats."""
+        try:
+            verdict = await self._gate.verdict(self._host, tool, call, self._path)
+        except NotAllowed:
+            return None
+        return verdict if isinstance(verdict, Ask) else None
 
     async def _recovered(self, tool: Tool, call: ToolCall, asked: Request, decided: Decided) -> ToolResult:
         """People said what became of a call in doubt: run it now, it happened, or stop."""

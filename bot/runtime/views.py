@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from bot.domain import wording
 from bot.domain.audit import Entry, parse_line
 from bot.domain.chat import Account, Button, Person, PersonId
 from bot.domain.errors import Broken, NoSuchRequest, NotEligible, Unsatisfiable
@@ -31,6 +32,7 @@ from bot.runtime.sharing import items_of, sheet
 
 LOOKED_BACK = 2_000  # audit records, over all shards, in which somebody's own answers are looked for
 LEAST = 100  # of one shard
+NAMING = ("person", "by", "to", "deputy")  # fields of a record that say who
 
 SENTENCES: Mapping[str, str] = {
     "run_started": "{person} gave the task",
@@ -131,7 +133,8 @@ class RuntimeViews:
             return None
         shard = int(run.split("-", 2)[1])
         entries = [parse_line(shard, line) for line in await self._store.trail(run)]
-        return replace(self._view(loaded), moments=tuple(_moment(entry) for entry in entries))
+        names = await self._names(entries)
+        return replace(self._view(loaded), moments=tuple(_moment(entry, names) for entry in entries))
 
     async def absence(self, viewer: Account) -> str:
         person = await self._rights.tasker(viewer)
@@ -166,6 +169,11 @@ class RuntimeViews:
 
     async def report(self, viewer: Account, since: timedelta) -> str | None:
         return await self._reporting.told(viewer, since)
+
+    async def _names(self, entries: Sequence[Entry]) -> dict[PersonId, str]:
+        """What everybody is called whom *entries* name by their id."""
+        people = {who for entry in entries for name in NAMING if isinstance(who := entry.fields.get(name), str)}
+        return {who: await self._rights.name(who) for who in map(PersonId, sorted(people))}
 
     async def _waiting(self, id: RequestId, account: Account) -> Waiting | None:
         try:
@@ -233,10 +241,11 @@ def may_see(person: Person, viewer: Account, loaded: Loaded) -> bool:
     return not is_elsewhere and (not task.place.is_direct or task.by == person.id)
 
 
-def _moment(entry: Entry) -> Moment:
+def _moment(entry: Entry, names: Mapping[PersonId, str]) -> Moment:
     fields = entry.fields
     person = fields.get("person")
-    text = SENTENCES.get(entry.event, entry.event).format_map(_Quiet(fields))
+    called = {name: wording.name(names, PersonId(who)) for name in NAMING if isinstance(who := fields.get(name), str)}
+    text = SENTENCES.get(entry.event, entry.event).format_map(_Quiet(fields | called))
     return Moment(at=entry.at, event=entry.event, text=text, person=PersonId(str(person)) if person else None)
 
 

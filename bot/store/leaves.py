@@ -3,7 +3,9 @@
     away: person -> "<until in ms> <seal><record>"      seal = HMAC over the person and the record
 
 A record that does not bear our seal is not believed (T22): its person counts as away, and nobody decides for them,
-until they leave or come back. What has run out is taken out, and written down, by whoever reads it first.
+until they leave or come back. Whoever can write to Redis could put an older one of ours back, from before its person
+came back: `audit verify` tells of every vote on it (I5). What has run out is taken out, and written down, by whoever
+reads it first.
 """
 
 from __future__ import annotations

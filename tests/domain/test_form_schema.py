@@ -1,4 +1,4 @@
-"""What an agent writes as a form: what people could not fill in, or what would hold up the bot, is never put to them."""
+"""What an agent writes as a form: what nobody could fill in, or what would hold up the bot, is put to nobody."""
 
 from __future__ import annotations
 

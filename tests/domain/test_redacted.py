@@ -69,7 +69,9 @@ def test_a_text_made_to_be_slow_is_read_in_a_moment(hostile: str) -> None:
     assert time.process_time() - began < 2
 
 
-@pytest.mark.parametrize("text", ["a=token=hunter2hunter2", "www.eyJhbGciOi.eyJzdWIi.c2ln", "x-eyJhbGciOi.eyJzdWIi.c2ln"])
+@pytest.mark.parametrize(
+    "text", ["a=token=hunter2hunter2", "www.eyJhbGciOi.eyJzdWIi.c2ln", "x-eyJhbGciOi.eyJzdWIi.c2ln"]
+)
 def test_a_secret_behind_something_harmless_is_masked_too(text: str) -> None:
     assert "hunter2" not in redacted(text, 500)
     assert "eyJzdWIi" not in redacted(text, 500)

@@ -16,7 +16,7 @@ from typing import Protocol
 from agents.toolbox import tool
 from bot.domain.calls import Risk, ToolSpec
 from bot.domain.chat import Account, Answer, Person, PersonId
-from bot.domain.errors import ChatUnavailable
+from bot.domain.errors import ChatUnavailable, Unsatisfiable
 from bot.domain.people import may_answer
 from bot.domain.ports import Directory, Leave, Line, Said, Tool, WantedCall
 from bot.domain.request import Request, RequestId, RunId
@@ -138,6 +138,7 @@ class Staff:
         self._now = read_people(ROOT / "people.yml")
         self.is_away = False  # nobody can say who is who, but for whoever gives a task
         self.turned_away = asyncio.Event()
+        self.lost = ""  # a group that cannot be read any more
 
     def change(self, who: str, **facts: object) -> None:
         """Give *who* other facts: `is_active=False`, `groups=frozenset()` …"""
@@ -157,6 +158,8 @@ class Staff:
         return await self._now.person(id)
 
     async def members(self, group: str) -> frozenset[PersonId]:
+        if group == self.lost:
+            raise Unsatisfiable(f"group {group} is gone")
         return await self._now.members(group)
 
     async def active(self, ids: frozenset[PersonId]) -> frozenset[PersonId]:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.chat import Answer
 from bot.domain.errors import StoreUnavailable
+from bot.domain.standing import check_standing
 from tests.flows.stage import (
     STEADY,
     Build,
@@ -279,6 +280,29 @@ async def test_a_forged_deputy_is_not_believed(build: Build, hands: Hands) -> No
         assert back.is_taken
         assert (await house.press("approve", by="chris")).is_taken
         assert await settled(house)
+
+
+async def test_an_absence_of_ours_that_is_put_back_shows_in_the_audit(build: Build, hands: Hands) -> None:
+    """T22, I5: our own record bears our seal also after its person came back; the audit remembers that they did."""
+    async with build(policy=policy(FINANCE), tools=hands.tools, model=Played(WIRE)) as house:
+        key = f"{{{house.namespace}:0}}:away"
+        await leaves(house, "chris", "erin")
+        client = house.store._link.client
+        old = await client.hget(key, "chris")
+        assert isinstance(old, bytes)
+        await house.say("chris", "@countersign back", thread="b", is_mention=True)
+        await house.mention("ana", "pay")
+        await house.card()
+        assert not (await house.press("approve", by="erin")).is_taken
+
+        house.clock.advance(minutes=1)
+        await client.hset(key, "chris", old)
+        house.engine.absences.forget()
+        await house.press("approve", by="erin")
+
+        await quiet(house)
+        told = [found.told for found in check_standing(await house.audit())]
+        assert told == ["erin was counted for chris, who had not named them as deputy then"]
 
 
 async def test_a_failed_look_refuses(build: Build, hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:

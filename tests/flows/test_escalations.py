@@ -7,12 +7,14 @@ from itertools import pairwise
 import pytest
 
 from bot.domain.ports import Queued
-from bot.domain.wire import Json
+from bot.domain.wire import Json, replace
+from bot.runtime.passage import ESCALATIONS_MOST
 from bot.runtime.views import RuntimeViews
 from tests.fakes.chat import Posted
 from tests.flows.stage import (
     STEADY,
     Build,
+    Hands,
     Played,
     Staff,
     call,
@@ -24,6 +26,7 @@ from tests.flows.stage import (
     request_of,
     run_of,
     settled,
+    shown,
     status,
 )
 from tests.house import KEY, House, account, words
@@ -181,6 +184,23 @@ async def test_an_escalation_that_nobody_claims_is_said_again(build: Build) -> N
         assert reminder.card.mentions == ("dana",)
 
 
+async def test_one_turn_that_escalates_without_end_calls_people_a_few_times(build: Build) -> None:
+    """T18: a model led astray cannot fill a group's direct messages; the rest is told to the model at once."""
+    many = [call("escalate", reason=f"No. {n}", context="c", suggestion="s", of="approvers") for n in range(12)]
+    turn = calls(*(replace(one, id=f"e{n}") for n, one in enumerate(many)))
+    async with build(policy=policy(), model=Played(turn), pace=STEADY) as house:
+        await house.mention("ana", "answer the complaints")
+        await house.chat.until(lambda: len(house.with_button("decline")) >= 3 * ESCALATIONS_MOST, "every copy")
+        await shown(house)
+
+        direct = [post for post in house.chat.posts if post.place.is_direct]
+
+        assert len(await events(house, "request_opened")) == ESCALATIONS_MOST
+        assert len(direct) == 2 * ESCALATIONS_MOST
+        refused = await events(house, "call_denied")
+        assert [one["cause"] for one in refused] == ["busy"] * (len(many) - ESCALATIONS_MOST)
+
+
 # ------------------------------------------------------------------- helpers
 
 
@@ -209,3 +229,22 @@ async def said(house: House, text: str) -> Posted:
 
     await house.chat.until(found, text)
     return found()[-1]
+
+
+async def test_escalating_to_a_friend_gains_no_signature(build: Build, hands: Hands) -> None:
+    """T29, T10: the agent picks bo, who says "do it"; the payment still asks whom the policy names, and not bo."""
+    friendly = calls(call("escalate", **{**WHOLE, "of": "@bo"}))
+    rules = policy("groups: [approvers], separate_duties: true")
+    model = Played(friendly, calls(call("wire", amount=90)))
+    async with build(policy=rules, tools=hands.tools, model=model) as house:
+        await house.mention("ana", "pay")
+
+        assert (await house.press("follow", by="bo")).is_taken
+
+        card = await house.card("approve")
+        assert not hands.did
+        assert (await request_of(house, card)).ask.groups[0].of == "approvers"
+        assert not (await house.press("approve", by="bo", card=card)).is_taken
+        assert (await house.press("approve", by="chris", card=card)).is_taken
+        await house.shows("ok wire 90 bank")
+        assert await settled(house)

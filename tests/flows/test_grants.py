@@ -647,6 +647,9 @@ async def test_a_granted_call_that_was_cut_short_is_in_doubt_like_any_other(buil
         assert card.card.title == "⚠ In doubt: did paint happen?"
         assert len(did) == 2
 
+        for move in ("approve", "answer"):  # nobody whom the rule does not ask has it run again
+            assert not (await later.press(move, by="erin", card=card, fields={"result": "no"})).is_taken
+        assert len(did) == 2
         await later.press("answer", by="chris", card=card, fields={"result": "it is painted"})
         await quiet(later)
         assert (await grants(later))[0].left == 1

@@ -87,6 +87,29 @@ async def test_a_manager_who_is_away_is_asked_when_their_hours_begin(build: Buil
         assert not moves(card)
 
 
+async def test_a_morning_whose_group_cannot_be_read_any_more_calls_nobody_and_is_over(
+    build: Build, hands: Hands
+) -> None:
+    """D-03: as on the ladder, such a group is nobody; the timer does not come back every ten seconds for days."""
+    staff = office("dana")
+    parts = {"tools": hands.tools, "directory": staff, "clock": clock_at(FRIDAY), "pace": LAZY}
+    async with build(policy=TO_MANAGER, model=Played(WIRE), **parts) as house:
+        fence = house.engine.shards.fences[0]
+        await house.mention("ana", "pay")
+        await house.card()
+        house.clock.advance(minutes=6)
+        await house.engine.timers.look(fence)
+        await house.shows("Dana is away")
+
+        staff.lost = "approvers"
+        until(house, MONDAY, 1)
+        assert await house.engine.timers.look(fence) == 1
+
+        house.clock.advance(minutes=1)
+        assert await house.engine.timers.look(fence) == 0
+        assert not direct(house, "dana")
+
+
 async def test_rights_do_not_wait_for_a_message(build: Build, hands: Hands) -> None:
     """Dana looks in on Friday night by herself: the step has reached her. On Monday there is nothing left to say."""
     parts = {"tools": hands.tools, "directory": office("dana"), "clock": clock_at(FRIDAY)}

@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 
+from agents.toolbox import tool
+from bot.domain.calls import Risk
 from tests.fakes.chat import Posted
 from tests.flows.stage import (
     Build,
@@ -156,6 +158,33 @@ async def test_what_cannot_be_undone_or_leaves_the_house_is_asked_for(house: Hou
     await house.card()
     assert not await events(house, "tool_started")
     assert await house.is_sound()
+
+
+@pytest.mark.parametrize("name", ["deploy", "buy", "update_rows"])
+async def test_a_tool_that_no_rule_knows_is_asked_for(build: Build, name: str) -> None:
+    """AU-01, D-17: deployments, purchases and changes of a database make a card under the shipped policy, and nothing
+    starts before an approver's signature.
+    """
+    did: list[str] = []
+
+    async def act(what: str) -> str:
+        """Do it."""
+        did.append(what)
+        return f"did {what}"
+
+    act.__name__ = name
+    known = tool(risk=Risk.WRITE)(act)
+    async with build(tools=(known,), model=Played(calls(call(name, what="all of it")))) as house:
+        await house.mention("ana", "go on")
+        card = await house.card()
+        assert not did
+        assert (await request_of(house, card)).ask.rule == "default"
+        assert not (await house.press("approve", by="ana", card=card)).is_taken
+
+        assert (await house.press("approve", by="bo", card=card)).is_taken
+        await house.shows("did all of it")
+        assert did == ["all of it"]
+        assert await settled(house)
 
 
 async def by_amount(house: House, count: int) -> list[Posted]:

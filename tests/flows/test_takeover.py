@@ -277,7 +277,7 @@ async def test_guests_and_strangers_take_nothing_over(build: Build, hands: Hands
 
 
 async def test_who_took_over_and_who_handed_back_do_not_sign_what_follows(build: Build, hands: Hands) -> None:
-    """I11, D-40: the run acts on their words, so where duties are separated somebody else signs."""
+    """I5, T10: the run acts on their words, so where duties are separated somebody else signs."""
     rules = policy("groups: [approvers], separate_duties: true")
     async with build(policy=rules, tools=hands.tools, model=Played(WIRE, WIRE)) as house:
         await house.mention("ana", "pay")

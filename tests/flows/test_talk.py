@@ -272,7 +272,7 @@ async def test_an_agents_own_words_decide_nothing(build: Build, hands: Hands) ->
 
 @pytest.mark.parametrize("text", ["stop", "  EXIT ", "Stop.", "@countersign halt", "cancel"])
 async def test_the_word_stop_ends_the_run_and_closes_its_cards(build: Build, hands: Hands, text: str) -> None:
-    """AS-16, AU-14, D-22, D-42: whoever said it is named; a click on a closed card is told so; the thread is free."""
+    """AS-16, AS-22, AU-14, D-22, D-42: whoever said it is named; a late click hears so; the thread is free."""
     model = Played(WIRE)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         thread = await house.mention("ana", "pay")

@@ -144,6 +144,21 @@ async def test_a_run_has_its_stop_button_as_long_as_it_lives(build: Build, hands
         assert (ended.status, ended.stop) == ("stopped", None)
 
 
+async def test_a_timeline_calls_people_by_their_names(build: Build, hands: Hands) -> None:
+    """CD-04: what happened is told in the words people use; the ids stay in the audit's own records."""
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE)) as house:
+        thread = await house.mention("ana", "pay")
+        await house.press("approve", by="bo")
+        await quiet(house)
+
+        view = await views_of(house).run(await run_of(house, thread), account("bo"))
+
+        assert view is not None
+        told = [moment.text for moment in view.moments]
+        assert {"Ana gave the task", "Bo answered: approve"} <= set(told)
+        assert [moment.person for moment in view.moments if moment.event == "vote_counted"] == ["bo"]
+
+
 async def test_runs_of_another_workspace_and_of_direct_messages_are_nobody_elses_business(build: Build) -> None:
     """T15: bo sees ana's run in the channel; not the one in her direct message, and none from another workspace."""
     async with build(policy=policy(), model=Played()) as house:

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from playwright.async_api import Browser, FloatRect, Locator, Page, ViewportSize, async_playwright
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+STORY: ViewportSize = {"width": 1280, "height": 1040}  # a task's thread from its start
 READING: ViewportSize = {"width": 1000, "height": 1500}  # a thread alone, and all of a long card
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 375, "height": 667}
@@ -50,7 +51,7 @@ async def seen(
     """A page of its own, opened as one person at one place. Fails if the page's code raises or logs an error."""
     complaints: list[str] = []
     context = await browser.new_context(
-        viewport=size, is_mobile=size["width"] < 500, has_touch=size["width"] < 500, device_scale_factor=1.5
+        viewport=size, is_mobile=size["width"] < 500, has_touch=size["width"] < 500, device_scale_factor=2
     )
     context.set_default_timeout(PATIENCE)
     page = await context.new_page()
@@ -74,7 +75,7 @@ async def take(page: Page, path: Path, *, scheme: str = "light", of: Sequence[Lo
         await page.mouse.move(0, 0)  # what is pointed at shows more than it does at rest
         await page.screenshot(path=path, animations="disabled", caret="hide", clip=await _around(of))
     else:
-        await page.screenshot(path=path, animations="disabled", caret="hide", scale="css")
+        await page.screenshot(path=path, animations="disabled", caret="hide")
 
 
 async def _around(parts: Sequence[Locator]) -> FloatRect:
@@ -84,6 +85,18 @@ async def _around(parts: Sequence[Locator]) -> FloatRect:
     right = max(box["x"] + box["width"] for box in boxes) + AIR
     bottom = max(box["y"] + box["height"] for box in boxes) + AIR
     return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+
+async def fits(page: Page, where: str) -> None:
+    """Nothing is so wide that the page, or a part of it, scrolls sideways."""
+    wide = await page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll('.list, .sheet, .sheet-body, .dialog, .rail')]
+            .filter(each => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1)
+            .flatMap(each => [each, ...each.querySelectorAll('*')])
+            .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
+            .map(each => `${each.tagName}.${each.className}`)"""
+    )
+    assert wide == [], f"{where} scrolls sideways: {wide}"
 
 
 async def say(page: Page, text: str) -> None:

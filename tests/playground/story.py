@@ -1,4 +1,4 @@
-"""The whole story on the real bot in a real browser, with a picture at every turn.
+"""The whole story on the real bot in a real browser, with a picture at every turn; and one of each way to steer.
 
 python -m tests.playground.story docs/screenshots
 """
@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from bot.app import App, opened
 from bot.config import Settings
-from tests.playground.browser import PHONE, become, card, chromium, dialog, say, seen, take
+from tests.playground.browser import PHONE, READING, STORY, become, card, chromium, dialog, say, seen, take
+from tests.playground.kinds import KINDS
+from tests.playground.slim import slimmed
 
 TASK = "@countersign refund 120 for order 1042, it arrived broken"
 
@@ -31,7 +33,7 @@ async def bot(folder: Path) -> AsyncIterator[App]:
 
 async def tell(app: App, pictures: Path) -> None:
     """Ana asks, Bo signs, Ana sees the end; Dana looks on, on her phone."""
-    async with chromium() as browser, seen(browser, app.url, as_="ana") as page:
+    async with chromium() as browser, seen(browser, app.url, as_="ana", size=STORY) as page:
         await say(page, TASK)
         approval = page.locator(".card", has_text="Approval needed: refund").last
         await expect(approval).to_be_visible()
@@ -52,6 +54,12 @@ async def tell(app: App, pictures: Path) -> None:
             await take(audit, pictures / "audit.png", scheme="dark")
 
 
+async def show(browser: Browser, app: App, kind: str, pictures: Path) -> None:
+    """One way in which people steer, as whoever reads its card sees it."""
+    async with seen(browser, app.url, as_="ana", size=READING) as page:
+        await take(page, pictures / f"{kind}.png", of=await KINDS[kind](page))
+
+
 async def _edit(page: Page, pictures: Path) -> None:
     """Bo changes the amount first; with duties separated, somebody else signs his version."""
     await page.locator(".card").get_by_role("button", name="Edit").last.click()
@@ -66,8 +74,12 @@ async def _edit(page: Page, pictures: Path) -> None:
 
 async def _main(pictures: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with bot(Path(folder)) as app:
+        async with bot(Path(folder, "story")) as app:
             await tell(app, pictures)
+        async with bot(Path(folder, "kinds")) as app, chromium() as browser:
+            for kind in KINDS:
+                await show(browser, app, kind, pictures)
+            await slimmed(browser, sorted(pictures.glob("*.png")))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from adapters.playground.chat import Playground, PlaygroundSettings
 from bot.domain.chat import Account, Block, Button, Card, Fact, Place
 from tests.playground import browser as eyes
-from tests.playground.browser import become, card, chromium, dialog, say, seen, settled, take
+from tests.playground.browser import become, card, chromium, dialog, fits, say, seen, settled, take
 from tests.playground.standin import PEOPLE, StandIn
 
 pytestmark = pytest.mark.skipif(eyes.executable() is None, reason="Chromium is not installed (apt install chromium)")
@@ -280,32 +280,21 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(tmp_path: Pat
             Card(title="x" * 300, body="y" * 900, facts=(Fact(label="z" * 90, value="z" * 90),)), GENERAL, key="k"
         )
         await say(page, TASK)
-        await _fits(page, "thread")
+        await fits(page, "thread")
         await page.get_by_role("button", name="Edit").click()
-        await _fits(page, "form")
+        await fits(page, "form")
         await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Timeline").click()
         await page.get_by_text("audit records").click()
-        await _fits(page, "timeline")
+        await fits(page, "timeline")
         await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Close thread").click()
-        await _fits(page, "conversation")
+        await fits(page, "conversation")
         for name in ("Inbox", "Runs", "Audit trail"):
             await page.get_by_role("button", name="Conversations and people").click()
-            await _fits(page, "rail")
+            await fits(page, "rail")
             await page.locator("#rail").get_by_role("button", name=name).click()
-            await _fits(page, name)
-
-
-async def _fits(page: Page, where: str) -> None:
-    wide = await page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('.list, .sheet, .sheet-body, .dialog, .rail')]
-            .filter(each => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1)
-            .flatMap(each => [each, ...each.querySelectorAll('*')])
-            .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
-            .map(each => `${each.tagName}.${each.className}`)"""
-    )
-    assert wide == [], f"{where} scrolls sideways: {wide}"
+            await fits(page, name)
 
 
 async def test_every_control_has_a_name(tmp_path: Path) -> None:

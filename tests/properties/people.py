@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -364,6 +364,7 @@ class Bot:
         """SIGKILL: nothing it was doing goes on. Its lease runs out."""
         self.world.fate.bury()
         while others := asyncio.all_tasks() - {asyncio.current_task()}:  # type: ignore[arg-type]  # it is in a task
+            await asyncio.sleep(0)  # whatever was only just created begins, and so ends as it should
             for task in others:
                 task.cancel()
             await asyncio.wait(others, timeout=0.05)
@@ -380,5 +381,19 @@ class Bot:
             self._life.result()
 
     async def look(self) -> None:
-        """See at once what became of the leases: time may have jumped over them."""
-        await self.house.engine.shards.look(self.house.engine.runner.drop)
+        """See at once what time it is, and what became of the leases: time may have jumped over them."""
+        house = self.house
+        await self._unless_dead(house.store.prepare())
+        await self._unless_dead(house.engine.shards.look(house.engine.runner.drop))
+
+    async def let_go(self) -> None:
+        """Until the next look nobody owns a run: what people do is counted, and nothing starts."""
+        await self._unless_dead(self.house.engine.shards.close())
+
+    async def _unless_dead(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
+        waiting = asyncio.create_task(self.world.fate.dead.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if task.done():
+            task.result()
