@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 import structlog
 
 from agents.model import ChatCompletions
+from agents.rehearsal import playbook
 from agents.rehearsal.server import RehearsalServer
 from agents.roster import Roster, assistant
 from agents.toolbox import Toolbox
-from bot.chats import chat_of
+from bot.chats import Venue, chat_of
 from bot.config import Settings, sealing_key
 from bot.domain.chat import Account, Answer, Click, Form, Message, Place
 from bot.domain.errors import BadSettings, StoreUnavailable
@@ -41,6 +42,7 @@ from bot.store.redis import RedisStore
 from bot.telemetry import HealthServer, Metrics, measure_lag
 
 log = structlog.get_logger()
+FOR_ANY_MODEL = 4  # of the lines to try: what the first few show comes from the policy, whatever mind acts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,8 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
             rules.oncall.clock = store.now  # the only clock that judges anything
         metrics = Metrics()
         front = Front()
-        meeting = await chat_of(chat or settings.chat, settings, rules, store, stack)
+        venue = Venue(chat=chat or settings.chat, examples=_examples(settings))
+        meeting = await chat_of(venue, settings, rules, store, stack)
         parts = Parts(
             store=store,
             chats={meeting.chat.platform: meeting.chat},
@@ -190,6 +193,12 @@ async def _model(settings: Settings, stack: AsyncExitStack) -> Model:
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
     base = settings.openai_base_url or "https://api.openai.com/v1"
     return await stack.enter_async_context(ChatCompletions(base_url=base, api_key=key, name=settings.model))
+
+
+def _examples(settings: Settings) -> Mapping[str, str]:
+    """Lines for a newcomer, and what each shows. The rehearsal keeps what all of them promise."""
+    tries = playbook.load().tries
+    return {one.line: one.shows for one in (tries if settings.is_rehearsal else tries[:FOR_ANY_MODEL])}
 
 
 def _roster(settings: Settings, toolbox: Toolbox) -> Roster:

@@ -23,7 +23,6 @@ from adapters.slack.office import SlackSettings, opened_office
 from adapters.slack.people import Trust
 from adapters.slack.rollcall import Remark, Wanted
 from adapters.terminal import Terminal
-from agents.rehearsal import playbook
 from bot.config import Settings, sealing_key
 from bot.domain.chat import PersonId, Place
 from bot.domain.errors import BadSettings, ChatUnavailable, NotRequestable
@@ -35,7 +34,14 @@ from bot.runtime.views import RuntimeViews
 from bot.store.redis import RedisStore
 
 log = structlog.get_logger()
-FOR_ANY_MODEL = 4  # of the lines to try: what the first few show comes from the policy, whatever mind acts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Venue:
+    """Where people shall be met: playground, terminal or slack; and lines to try there, with what each shows."""
+
+    chat: str
+    examples: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +57,12 @@ class Meeting:
     ended: Callable[[], Awaitable[object]] = lambda: asyncio.Event().wait()
 
 
-async def chat_of(chat: str, settings: Settings, rules: Rules, store: RedisStore, stack: AsyncExitStack) -> Meeting:
-    if chat == "slack":
+async def chat_of(venue: Venue, settings: Settings, rules: Rules, store: RedisStore, stack: AsyncExitStack) -> Meeting:
+    if venue.chat == "slack":
         return await _slack(settings, rules, store, stack)
     people = rules.people
     views = _views(settings, rules, store, people)
-    if chat == "terminal":
+    if venue.chat == "terminal":
         terminal = Terminal(people.people, views, await _typed(), _print)
         return Meeting(chat=terminal, people=people, ended=terminal.ended)
     page = PlaygroundSettings(
@@ -64,16 +70,10 @@ async def chat_of(chat: str, settings: Settings, rules: Rules, store: RedisStore
         db=settings.var / "playground.db",
         port=settings.port,
         real_credentials=settings.real_credentials,
-        examples=_examples(settings),
+        examples=venue.examples,
     )
     playground = Playground(page, views)
     return Meeting(chat=playground, people=people, url=lambda: playground.url, where=lambda: playground.url)
-
-
-def _examples(settings: Settings) -> Mapping[str, str]:
-    """Lines for a newcomer, and what each shows. The rehearsal keeps what all of them promise."""
-    tries = playbook.load().tries
-    return {one.line: one.shows for one in (tries if settings.is_rehearsal else tries[:FOR_ANY_MODEL])}
 
 
 async def _slack(settings: Settings, rules: Rules, store: RedisStore, stack: AsyncExitStack) -> Meeting:

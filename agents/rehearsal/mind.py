@@ -18,6 +18,7 @@ from bot.domain.wire import Json, Record, read_foreign
 
 MOST_CHARS = 20_000  # of a line that is matched
 SPEAKER = re.compile(r"\[[^\]\n]{1,80}\] ")
+BY_HAND = "I took this over, worked on it by hand, and hand it back now."  # in front of what comes with a run
 HOLE = re.compile(
     r"\{(?P<name>\w+)(?:\.(?P<field>\w+))?(?:\+(?P<plus>\d+))?"
     r"(?::(?P<kind>int|number|money))?(?:\|(?P<default>[^{}]*))?\}",
@@ -109,7 +110,7 @@ def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[
 
 
 def _words(line: Spoken) -> str:
-    return SPEAKER.sub("", line.text, count=1).strip()[:MOST_CHARS]
+    return SPEAKER.sub("", line.text, count=1).removeprefix(BY_HAND).strip()[:MOST_CHARS]
 
 
 def _task(talk: Sequence[Spoken]) -> str:
@@ -162,6 +163,8 @@ def _planned(plan: Plan, values: Values, results: Sequence[str]) -> Iterator[tup
 
 
 def _corrected(wanted: Correction, talk: Sequence[Spoken], values: Values) -> list[tuple[str, str]]:
+    if not wanted.argument:
+        return next(([(call.tool, call.args) for call in line.calls] for line in reversed(talk) if line.calls), [])
     was = _text(wanted.was, values)
     to = _fill(wanted.to, values)
     for line in reversed(talk):

@@ -52,10 +52,13 @@ class Plan(Record, forbid_unknown_fields=True):
 
 
 class Correction(Record, forbid_unknown_fields=True):
-    """The last calls again, with one argument changed; only those where it `was` that, if given."""
+    """The last calls again, with one argument changed; only those where it `was` that, if given.
 
-    argument: str
-    to: Any
+    Without an argument, they are the very same.
+    """
+
+    argument: str = ""
+    to: Any = None
     was: str = ""
 
 

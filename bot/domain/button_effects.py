@@ -33,7 +33,7 @@ APPROVAL: Mapping[str, str] = {
 RECOVERY: Mapping[str, str] = {
     Move.ANSWER: "settles it; nothing is run again",
     Move.APPROVE: "runs exactly this, once more",
-    Move.REJECT: "nothing is run again; it stays in doubt",
+    Move.REJECT: "not run again; the agent goes on, told of the doubt",
     "details": "shows you everything there is to know",
 }
 SHEET: Mapping[str, str] = {

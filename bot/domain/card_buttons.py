@@ -39,9 +39,10 @@ def buttons(view: View, seal: Callable[[str], str]) -> Iterator[Button]:
         if view.objection is None:
             label = "It did not – run it now"
             yield button(Move.APPROVE, label, "primary", _beside(view, Move.APPROVE), sure)
-        yield button(Move.REJECT, "Stop", "danger", _reason(view, Move.REJECT))
+        yield button(Move.REJECT, "Skip it – leave it in doubt", "plain", _reason(view, Move.REJECT))
         if request.ask.is_high:
             yield button(DETAILS, "Details")
+        yield button(STOP, "Stop")
         return
     if view.objection is None:
         approve = button(Move.APPROVE, "Approve", "primary", _beside(view, Move.APPROVE), sure)

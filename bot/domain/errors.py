@@ -144,10 +144,10 @@ class NotAllowed(Refused):
 class Unsatisfiable(Refused):
     """A request that nobody, or too few people, could ever answer. Refused when it is made."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, verb: str = "approve") -> None:
         super().__init__(f"nobody can satisfy this request: {why}")
         self.why = why
-        self.people_read = f"Nobody can approve this: {why}."
+        self.people_read = f"Nobody can {verb} this: {why}."
 
 
 class NotRequestable(Refused):

@@ -245,12 +245,12 @@ def text(terms: Terms, names: Mapping[PersonId, str] | None = None) -> str:
 
 
 def preview_text(offer: Offer) -> str:
-    """How much asking it would have saved: the one number that says how wide it is."""
+    """How much asking it would have saved: the number that says how wide it is; of what was looked at, no more."""
     tool = show_line(offer.tool)
     if not offer.looked:
-        return f"This bot has not called {tool} before."
+        return f"I could look at no earlier call of {tool}."
     calls = f"last {offer.looked} calls" if offer.looked > 1 else "last call"
-    return f"Of this bot's {calls} of {tool}, {offer.matched} would have matched."
+    return f"Of the {calls} of {tool} that I could look at, {offer.matched} would have matched."
 
 
 def left_text(grant: Grant) -> str:

@@ -268,6 +268,18 @@ def _escalation_told(asked: Request, answer: Values) -> str:
     return f"Their direction: {answer[TEXT]!r}"
 
 
+def _escalation_shown(asked: Request, answer: Values) -> str:
+    """What the agent is told in so many words is said about it to people."""
+    match answer["move"]:
+        case "take":
+            return "They work on it by hand; the agent waits."
+        case "follow":
+            return f"The agent does what it suggested: {asked.call.values['suggestion']!r}"
+        case "decline":
+            return "They decline: it goes back to the agent, and nothing was decided."
+    return _escalation_told(asked, answer)
+
+
 # --------------------------------------------------------------- aftermath
 
 
@@ -314,6 +326,7 @@ KINDS: Mapping[Kind, Inquiry] = {
         choices=_escalation_choices,
         typed=_escalation_typed,
         told=_escalation_told,
+        shown=_escalation_shown,
     ),
     Kind.AFTERMATH: Inquiry(
         title="Glass was broken: please review",

@@ -35,6 +35,9 @@ DONE = Choice(move="done", label="I have done it", effect="the agent goes on wit
 GUIDE = Choice(
     move="guide", label="Tell the agent what to do", effect="the agent follows it", fields=_words("What it should do")
 )
+DONE_WITH = Choice(
+    move="done", label="I have done it", effect="ends the run; your words are its answer", fields=DONE.fields
+)
 SKIP = Choice(move="skip", label="Skip it", effect="the agent goes on without it")
 END = Choice(move="end", label="End here", effect="the run ends, and says so", style="danger")
 RESTART = Choice(
@@ -46,7 +49,7 @@ CHOICES: Mapping[Trouble, tuple[Choice, ...]] = {
     Trouble.TOKENS: (GO_ON, DONE, GUIDE, END),
     Trouble.FAILING: (AGAIN, DONE, GUIDE, SKIP, END),
     Trouble.REPEATING: (AGAIN, DONE, GUIDE, SKIP, END),
-    Trouble.CHANGED: (RESTART, END),
+    Trouble.CHANGED: (RESTART, DONE_WITH, END),
 }
 TYPED: Mapping[str, Choice] = {  # whole replies besides the labels; "stop" ends the run before it comes here
     "go on": GO_ON,

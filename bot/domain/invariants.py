@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from urllib.parse import quote
 
-from bot.domain import alone
+from bot.domain import alone, answered
 from bot.domain.audit import Entry, Violation
 from bot.domain.by_hand import begun_by_hand
 from bot.domain.climbed import climbed
@@ -157,6 +157,7 @@ def quorum(log: Log) -> Found:
         counted = Counter(vote.fields["person"] for vote in case.votes)
         yield from ((vote, "one person was counted twice") for vote in case.votes if counted[vote.fields["person"]] > 1)
         yield from (*alone.wrong_rights(case, opening), *alone.idle_review(log, opening))
+        yield from answered.wrong_answers(case, opening)
         for end in case.decisions:
             if end.fields["status"] != "approved":
                 continue

@@ -126,6 +126,7 @@ class RunView(Record):
     began: datetime
     moments: tuple[Moment, ...] = ()
     stop: Button | None = None  # while it lives
+    asked_by: str = ""  # what the requester is called
 
 
 class AuditRow(Record):
@@ -159,6 +160,8 @@ class Queued(Record):
     opened: datetime
     age: timedelta
     claimed_by: PersonId | None = None
+    asked_by: str = ""  # what the requester is called
+    taken_by: str = ""  # what whoever has it is called
 
 
 class Views(Protocol):

@@ -124,7 +124,7 @@ def _title(view: View) -> str:
         case Status.APPROVED | Status.SPENT:
             return f"Approved to run now: {tool}" if is_recovery else f"Approved: {tool}"
         case Status.REJECTED:
-            return f"Stopped: {tool} stays in doubt" if is_recovery else f"Rejected: {tool}"
+            return f"Skipped: {tool} stays in doubt" if is_recovery else f"Rejected: {tool}"
         case Status.ANSWERED:
             return f"Settled: {tool} happened"
         case Status.EXPIRED:
@@ -257,7 +257,8 @@ def _status(view: View) -> str:
         case Status.ANSWERED:
             return f"{people} said{when}: it happened.{reason}"
         case Status.REJECTED:
-            return f"Rejected by {people}{when}.{reason} {unrun}"
+            done = "Left in doubt" if request.kind is Kind.RECOVERY else "Rejected"
+            return f"{done} by {people}{when}.{reason} {unrun}"
         case Status.EXPIRED:
             gone = "" if request.kind is Kind.RECOVERY else "No response received. Operation cancelled. "
             return f"{gone}Nobody signed in time{when}. {unrun}"

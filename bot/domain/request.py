@@ -48,7 +48,7 @@ class Status(enum.StrEnum):
 
 class Move(enum.StrEnum):
     APPROVE = "approve"  # recovery: it did not happen, run it
-    REJECT = "reject"  # recovery: stop
+    REJECT = "reject"  # recovery: skip it, and leave it in doubt
     ANSWER = "answer"  # recovery: it happened; an inquiry (domain/inquiry): what `Vote.answer` says
     EXPIRE = "expire"
     CANCEL = "cancel"

@@ -20,6 +20,7 @@ from bot.domain.ladder import waiting_timer
 from bot.domain.report import QUICK
 from bot.domain.request import (
     SIGNING,
+    Kind,
     Move,
     Request,
     RequestId,
@@ -180,6 +181,8 @@ def _counted_text(after: Request) -> str:
         lacking = [need.of for need, n in zip(after.ask.groups, filled, strict=True) if n < need.need]
         total = sum(need.need for need in after.ask.groups)
         return f"Counted: {sum(filled)} of {total}; still needed: {', '.join(lacking)}."
+    if after.kind is Kind.RECOVERY and after.status is Status.REJECTED:
+        return "It stays in doubt. Nothing is run again; the agent goes on."
     if after.broken_by is not None:
         return "The glass is broken: it runs now. The thread was told, and others will review it."
     return {

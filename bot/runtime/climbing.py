@@ -102,7 +102,8 @@ class Climbing:
     async def _reminder(self, request: Request, step: Rung) -> Said:
         people = await self._found(request, step.to)
         reach = await self._reach(request, step, people, most=CALLED_MOST)
-        text = f"Reminder: {request.call.tool} still waits for {_wanted(request)}.{reach.told}"
+        all_away = reach.nobody if step.to == HERE else ""
+        text = f"Reminder: {request.call.tool} still waits for {_wanted(request)}.{all_away}{reach.told}"
         standins = people if step.to != HERE else frozenset[PersonId]()
         return Said(text=text, reach=reach, mentions=reach.now, standins=standins)
 
@@ -129,6 +130,7 @@ class Climbing:
         reach = await self.sparing.spare(request, reach, have)
         again = f"It has no deadline; asked again every {wording.span(step.after)}."
         text = f"Still open: {request.call.tool} waits for {_wanted(request)}. {again}"
+        text += reach.nobody if step.to == HERE else ""
         make = partial(said_again, text=text, part=f"rung{request.rung}.{period}")
         return Said(
             text=text + reach.told,

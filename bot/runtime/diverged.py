@@ -1,7 +1,8 @@
 """An agent whose program changed while its run waited: people say whether it begins again, or ends.
 
     the agent asks for another step than the journal holds -> a request at the run's own path -> sleep
-      -> start again: a new run, same task, same thread      -> end it, or nobody answered: it ends and says so
+      -> start again: a new run, same task, same thread      -> somebody has done it: their words are the run's answer
+      -> end it, or nobody answered: it ends and says so
 
 From the moment it is asked the old journal is never played again, not even by the program it was written by. Nothing
 that was signed is carried over: the new run asks anew. Owns that one question. Not how a run ends (runner).
@@ -16,6 +17,7 @@ from functools import partial
 import structlog
 
 from bot.domain import events, inquiry
+from bot.domain.asking import TEXT
 from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec, canonical
 from bot.domain.chat import Tone
 from bot.domain.errors import Broken, Diverged, NoSuchRequest, UnknownTool
@@ -23,10 +25,11 @@ from bot.domain.inquiry_stuck import Trouble
 from bot.domain.ports import WantedCall
 from bot.domain.render import OUTCOMES
 from bot.domain.request import Kind, RequestId, Status
-from bot.domain.run import Decided, Finished, Run
+from bot.domain.run import Decided, Finished, Run, RunStatus
 from bot.domain.store import Batch, Effects, Store
 from bot.domain.telling import told
-from bot.domain.wire import Json, Record, dumps, replace
+from bot.domain.wire import Json, Record, dumps, loads, replace
+from bot.domain.wording import clip
 from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host, in_order, next_id
 from bot.runtime.journal import patiently
@@ -45,6 +48,7 @@ HAPPENED = (
     "The agent's program changed while this waited, so it cannot go on from where it was. Started again, it does "
     "everything anew: what is listed here was done already, and approvals that were not used are void."
 )
+CAME_MOST = 1_500  # characters of what somebody says came of it, at the run's end
 VALUE_MOST, LINE_MOST = 80, 280  # characters of one argument, and of one line
 
 
@@ -53,6 +57,7 @@ class Parting(Record):
 
     told: str
     tone: Tone
+    status: RunStatus = RunStatus.FAILED
 
 
 class Changed:
@@ -75,10 +80,14 @@ class Changed:
             await self._heard(host, decided, text)
             return Parting(told=text, tone=Tone.BAD)
         await self._heard(host, decided, inquiry.told(asked, decided.decision.answer))
-        if inquiry.move_of(decided.decision) != "restart":
-            return Parting(told=f"{who} ended this: the agent's program had changed.", tone=Tone.BAD)
-        await self._begin_again(host, decided)
-        return Parting(told=f"{who} had this started again from the beginning.", tone=Tone.QUIET)
+        match inquiry.move_of(decided.decision):
+            case "restart":
+                await self._begin_again(host, decided)
+                return Parting(told=f"{who} had this started again from the beginning.", tone=Tone.QUIET)
+            case "done":
+                came = clip(str(loads(decided.decision.answer)[TEXT]), CAME_MOST)
+                return Parting(told=f"{who} did this, and says: “{came}”", tone=Tone.GOOD, status=RunStatus.DONE)
+        return Parting(told=f"{who} ended this: the agent's program had changed.", tone=Tone.BAD)
 
     async def _decided(self, host: Host) -> Decided:
         """The answer. Whoever takes the run over withdraws the question; it is put again when they hand it back."""

@@ -52,11 +52,15 @@ class Drawing:
         return replace(drawn, facts=facts, mentions=(person,))
 
     async def _with_deputies(self, drawn: Card, request: Request) -> Card:
-        """Who else may answer, because somebody who is asked is away just now."""
+        """Who else may answer, because somebody who is asked is away just now; or that nobody is there at all."""
         try:
             standing = await self._rights.stand_ins(request)
+            gone = await self._rights.all_away(request)
         except Unsatisfiable:  # whom a group means cannot be said; whoever presses will hear it
             return drawn
+        if gone is not None:
+            told = f"Everybody who may answer is away; the first is back {wording.time(gone.until)}"
+            return replace(drawn, facts=(*drawn.facts, Fact(label="Away", value=told)))
         if not standing:
             return drawn
         names = await self._names({*standing, *standing.values()})

@@ -4,26 +4,24 @@
     give:  the very offer that was pressed -> one turn approves the call and gives the grant
     revoke: theirs to take back? -> one change, said in the thread
 
-Not what a grant matches (domain/grant), which one a call runs on (granted), nor the counting of its uses (the store).
+Not what a grant matches (domain/grant), which one a call runs on (granted), how much one would have matched (preview),
+nor the counting of its uses (the store).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from functools import partial
 
 import structlog
 
 from bot.domain import events
 from bot.domain import grant as grants
-from bot.domain.calls import Cause, ToolCall, make_call
+from bot.domain.calls import Cause
 from bot.domain.chat import Account, Answer, Card, Person, PersonId
 from bot.domain.errors import (
     AlreadySettled,
-    BadJson,
     Broken,
-    InvalidArguments,
     NoSuchRequest,
     NotAllowed,
     NotEligible,
@@ -33,21 +31,19 @@ from bot.domain.errors import (
 )
 from bot.domain.grant import Grant, GrantId
 from bot.domain.offer import Offer
-from bot.domain.ports import Said, Tool
+from bot.domain.ports import Tool
 from bot.domain.request import Move, Request, RequestId, RunId, settled_text
-from bot.domain.run import Opened, Step
-from bot.domain.store import Effects, Held, Loaded, Note, Turn
-from bot.domain.wire import read_foreign, replace, unpack
+from bot.domain.store import Effects, Held, Note, Turn
+from bot.domain.wire import replace
 from bot.runtime.ballot import Ballot
 from bot.runtime.granted import shard_of, signers
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
+from bot.runtime.preview import Preview
 from bot.runtime.rights import Rights
 
 log = structlog.get_logger()
-RUNS_MOST = 50  # runs that a preview looks through: some milliseconds, while somebody waits for their card
-CALLS_MOST = 200  # calls that it counts
 OFFERED = "Nothing is allowed yet: the card now says exactly what would be. Press “Approve and give it” if it is right."
 CHANGED = "What would be allowed has changed since; please look at the card again."
 
@@ -57,6 +53,7 @@ class Grants:
 
     def __init__(self, parts: Parts, rights: Rights, ballot: Ballot) -> None:
         self._parts, self._store, self._rights, self._ballot = parts, parts.store, rights, ballot
+        self._preview = Preview(parts.store)
 
     # --------------------------------------------------------------- a card
 
@@ -65,8 +62,7 @@ class Grants:
         person = await self._giver(held.request, press.by)
         tool = self._tool(held.request)
         offer = grants.offer_from_form(held.request, tool.spec, press.fields, person.id, self._store.now())
-        looked, matched = await self._preview(held.request, tool, offer)
-        offer = replace(offer, looked=looked, matched=matched)
+        offer = await self._preview.counted(held.request, tool, offer)
         return await self._redrawn(held, press, person, offer)
 
     async def drop(self, held: Held, press: Press) -> Answer:
@@ -123,37 +119,6 @@ class Grants:
         told = f"Approved. It runs now, and so may others: {grants.text(grant)}"
         return replace(turn, after=replace(request, gave=grant.id), gives=grant, effects=effects, answer=told)
 
-    # -------------------------------------------------------------- preview
-
-    async def _preview(self, request: Request, tool: Tool, offer: Offer) -> tuple[int, int]:
-        """How many earlier calls of this tool were looked at, and how many had these arguments."""
-        looked = matched = 0
-        for run in await self._store.recent_runs(shard_of(request.id), RUNS_MOST):
-            loaded = await self._store.load(run)
-            for call in await self._calls(loaded, tool, request) if loaded else ():
-                if looked < CALLS_MOST:
-                    looked, matched = looked + 1, matched + grants.has_same(offer, call)
-        return looked, matched
-
-    async def _calls(self, loaded: Loaded, tool: Tool, request: Request) -> list[ToolCall]:
-        """The calls of *tool* that a run wanted, without the one that is asked about just now; latest first."""
-        now = (request.run, request.call.id)
-        wanted = {each: args for each, args in _wanted(loaded, tool) if (loaded.run.id, each) != now}
-        found = [call for each, args in wanted.items() if (call := _read(tool, each, args)) is not None]
-        mark = f"use:{tool.spec.name}:"
-        opened = [entry for entry in loaded.entries if isinstance(entry, Opened) and entry.mark.startswith(mark)]
-        for entry in opened:  # calls of an agent of code, which no model wished for
-            is_other = entry.request != request.id and entry.mark.removeprefix(mark) not in wanted
-            if is_other and (asked := await self._asked(entry.request)):
-                found.append(asked)
-        return found[::-1]
-
-    async def _asked(self, id: RequestId) -> ToolCall | None:
-        try:
-            return (await self._store.held(id)).request.call
-        except (NoSuchRequest, Broken):
-            return None
-
     # --------------------------------------------------------------- revoke
 
     async def revoke(self, id: GrantId, by: Account, delivery: str) -> Answer:
@@ -207,19 +172,3 @@ def _told(after: Grant, person: Person, delivery: str) -> Effects:
     note = Note(key=f"{after.id}/revoked", place=after.place, card=Card(body=body))
     audit = (events.grant_revoked(after, delivery),)
     return Effects(audit=audit, notes=(note,), dirty=(f"note|{note.key}",))
-
-
-def _wanted(loaded: Loaded, tool: Tool) -> Iterator[tuple[str, str]]:
-    """The calls of *tool* that a model asked for, in order: id and arguments as it wrote them."""
-    for entry in loaded.entries:
-        if isinstance(entry, Step) and entry.mark.startswith("think:"):
-            said = unpack(Said, entry.result.encode())
-            yield from ((call.id, call.args) for call in said.calls if call.tool == tool.spec.name)
-
-
-def _read(tool: Tool, id: str, args: str) -> ToolCall | None:
-    try:
-        checked = tool.check(read_foreign(args or "{}"))
-    except (BadJson, InvalidArguments):
-        return None
-    return make_call(id=id, tool=tool.spec.name, version=tool.spec.version, args=checked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.chat import Account, Answer, Person
+from bot.domain.chat import Account, Answer, Person, PersonId
 from bot.domain.inert import show
 from bot.domain.people import may_answer
 from bot.domain.ports import Queued, RunView, Views, Waiting
@@ -80,7 +80,7 @@ def listed(told: str, rows: Sequence[str], asked: Asked) -> str:
 
 
 def run_row(run: RunView, now: datetime) -> str:
-    head = f"{run.run} · {run.status} · began {ago(now - run.began)} · asked by {run.requester}"
+    head = f"{run.run} · {run.status} · began {ago(now - run.began)} · asked by {_named(run.asked_by, run.requester)}"
     return f"{head}\n{line(run.task, ROW_MOST // 2)}"
 
 
@@ -123,9 +123,14 @@ def _waiting_row(waiting: Waiting, now: datetime) -> str:
     return " · ".join([*told, f"asked {ago(now - waiting.opened)}", waiting.run])
 
 
+def _named(name: str, id: PersonId) -> str:
+    return line(name or id, NAME_MOST)
+
+
 def _queued_row(queued: Queued) -> str:
-    taken = f"taken by {queued.claimed_by}" if queued.claimed_by else "taken by nobody"
-    told = [line(queued.reason, ROW_MOST // 2), taken, f"asked by {queued.requester} {ago(queued.age)}"]
+    taken = f"taken by {_named(queued.taken_by, queued.claimed_by)}" if queued.claimed_by else "taken by nobody"
+    asked = f"asked by {_named(queued.asked_by, queued.requester)} {ago(queued.age)}"
+    told = [line(queued.reason, ROW_MOST // 2), taken, asked]
     return " · ".join([queued.request, *told, queued.run])
 
 

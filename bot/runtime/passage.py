@@ -255,7 +255,7 @@ class Passage(Work):
         return verdict if isinstance(verdict, Ask) else None
 
     async def _recovered(self, tool: Tool, call: ToolCall, asked: Request, decided: Decided) -> ToolResult:
-        """People said what became of a call in doubt: run it now, it happened, or stop."""
+        """People said what became of a call in doubt: run it now, it happened, or leave it in doubt."""
         begun = self._journal.begun[self._path]
         decision = decided.decision
         resumed = events.run_resumed(self._host.id, asked.id, decision)
@@ -274,7 +274,8 @@ class Passage(Work):
                 text = f"It happened, says {who}. {decision.reason}".strip()
                 result = ToolResult(outcome=Outcome.OK, text=text)
                 return await self._finish(call, result, resumed, closes=await self._begun_by(begun))
-        text = f"It was started once; whether it took effect is not known. {told(decided, who=who)}"
+        said = told(decided, "Not run again", who=who)
+        text = f"It was started once; whether it took effect is not known. {said}"
         result = ToolResult(outcome=Outcome.UNKNOWN, cause=decision.cause, text=text)
         return await self._finish(call, result, resumed, closes=await self._begun_by(begun))
 

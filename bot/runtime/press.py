@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.domain.chat import Account, Click, Form, MessageRef
+from bot.domain.chat import Account, Click, Form, MessageRef, Place
 from bot.domain.errors import NotShown, StoreUnavailable
 from bot.domain.forms import EDIT_REASON
 from bot.domain.render import REASON, RESULT
+from bot.domain.request import Copy
 from bot.domain.store import Held
 from bot.domain.wire import Record
 
@@ -47,9 +48,14 @@ def must_be_shown(held: Held, press: Press) -> None:
     request = held.request
     if press.ref in [copy.ref for copy in held.copies]:
         return
-    if any(copy.ref is None and copy.place == press.ref.place for copy in held.copies):
+    if any(copy.ref is None and _may_stand(copy, press.ref.place) for copy in held.copies):
         raise StoreUnavailable(f"the card of request {request.id} is still being posted")
     raise NotShown(request.id, "it stands in a message we did not post for it")
+
+
+def _may_stand(copy: Copy, place: Place) -> bool:
+    """May *copy*, whose message is not known yet, be the one at *place*? Where a direct message is, only its ref says."""
+    return copy.place == place or (copy.place is None and place.is_direct)
 
 
 def sound(text: str) -> str:

@@ -31,7 +31,7 @@ class Queue:
         for shard in range(self._store.shards):
             async for request, claimed_by in self._escalations(shard):
                 if await self._may_answer(request, viewer):
-                    found.append(self._queued(request, claimed_by))
+                    found.append(await self._queued(request, claimed_by))
         return tuple(sorted(found, key=lambda queued: queued.opened))
 
     async def _escalations(self, shard: int) -> AsyncIterator[tuple[Request, PersonId | None]]:
@@ -64,7 +64,7 @@ class Queue:
             return False
         return True
 
-    def _queued(self, request: Request, claimed_by: PersonId | None) -> Queued:
+    async def _queued(self, request: Request, claimed_by: PersonId | None) -> Queued:
         return Queued(
             request=request.id,
             run=request.run,
@@ -74,4 +74,6 @@ class Queue:
             opened=request.opened,
             age=self._store.now() - request.opened,
             claimed_by=claimed_by,
+            asked_by=await self._rights.name(request.requester),
+            taken_by=await self._rights.name(claimed_by) if claimed_by else "",
         )

@@ -2,8 +2,9 @@
 
     people -> each by their own clock -> now: a direct message or a mention · later: a timer, and words that say so
 
-Outside of their hours nobody is called. Their rights do not wait, only the message does; and what is high-risk waits
-for nobody's morning. Not what is said (climbing), nor what hours are (domain/hours).
+Outside of their hours nobody is called, nor is whoever said that they are away. Their rights do not wait, only the
+message does; and what is high-risk waits for nobody's morning. Not what is said (climbing), nor what hours are
+(domain/hours), nor who decides for somebody who is away (deputies).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.chat import PersonId
-from bot.domain.hours import is_awake, next_awake, on_their_clock
+from bot.domain.hours import Hours, next_awake, on_their_clock
 from bot.domain.ladder import wake_name
 from bot.domain.request import Request
 from bot.domain.store import Note, Store, Timer
@@ -24,7 +25,7 @@ NAMED_MOST = 3  # people who are away, by name, in one sentence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """Somebody who is called `at` the begin of their hours; `clock` is how their own clock shows that."""
+    """Somebody who is called `at` the begin of their hours, or when they are back; `clock`: as their own shows that."""
 
     person: PersonId
     name: str
@@ -49,6 +50,14 @@ class Reach:
         return self._away + self._full
 
     @property
+    def nobody(self) -> str:
+        """That all of several people are away, and until when: words that follow another sentence. Empty if not."""
+        if self.now or self.full or len(self.later) < 2:
+            return ""
+        first = self.later[0]
+        return f" Everybody who may answer is away until {first.clock} ({first.name}'s time)."
+
+    @property
     def _full(self) -> str:
         if not self.full:
             return ""
@@ -65,7 +74,7 @@ class Reach:
             return f" {self.later[0].name} is away until {self.later[0].clock} (their time) and is asked then."
         named = [f"{one.name} ({one.clock} their time)" for one in self.later[:NAMED_MOST]]
         rest = len(self.later) - len(named)
-        return f" Away, and asked when their hours begin: {', '.join(named)}{f' and {rest} more' if rest else ''}."
+        return f" Away, and asked when they are back: {', '.join(named)}{f' and {rest} more' if rest else ''}."
 
 
 class Reaching:
@@ -94,15 +103,19 @@ class Reaching:
                 later.append(away)
             if len(now) == most:
                 break
+        later.sort(key=lambda one: one.at)  # whoever is back first is told of first
         return Reach(now=tuple(now), later=tuple(later[:most]))
 
     async def away(self, person: PersonId) -> Later | None:
         """Until when *person* is not to be called; None if they may be now."""
         found, at = await self._rights.person(person), self._store.now()
-        if found is None or found.hours is None or is_awake(found.hours, at):
+        if found is None:
             return None
-        until = next_awake(found.hours, at)
-        if until is None:  # never, as far as one can see: better called at night than not at all
+        gone = await self._rights.absence(person)
+        back = max(at, gone.until) if gone is not None else at
+        until = next_awake(found.hours, back) or back  # never awake: better called at night than not at all
+        if until <= at:
             return None
-        clock = on_their_clock(found.hours, until, now=at)
+        zone = found.hours.zone if found.hours is not None else ""
+        clock = on_their_clock(Hours(zone=zone or found.zone), until, now=at)
         return Later(person=person, name=found.name, at=until, clock=clock)

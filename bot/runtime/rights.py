@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from bot.domain import wording
+from bot.domain.absence import Absence
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import NotEligible, Unsatisfiable
 from bot.domain.inquiry import is_inquiry
@@ -78,6 +80,18 @@ class Rights:
         directory = self._judge(request)
         return await _standing(request, await _groups(request, directory), away, directory)
 
+    async def absence(self, person: PersonId) -> Absence | None:
+        """Is *person* away just now, and until when? As of now or of a few seconds ago."""
+        return (await self._absences.now()).get(person)
+
+    async def all_away(self, request: Request) -> Absence | None:
+        """The absence that ends first, if everybody whose answer is waited for is away and has no deputy; else None."""
+        away = await self._away(request)
+        waited = await self.awaited(request) if away else frozenset[PersonId]()
+        if not waited or not waited <= away.keys():
+            return None
+        return min((away[who] for who in waited), key=lambda one: (one.until, one.person))
+
     async def standing(self, request: Request, people: frozenset[PersonId]) -> Mapping[PersonId, PersonId]:
         """For each of *people* who is away, the deputy, if there is one who may answer this request."""
         return await _standing(request, (people,), await self._away(request), self._judge(request))
@@ -120,12 +134,16 @@ class Rights:
 
         Whoever is away may still answer, and a deputy only in their place: it makes no difference here.
         """
-        groups = await _groups(request, self._judge(request))
+        verb = "answer" if is_inquiry(request.kind) else "approve"
+        try:
+            groups = await _groups(request, self._judge(request))
+        except Unsatisfiable as error:  # a group that can never be read
+            raise Unsatisfiable(error.why, verb=verb) from error
         needs = [need.need for need in request.ask.groups]
         if not can_fill(needs, groups):
             wanted = " and ".join(f"{need.need} of {need.of}" for need in request.ask.groups)
             barred = " (whoever asked or edited does not count)" if request.ask.separate_duties else ""
-            raise Unsatisfiable(f"it needs {wanted}, and not enough people are there{barred}")
+            raise Unsatisfiable(f"it needs {wanted}, and not enough people are there{barred}", verb=verb)
 
     async def still_hold(self, request: Request) -> str | None:
         """Why an approval no longer stands, or None. Asked again right before the call starts."""
@@ -169,7 +187,7 @@ class Rights:
         done = sorted({who for who, deputy in standing.items() if deputy == person.id} & used_up(request.votes))
         if done:
             return f"{await self.name(done[0])}, for whom you decide, has been counted already."
-        return _why_not(request, person)
+        return _why_not(request, person, {request.requester: await self.name(request.requester)})
 
     async def _vetoer(self, request: Request, account: Account) -> Person | None:
         """The person behind *account*, if they may veto. Where duties are separated nobody does who is excluded."""
@@ -253,9 +271,9 @@ def _barred(request: Request) -> frozenset[PersonId]:
     return frozenset(request.excluded) if request.ask.separate_duties else frozenset()
 
 
-def _why_not(request: Request, person: Person) -> str:
+def _why_not(request: Request, person: Person, names: Mapping[PersonId, str]) -> str:
     if request.ask.separate_duties and person.id in request.excluded:
         verb = "answer" if is_inquiry(request.kind) else "sign"
         return f"Sorry, you asked for or changed this, so somebody else has to {verb} it."
-    wanted = " and ".join(need.of for need in request.ask.groups)
+    wanted = " and ".join(wording.audience(need.of, request.requester, names) for need in request.ask.groups)
     return f"Sorry, this needs an answer from: {wanted}."

@@ -178,7 +178,7 @@ class Runner:
             await self._change_hands(host)
         said = [letter.heard for letter in letters if isinstance(letter, Said)]
         if said and not host.is_taken:  # else nothing is open, and the words wait with those of whoever hands it back
-            told = f"{said[-1].by} said: {said[-1].text[:200]}"
+            told = f"{await self._called(said[-1].by)} said: {said[-1].text[:200]}"
             await self._close_all(host, _superseded(told, KEPT))
 
     async def _change_hands(self, host: Host) -> None:
@@ -244,7 +244,7 @@ class Runner:
             parting = await self._changed.settle(host)
         except Refused as refused:
             raise (error or refused) from refused
-        await self._end(host, RunStatus.FAILED, parting.told, parting.tone)
+        await self._end(host, parting.status, parting.told, parting.tone)
 
     async def _fail(self, host: Host, error: Exception, people_read: str) -> None:
         tail = await self._tail(host)

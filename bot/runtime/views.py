@@ -134,7 +134,7 @@ class RuntimeViews:
         shard = int(run.split("-", 2)[1])
         entries = [parse_line(shard, line) for line in await self._store.trail(run)]
         names = await self._names(entries)
-        return replace(self._view(loaded), moments=tuple(_moment(entry, names) for entry in entries))
+        return replace(await self._view(loaded), moments=tuple(_moment(entry, names) for entry in entries))
 
     async def absence(self, viewer: Account) -> str:
         person = await self._rights.tasker(viewer)
@@ -151,7 +151,7 @@ class RuntimeViews:
         for shard in range(self._store.shards):
             for run in await self._store.recent_runs(shard, most):
                 loaded = await self._store.load(run)
-                views.extend([self._view(loaded)] if loaded and may_see(person, viewer, loaded) else [])
+                views.extend([await self._view(loaded)] if loaded and may_see(person, viewer, loaded) else [])
         return tuple(sorted(views, key=lambda view: view.began, reverse=True)[:most])
 
     async def trail(self, viewer: Account, *, run: RunId | None = None, most: int = 200) -> tuple[AuditRow, ...]:
@@ -216,7 +216,7 @@ class RuntimeViews:
         card, move = await self._drawing.request(request), str(vote.fields.get("move"))
         return Settled(request=request.id, run=request.run, card=card, move=move, at=vote.at)
 
-    def _view(self, loaded: Loaded) -> RunView:
+    async def _view(self, loaded: Loaded) -> RunView:
         run = _as_is(loaded)
         return RunView(
             run=run.id,
@@ -226,6 +226,7 @@ class RuntimeViews:
             place=run.task.place,
             began=run.began,
             stop=self._drawing.stop(run),
+            asked_by=await self._rights.name(run.task.by),
         )
 
 

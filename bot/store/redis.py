@@ -166,7 +166,8 @@ class RedisStore(Looks):
         return await self._standing(RunId(other.decode()), run)
 
     async def _standing(self, id: RunId, run: Run) -> Started:
-        loaded = await self.load(id)
+        """*id* names no run where this delivery did something else before: it answered what somebody asked."""
+        loaded = await self.load(id) if id.startswith("r-") else None
         return Started(run=loaded.run if loaded else run, is_new=False)
 
     async def tell(

@@ -22,6 +22,7 @@ from agents.tools.people import people_tools
 from agents.tools.shop import Shop, shop_tools
 from bot.domain.calls import ToolResult
 from bot.domain.ports import Line, Said, Tool, WantedCall
+from bot.runtime.host import BY_HAND
 from tests.agents.given import Context, named, run, task
 
 BOOK = load()
@@ -113,12 +114,18 @@ LINES: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
      [("ask_people", {"question": "Which colour shall the front door have?", "options": ["red", "green", "blue"]})]),
     ("announce that we move on Friday.",
      [("review_draft", {"draft": "Hello everybody,\n\nwe move on Friday.\n\nKind regards"})]),
-    ("plan the summer party", [("propose_plan", {"goal": "the summer party", "steps": [
+    ("plan the summer party", [("propose_plan", {"goal": "organise the summer party", "steps": [
         "ask everybody for a date", "find a place", "send the invitations"]})]),
     ("they will take us to court", [("escalate", {
         "reason": "Somebody threatens legal action.",
         "context": "They wrote it in this thread; nothing was answered yet.",
         "suggestion": "answer that a person will call back today"})]),
+    ("Order a birthday cake.", [("ask_people", {"question": "What shall be written on the birthday cake?"})]),
+    ("please check with me before you close the shop",
+     [("handoff_to_user", {"message": "I am about to close the shop. Shall I go on?"})]),
+    ("watch order #7 until it is shipped", [("look_up_order", {"order_id": 7})]),
+    ("read every page of the report", [("read_file", {"path": "report-1.txt"})]),
+    ("check all orders one by one", [("look_up_order", {"order_id": 1001})]),
 ]  # fmt: skip
 
 
@@ -150,16 +157,75 @@ def test_a_line_it_does_not_know_is_answered_with_what_it_knows() -> None:
     told = says(user("knit me a scarf")).text
 
     assert told.startswith("(rehearsal) I do not know this line")
-    assert "\n- refund 120 for order 1042, it arrived broken\n" in told
+    assert "\n- refund 120 for order 1042, it arrived broken (an approver signs)\n" in told
 
 
-EXAMPLES = [line[2:] for line in BOOK.unknown.splitlines() if line.startswith("- ")]
+@pytest.mark.parametrize("question", ["what can you do?", "knit me a scarf"])
+def test_it_lists_what_is_worth_trying(question: str) -> None:
+    """Every line of the table, with what it shows."""
+    told = says(user(question)).text.splitlines()
+
+    assert [line for line in told if line.startswith("- ")] == [f"- {one.line} ({one.shows})" for one in BOOK.tries]
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_it_gives_is_one_it_plays(line: str) -> None:
-    """What the unknown line's answer promises, the playbook keeps."""
-    assert says(user(line)).calls
+@pytest.mark.parametrize("line", [one.line for one in BOOK.tries])
+def test_every_example_it_gives_is_one_it_plays(line: str, tools: dict[str, Tool]) -> None:
+    """What the list promises, the playbook keeps: each line makes calls that fit the shipped tools."""
+    calls = says(user(line)).calls
+
+    assert calls
+    for call in calls:
+        tools[call.tool].check(json.loads(call.args))
+
+
+def test_a_draft_that_is_not_accepted_is_shown_again_with_what_was_said() -> None:
+    """ST-10: a next version for each round of feedback; an accepted one ends it."""
+    talk = [user("announce that we move on Friday")]
+    for number, said in enumerate(["warmer", "shorter"], 2):
+        talk += [bot(says(*talk)), *results(f"Ana answered. Not accepted yet. Their feedback: '{said}'")]
+        ((tool, args),) = wanted(says(*talk))
+        assert tool == "review_draft"
+        assert f"Version {number}, after you said: '{said}'" in args["draft"]
+
+    talk += [bot(says(*talk)), *results("Ana answered. The draft is accepted as it is.")]
+    assert says(*talk).text == "(rehearsal) Understood. Ana answered. The draft is accepted as it is."
+
+
+def test_it_looks_again_until_the_answer_is_another_one() -> None:
+    """ST-18: the same call once more, as long as the order is only paid; what people say in its place ends it."""
+    looked = [user("watch order 7 until it is shipped")]
+    looked += [bot(says(*looked)), *results(ORDER % "paid")]
+
+    assert wanted(says(*looked)) == [("look_up_order", {"order_id": 7})]
+    told = says(*looked, bot(says(*looked)), *results("Ana answered. They have done it themselves: 'it is here'"))
+    assert told.text == "(rehearsal) Understood. Ana answered. They have done it themselves: 'it is here'"
+
+
+def test_each_turn_of_a_walk_is_another_call() -> None:
+    """ST-18: {turn} counts; there is no end before people are asked for more steps."""
+    talk = [user("check all orders, one by one")]
+    for number in range(1001, 1024):
+        assert wanted(says(*talk)) == [("look_up_order", {"order_id": number})]
+        talk += [bot(says(*talk)), *results(ORDER % "paid")]
+
+
+def test_a_diary_is_written_in_three_turns() -> None:
+    """Calls that one permission may cover: the same file, other words."""
+    talk = [user("keep a diary in diary.txt")]
+    for number in (1, 2, 3):
+        day = {"path": "diary.txt", "content": f"Day {number}: I only rehearsed."}
+        assert wanted(says(*talk)) == [("write_file", day)]
+        talk += [bot(says(*talk)), *results('{"path":"diary.txt","bytes":24,"sha256":"00"}')]
+
+    assert says(*talk).text == "(rehearsal) Done: diary.txt is written (24 bytes)."
+
+
+def test_what_failed_again_and_again_is_told_once() -> None:
+    talk = [user("read every page of the report")]
+    for _ in range(4):
+        talk += [bot(says(*talk)), *results("There is no file report.")]
+
+    assert says(*talk).text == "(rehearsal) This was not done. There is no file report."
 
 
 @pytest.mark.parametrize(
@@ -309,10 +375,20 @@ def test_a_correction_makes_a_new_call(line: str, correction: str, change: dict[
     assert last.text == '(rehearsal) Done: {"ok": true}'
 
 
-@pytest.mark.parametrize("line", ["it's order 17 not 71", "use $40 instead", "use c.txt instead"])
+@pytest.mark.parametrize("line", ["go on", "it's order 17 not 71", "use $40 instead", "use c.txt instead"])
 def test_with_nothing_to_correct_it_says_so(line: str) -> None:
     """No call out of thin air."""
     assert "nothing to correct" in says(user(line)).text
+
+
+@pytest.mark.parametrize(("words", "amount"), [("go on", 50), ("Make it $40.", 40)])
+def test_what_comes_with_a_run_that_is_handed_back_is_understood(words: str, amount: int) -> None:
+    """ST-15: the sentence that the runtime puts in front of it is no part of it."""
+    told = (user("refund $50 on order 71"), bot(says(user("refund $50 on order 71"))), *results("Not run: superseded."))
+
+    again = says(*told, user(f"{BY_HAND} {words}", by="bo"))
+
+    assert wanted(again) == [("refund", {"order_id": 71, "amount": amount, "reason": CHAT})]
 
 
 def test_a_correction_of_another_order_changes_nothing() -> None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
+from bot.domain.absence import Absence
+from bot.domain.chat import PersonId
+from bot.domain.inquiry import is_inquiry
+from bot.domain.offer import Grant
 from bot.domain.request import Copy, Kind, Request, RunId
 from bot.domain.run import Begun, Finished, Run, Step, Told
 from bot.domain.store import Batch, Effects, Fence, GaveBack, Letter, Row, Started, Took, Turn, Turned
@@ -85,11 +89,22 @@ class DoomedStore(RedisStore):
     async def turn(self, turn: Turn) -> Turned:
         return await self.doom.around(_turn(turn), super().turn(turn))
 
+    async def leave(self, absence: Absence, *, answer: str) -> str:
+        return await self.doom.around("absence", super().leave(absence, answer=answer))
+
+    async def come_back(self, person: PersonId, *, delivery: str, answer: str) -> str | None:
+        return await self.doom.around("coming back", super().come_back(person, delivery=delivery, answer=answer))
+
+    async def revoke(self, after: Grant, run: RunId, *, delivery: str, effects: Effects) -> bool:
+        return await self.doom.around("revocation", super().revoke(after, run, delivery=delivery, effects=effects))
+
     async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
         await self.doom.around(f"shown {row.name.partition('|')[0]}", super().posted(fence, row, copy, effects))
 
 
 def _append(batch: Batch) -> str:
+    if batch.uses is not None:
+        return "use"
     match batch.entries:
         case (Step(), *_):
             return "thought"
@@ -105,10 +120,24 @@ def _append(batch: Batch) -> str:
 
 
 def _turn(turn: Turn) -> str:
-    if turn.opens is not None:
-        return "edit"
-    if turn.delivery:
-        return "decision" if turn.after.decision is not None else "vote"
-    if turn.is_expiry:
-        return "expiry"
-    return "withdrawal" if turn.entries else "rung"
+    """What a change of a request is: the first name of TURNS that fits."""
+    return next(name for name, fits in TURNS if fits(turn))
+
+
+TURNS: tuple[tuple[str, Callable[[Turn], object]], ...] = (
+    ("glass", lambda turn: turn.after.broken_by is not None and turn.opens is not None),
+    ("edit", lambda turn: turn.opens is not None),
+    ("give", lambda turn: turn.gives is not None),
+    ("claim", lambda turn: turn.letter is not None),
+    ("verdict", lambda turn: turn.delivery and turn.after.outlives),  # on broken glass, afterwards
+    ("answer", lambda turn: turn.delivery and turn.after.decision is not None and is_inquiry(turn.after.kind)),
+    ("decision", lambda turn: turn.delivery and turn.after.decision is not None),
+    ("handing", lambda turn: turn.delivery and turn.after.handed),
+    ("offer", lambda turn: turn.delivery and turn.after.offer is not None and not turn.after.votes),
+    ("opening", lambda turn: turn.delivery and turn.copies),  # one of a list, as its own card
+    ("vote", lambda turn: turn.delivery),
+    ("expiry", lambda turn: turn.is_expiry),
+    ("withdrawal", lambda turn: turn.entries),
+    ("review", lambda turn: turn.after.reviews),
+    ("rung", lambda _turn: True),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ from bot.domain.ports import Leave
 from bot.domain.wire import Json, Record, dumps, loads
 
 SCHEMA = '{"properties":{"amount":{"type":"integer"}},"required":["amount"],"type":"object"}'
+
+HARMLESS = ("nudge", "tidy", "fix", "flaky")  # they may be let through, or allowed ahead of time
+FAILS = 3  # times that `flaky` fails before it has its effect
 
 
 class Fact(Record):
@@ -36,13 +40,26 @@ class Ledger:
         finally:
             os.close(number)
 
+    def write_once(self, fact: Fact) -> None:
+        """Nothing if a fact of this key is there: looked up and written as one, as a server with idempotency keys does.
+
+        A process that lost its shard a moment ago may be at the same call as the new owner.
+        """
+        with self._path.with_suffix(".lock").open("w") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            if fact.key not in {one.key for one in self.facts(fact.what)}:
+                self.write(fact)
+
     def facts(self, what: str) -> list[Fact]:
         lines = self._path.read_bytes().splitlines() if self._path.exists() else []
         return [fact for fact in (Fact(**loads(line)) for line in lines) if fact.what == what]
 
 
 class LedgerTool:
-    """`ports.Tool`: each run has its effect; an idempotent one knows by its key that it had it already."""
+    """`ports.Tool`: each run has its effect; an idempotent one knows by its key that it had it already.
+
+    `flaky` fails at first.
+    """
 
     def __init__(self, name: str, ledger: Ledger, reach: Callable[[str], None], *, is_idempotent: bool = False) -> None:
         self._ledger, self._reach = ledger, reach
@@ -51,7 +68,7 @@ class LedgerTool:
             version="1",
             description=f"{name} an amount",
             schema=SCHEMA,
-            risk=Risk.WRITE if name in ("nudge", "tidy") else Risk.IRREVERSIBLE,
+            risk=Risk.WRITE if name in HARMLESS else Risk.IRREVERSIBLE,
             is_idempotent=is_idempotent,
         )
 
@@ -66,7 +83,9 @@ class LedgerTool:
         fact = Fact(what="start", tool=call.tool, amount=amount, key=leave.key)
         self._ledger.write(fact)
         self._reach("inside tool")
-        if not (self.spec.is_idempotent and leave.key in {one.key for one in self._ledger.facts("effect")}):
-            self._ledger.write(Fact(what="effect", tool=call.tool, amount=amount, key=leave.key))
+        if call.tool == "flaky" and len(self._ledger.facts("start")) <= FAILS:
+            return ToolResult(outcome=Outcome.ERROR, text=f"{call.tool} {amount} failed")
+        write = self._ledger.write_once if self.spec.is_idempotent else self._ledger.write
+        write(Fact(what="effect", tool=call.tool, amount=amount, key=leave.key))
         self._reach("after tool")
         return ToolResult(outcome=Outcome.OK, text=f"{call.tool} {amount} done")

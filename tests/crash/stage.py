@@ -24,6 +24,7 @@ from typing import Self
 from bot.domain.audit import Entry, parse_line, verify_chain
 from bot.domain.chat import Account, Answer, Button, Click, Form, Message, MessageRef, Place
 from bot.domain.invariants import check
+from bot.domain.standing import check_standing
 from bot.domain.wire import dumps
 from bot.store.link import Link
 from bot.store.redis import RedisStore
@@ -56,7 +57,16 @@ class Process:
 
 
 class Stage:
-    def __init__(self, redis_url: str, namespace: str, folder: Path, *, shards: int = 1, lease: float = 30.0) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        namespace: str,
+        folder: Path,
+        *,
+        shards: int = 1,
+        lease: float = 30.0,
+        cards: int = sys.maxsize,
+    ) -> None:
         self._url, self._namespace, self._folder, self._shards, self._lease = (
             redis_url,
             namespace,
@@ -64,6 +74,7 @@ class Stage:
             shards,
             lease,
         )
+        self._cards = cards
         self.ledger = Ledger(folder / "ledger")
         self.ahead = 0.0
         self.platform: Platform
@@ -101,6 +112,7 @@ class Stage:
             ahead=self.ahead,
             shards=self._shards,
             lease=self._lease,
+            cards=self._cards,
         )
         with (self._folder / f"{owner}.log").open("wb") as log:
             child = await asyncio.create_subprocess_exec(
@@ -222,7 +234,7 @@ class Stage:
 
     async def must_be_sound(self, *, effects: int = 1) -> None:
         """Three histories: the audit keeps its promises, the ledger says once, the platform shows one end."""
-        problems = check(await self.audit(), is_quiet=True)
+        problems = [*check(await self.audit(), is_quiet=True), *check_standing(await self.audit())]
         for shard in range(self._shards):
             problems += verify_chain(await self.store.audit_lines(shard, 0, -1), shard=shard)
         told = "\n".join(f"{p.invariant} shard {p.shard} #{p.seq}: {p.told}" for p in problems)

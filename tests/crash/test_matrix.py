@@ -28,7 +28,7 @@ async def test_a_kill_here_loses_nothing_and_does_nothing_twice(
     works.
     """
     story = STORIES[point.story]
-    async with Stage(redis_url, namespace, tmp_path) as stage:
+    async with Stage(redis_url, namespace, tmp_path, cards=story.cards) as stage:
         async with _people(stage, story):
             await _dies(stage, await stage.start(point.first or point.moment))
             if point.first:
@@ -39,8 +39,8 @@ async def test_a_kill_here_loses_nothing_and_does_nothing_twice(
 
         await stage.must_be_sound(effects=story.effects)
         assert len(stage.platform.answers) == 1
-        votes, recoveries = await _counts(stage)
-        assert votes == story.votes
+        votes, answers, recoveries = await _counts(stage)
+        assert (votes, answers) == (story.votes, story.answers)
         how = "by replay" if not recoveries else "people were asked"
         starts, effects = len(stage.ledger.facts("start")), len(stage.ledger.facts("effect"))
         record_property(PROPERTY, Line(point=point, how=how, starts=starts, effects=effects).packed())
@@ -61,9 +61,10 @@ async def _people(stage: Stage, story: Story) -> AsyncIterator[None]:
         answering.cancel()
 
 
-async def _counts(stage: Stage) -> tuple[int, int]:
-    """Votes on the call itself, and how often people were asked what became of it."""
+async def _counts(stage: Stage) -> tuple[int, int, int]:
+    """Votes on calls, answers to what was asked besides, and how often people were asked what became of a call."""
     entries = await stage.audit()
     kinds = {entry.fields["request"]: entry.fields["kind"] for entry in entries if entry.event == "request_opened"}
-    votes = [entry for entry in entries if entry.event == "vote_counted"]
-    return sum(kinds[vote.fields["request"]] == "approval" for vote in votes), Counter(kinds.values())["recovery"]
+    voted = Counter(kinds[entry.fields["request"]] for entry in entries if entry.event == "vote_counted")
+    answers = sum(count for kind, count in voted.items() if kind not in ("approval", "recovery"))
+    return voted["approval"], answers, Counter(kinds.values())["recovery"]

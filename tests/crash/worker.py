@@ -11,7 +11,7 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -20,12 +20,13 @@ import msgspec
 
 from agents.react import ReAct
 from agents.roster import Roster
+from agents.tools.people import people_tools
 from bot.domain.calls import ToolSpec
 from bot.domain.chat import Account, Answer, Card, MessageRef, PersonId, Place
 from bot.domain.errors import Unavailable, UnknownTool
 from bot.domain.ports import FrontDoor, Line, Live, Said, Tool, WantedCall
 from bot.domain.run import RunStatus
-from bot.domain.wire import Record
+from bot.domain.wire import Json, Record, dumps
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy
 from bot.runtime.engine import Engine
@@ -38,7 +39,13 @@ from tests.crash.lines import Line as Spoken
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = b"k" * 32
-COMMAND = re.compile(r"\b(charge|top_up|nudge|tidy) (\d+)(?: x(\d+))?")
+COMMAND = re.compile(r"\b(charge|top_up|nudge|tidy|fix|flaky|blast|settle|keep|ask|escalate) (\d+)(?: x(\d+))?")
+MORE = re.compile(r" then (\d+)")  # so many more turns of one call each
+TOOLS = ("charge", "top_up", "nudge", "tidy", "fix", "flaky", "blast", "settle", "keep")
+ASKED: Mapping[str, tuple[str, Callable[[int], Json]]] = {  # what is asked of people, and by which tool
+    "ask": ("ask_people", lambda amount: {"question": f"Which {amount}?", "options": ["red", "blue"]}),
+    "escalate": ("escalate", lambda amount: {"reason": f"{amount}", "context": "it is stuck", "suggestion": "wait"}),
+}
 POLICY = """
 defaults:
   ask: {groups: [approvers], separate_duties: true, reason: never}
@@ -53,9 +60,26 @@ rules:
     when: tool.name == "tidy"
     ask: {groups: [approvers], separate_duties: true, reason: never, batch: true}
   - id: free
-    when: tool.name == "nudge"
+    when: tool.name == "nudge" || tool.name == "flaky"
     allow: true
     because: read_only
+  - id: allowed-ahead
+    when: tool.name == "fix"
+    ask: {groups: [approvers], separate_duties: true, reason: never, grant: {most: 2, within: 8h}}
+  - id: in-an-emergency
+    when: tool.name == "blast"
+    ask:
+      groups: [{of: approvers, need: 2}]
+      separate_duties: true
+      reason: never
+      break_glass: {of: approvers, review: managers, within: 24h}
+  - id: one-person
+    when: tool.name == "settle"
+    ask: {groups: [finance], separate_duties: true, reason: never}
+  - id: no-deadline
+    when: tool.name == "keep"
+    ask: {groups: [approvers], separate_duties: true, reason: never}
+    ladder: [{after: 1h, remind: here}, {after: 7d, review: here}]
 """
 
 
@@ -71,6 +95,7 @@ class Plan(Record):
     ahead: float = 0.0  # seconds the store's clock runs ahead
     shards: int = 1
     lease: float = 30.0  # seconds
+    cards: int = sys.maxsize  # every call is pressed on a card of its own
 
 
 async def work(plan: Plan) -> None:
@@ -94,12 +119,8 @@ async def work(plan: Plan) -> None:
 
 def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
     ledger = Ledger(Path(plan.ledger))
-    tools = (
-        LedgerTool("charge", ledger, doom.reach),
-        LedgerTool("top_up", ledger, doom.reach, is_idempotent=True),
-        LedgerTool("tidy", ledger, doom.reach),
-        LedgerTool("nudge", ledger, doom.reach),
-    )
+    working = [LedgerTool(name, ledger, doom.reach, is_idempotent=name == "top_up") for name in TOOLS]
+    tools: tuple[Tool, ...] = (*working, *people_tools())
     agent = ReAct(name="assistant", prompt="Do it.", tools=tuple(tool.spec.name for tool in tools))
     return Parts(
         store=store,
@@ -119,13 +140,15 @@ def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
         ),
         open_most=sys.maxsize,
         place_most=sys.maxsize,
-        cards_most=sys.maxsize,  # every call is pressed on a card of its own
+        cards_most=plan.cards,
         may_repeat=True,  # many threads ask for the same
     )
 
 
 class Echo:
-    """A model that does what it reads: "charge 7" is one call, "charge 7 x3" three calls of one turn."""
+    """A model that does what it reads: "charge 7" is one call, "charge 7 x3" three calls of one turn, and
+    "charge 7 then 2" three turns of one call each.
+    """
 
     name = "echo"
 
@@ -148,13 +171,18 @@ class Echo:
 def _answer(lines: Sequence[Line]) -> Said:
     asked = max(i for i, line in enumerate(lines) if line.role == "user" and COMMAND.search(line.text))
     results = [line.text for line in lines[asked:] if line.role == "tool"]
-    if results:
-        return Said(text=f"{len(results)} results, the last: {results[-1]}")
-    found = COMMAND.search(lines[asked].text)
+    found, more = COMMAND.search(lines[asked].text), MORE.search(lines[asked].text)
     assert found is not None, "the line was chosen because it holds a command"
-    first, count = int(found[2]), int(found[3] or 1)
-    calls = (WantedCall(id=f"c{asked}.{i}", tool=found[1], args=f'{{"amount": {first + i}}}') for i in range(count))
-    return Said(calls=tuple(calls))
+    turn, turns = sum(line.role == "assistant" for line in lines[asked:]), 1 + int(more[1] if more else 0)
+    if turn >= turns:
+        return Said(text=f"{len(results)} results, the last: {results[-1]}")
+    first, count = int(found[2]) + turn, int(found[3] or 1)
+    return Said(calls=tuple(_call(f"c{asked}.{turn}.{i}", found[1], first + i) for i in range(count)))
+
+
+def _call(id: str, word: str, amount: int) -> WantedCall:
+    name, args = ASKED.get(word, (word, lambda amount: {"amount": amount}))
+    return WantedCall(id=id, tool=name, args=dumps(args(amount)).decode())
 
 
 class Box:

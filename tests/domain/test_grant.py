@@ -272,9 +272,9 @@ def test_a_long_value_is_named_by_its_length_and_hash() -> None:
 @pytest.mark.parametrize(
     ("looked", "matched", "told"),
     [
-        (0, 0, "This bot has not called refund before."),
-        (1, 0, "Of this bot's last call of refund, 0 would have matched."),
-        (200, 12, "Of this bot's last 200 calls of refund, 12 would have matched."),
+        (0, 0, "I could look at no earlier call of refund."),
+        (1, 0, "Of the last call of refund that I could look at, 0 would have matched."),
+        (200, 12, "Of the last 200 calls of refund that I could look at, 12 would have matched."),
     ],
 )
 def test_a_preview_says_how_much_it_would_have_matched(looked: int, matched: int, told: str) -> None:
@@ -299,7 +299,7 @@ def test_a_card_offers_a_form_and_then_the_very_terms() -> None:
     assert moves(then)[:4] == ["approve", f"give_{offer.mark}", "drop", "edit"]
     block = next(block for block in then.blocks if block.label == "What would be allowed from now on")
     assert block.text.startswith(text(offer, given.NAMES))
-    assert "This bot has not called refund before." in block.text
+    assert "I could look at no earlier call of refund." in block.text
 
 
 def test_what_approve_wants_the_other_button_wants_as_well() -> None:

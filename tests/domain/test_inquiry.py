@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bot.domain import inquiry
-from bot.domain.calls import Outcome, Past, canonical
+from bot.domain.calls import Cause, Outcome, Past, canonical
 from bot.domain.errors import InvalidArguments
-from bot.domain.inquiry import KINDS, choices, flaw, outcome, parts, read, shown, told, typed
+from bot.domain.inquiry import KINDS, choices, flaw, outcome, parts, read, shown, told, typed, unanswered
 from bot.domain.inquiry_card import inquiry_card
 from bot.domain.inquiry_stuck import CHOICES, TOLD, Trouble
 from bot.domain.request import OUTLIVING, VOTES, Decision, Kind, Move, Request, Status
@@ -332,6 +332,27 @@ def test_a_closed_handoff_reads_as_a_summary() -> None:
     assert card.status == "Ana answered at 2026-05-01 12:00 UTC. Their answer: 'yes, carefully'"
     assert one.id in card.footer
     assert shown(one, read(one, "no", {})) == "No."
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "is_used"),
+    [
+        (Kind.QUESTION, Status.EXPIRED, True),
+        (Kind.QUESTION, Status.SUPERSEDED, False),
+        (Kind.QUESTION, Status.CANCELLED, False),
+        (Kind.PLAN, Status.EXPIRED, False),
+        (Kind.REVIEW, Status.EXPIRED, False),
+    ],
+)
+def test_only_a_question_that_ran_out_of_time_uses_its_default(kind: Kind, status: Status, is_used: bool) -> None:
+    """AS-21, D-01: not one that was withdrawn or stopped, and nothing but a question, whatever its arguments say."""
+    one = asked(kind, {"question": "Which?", "default": "red"})
+    end = Decision(status=status, at=NOW, cause=Cause.DEADLINE)
+
+    result = unanswered(replace(one, status=status, decision=end), "No answer.")
+
+    assert (result.outcome is Outcome.OK, "Assume nothing." in result.text) == (is_used, not is_used)
+    assert bool(result.answer) is is_used
 
 
 def test_kinds_that_outlive_their_run_are_inquiries() -> None:

@@ -71,6 +71,16 @@ def swap(e: str, other: str, **fields: Any) -> Spoil:
     return spoil
 
 
+OWN_SEAT: Record = {"seats": [0], "stands_for": []}
+OTHER_SEAT: Record = {"stands_for": [{"person": "cy", "seats": [1]}]}
+
+
+def settled_by_a_stranger(trace: list[Record]) -> None:
+    """“It happened”, says somebody who fills no seat."""
+    put({"move": "answer", "seats": []}, "vote_counted", request="q7")(trace)
+    put({"status": "answered"}, "request_decided", request="q7")(trace)
+
+
 BROKEN: dict[str, list[tuple[str, Spoil]]] = {
     "I1": [
         ("started without an approval", drop("request_decided", request="q1")),
@@ -124,6 +134,18 @@ BROKEN: dict[str, list[tuple[str, Spoil]]] = {
         ("a review of something else", put({"about": "q20"}, "request_opened", request="q22")),
         ("a review by who broke it", put({"excluded": []}, "request_opened", request="q22")),
         ("a review by others than the rule says", put({"groups": []}, "request_opened", request="q22")),
+        ("a refusal by a stranger", put({"seats": []}, "vote_counted", request="q4")),
+        ("a recovery settled by a stranger", settled_by_a_stranger),
+        ("an answer in nobody's place", put({"stands_for": []}, "vote_counted", request="q30")),
+        ("a seat that the request has not", put({"seats": [1]}, "vote_counted", request="q4")),
+        ("a deputy's seat that the request has not", put(OTHER_SEAT, "vote_counted", request="q30")),
+        ("a review answered by a stranger", put({"seats": []}, "vote_counted", request="q22")),
+        ("an answer by whoever handed it on", put({"person": "ana", **OWN_SEAT}, "vote_counted", request="q30")),
+        ("an answer in another's place", put({"to": "ed"}, "request_handed", request="q30")),
+        ("somebody else named who refused", put({"by": ["mallory"]}, "request_decided", request="q4")),
+        ("nobody named who refused", put({"by": []}, "request_decided", request="q4")),
+        ("one too many named who answered", put({"by": ["di", "cy"]}, "request_decided", request="q30")),
+        ("somebody named whom nobody asked", put({"by": ["mallory"]}, "request_decided", request="q5")),
     ],
     "I5": [
         ("the requester signed", put({"person": "ana"}, "vote_counted", request="q1", person="di")),

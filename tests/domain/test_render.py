@@ -399,7 +399,8 @@ def test_a_recovery_card_offers_what_may_have_happened() -> None:
     assert [(one.label, one.move) for one in shown.buttons] == [
         ("It happened", "answer"),
         ("It did not – run it now", "approve"),
-        ("Stop", "reject"),
+        ("Skip it – leave it in doubt", "reject"),
+        ("Stop", "stop"),
     ]
     assert [(one.name, one.is_required) for one in button(shown, "It happened").fields] == [("result", False)]
 
@@ -487,7 +488,7 @@ def of(outcome: Outcome, cause: Cause | None = None) -> ToolResult:
             "A newer request took its place (q2). Nothing was run.",
         ),
         (decided(Status.ANSWERED, kind=Kind.RECOVERY), "Settled: refund happened", "Bo said"),
-        (decided(Status.REJECTED, kind=Kind.RECOVERY), "Stopped: refund stays in doubt", "Nothing was run again."),
+        (decided(Status.REJECTED, kind=Kind.RECOVERY), "Skipped: refund stays in doubt", "Left in doubt by Bo"),
         (decided(Status.APPROVED, kind=Kind.RECOVERY), "Approved to run now: refund", "Starting."),
     ],
 )

@@ -104,6 +104,7 @@ def a_good_day() -> list[Record]:
         *a_veto(),
         *broken_glass(),
         *a_wait_without_a_deadline(),
+        *a_question_handed_on(),
         at(999, "run_ended", run="r1", status="done"),
         *an_aftermath(),
     ]
@@ -265,6 +266,21 @@ def an_aftermath() -> list[Record]:
         voted(1600, "q22", "d22", "di", move="answer", ref=ref),
         ended(1600, "q22", "d22", "answered", "di"),
         shown(1600, "q22", "d22", 3, ref=ref, buttons=False),
+    ]
+
+
+def a_question_handed_on() -> list[Record]:
+    """q30, of another run, is asked of ana, who hands it to cy; cy is away, and di answers in their place."""
+    return [
+        opened(970, "q30", "d30", run="r30", kind="question", groups=[{"of": "requester", "need": 1}]),
+        shown(970, "q30", "d30", 1),
+        at(971, "request_handed", request="q30", by="ana", to="cy", version=2),
+        shown(971, "q30", "d30", 2, copy="dm-cy", ref=DM),
+        voted(972, "q30", "d30", "di", move="answer", ref=DM, seats=[], stands_for=[{"person": "cy", "seats": [0]}]),
+        ended(972, "q30", "d30", "answered", "di"),
+        shown(972, "q30", "d30", 3, buttons=False),
+        shown(972, "q30", "d30", 3, copy="dm-cy", ref=DM, buttons=False),
+        at(972, "run_resumed", run="r30", request="q30", status="answered"),
     ]
 
 

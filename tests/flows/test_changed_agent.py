@@ -118,6 +118,28 @@ async def test_ended_it_ends_and_says_who(build: Build, hands: Hands) -> None:
         assert await settled(later)
 
 
+async def test_done_by_hand_it_ends_with_what_they_say(build: Build, hands: Hands) -> None:
+    """ST-18: nothing is started again; the run has ended well, and their words are its answer."""
+    agent = Changing()
+    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played()) as house:
+        old = await until_the_second_step(house)
+    agent.wants = "tidy"
+
+    async with house.again() as later:
+        await later.press("approve", by="bo", card=old)
+        card = await later.card("restart")
+        (done,) = (button for button in card.card.buttons if button.move == "done")
+        assert done.effect == "ends the run; your words are its answer"
+
+        await later.press("done", by="ana", card=card, fields={"text": "wired 1 from the desk"})
+
+        await later.shows("Ana did this, and says: “wired 1 from the desk”")
+        assert [one["status"] for one in await events(later, "run_ended")] == ["done"]
+        assert len(await events(later, "run_started")) == 1
+        assert hands.did == ["tidy desk"]
+        assert await settled(later)
+
+
 async def test_silence_starts_nothing_again(build: Build, hands: Hands) -> None:
     """D-03, I6: a deadline is no answer."""
     agent = Changing()

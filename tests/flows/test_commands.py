@@ -185,7 +185,7 @@ async def test_status_lists_runs_and_requests_with_whom_they_wait_for(build: Bui
         ids = [await run_of(house, thread) for thread in (one, two)]
         assert all(f"{run} · " in told for run in ids)
         assert told.count("wire · waits for Bo, Erin · asked just now") == 2
-        assert "asked by ana\n@countersign pay" in told
+        assert "asked by Ana\n@countersign pay" in told
         assert await orders_of(house, "dana", f"stop {ids[0]}") == "Stopping."
         assert await orders_of(house, "dana", f"stop {ids[1][-8:]}") == "Stopping."
         await quiet(house)

@@ -9,7 +9,20 @@ import pytest
 
 from bot.domain.chat import Answer, Click, MessageRef
 from bot.domain.wire import replace
-from tests.flows.stage import Build, Hands, Played, call, calls, events, policy, request_of, run_of, settled, shown
+from tests.flows.stage import (
+    Build,
+    Hands,
+    Played,
+    call,
+    calls,
+    events,
+    policy,
+    quiet,
+    request_of,
+    run_of,
+    settled,
+    shown,
+)
 from tests.house import House, click, find
 
 TWICE = calls(call("wire", amount=1), call("wire", amount=2))
@@ -113,6 +126,22 @@ async def test_what_sounds_like_yes_and_comes_twice_offers_one_button(house: Hou
 
     assert len(house.with_button("approve")) == 2
     assert await house.is_sound()
+
+
+async def test_a_typed_answer_delivered_again_after_the_end_starts_nothing(build: Build) -> None:
+    """T12, I10, CD-08: it names the bot, and the thread is free: it is still the answer that was counted."""
+    model = Played(calls(call("ask_people", question="Which colour?", options=["red", "blue"])))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "paint the door")
+        await house.card("pick_a")
+        await house.say("ana", "@countersign a dark yellow", thread=thread, is_mention=True, delivery="same")
+        await quiet(house)
+
+        again = await house.say("ana", "@countersign a dark yellow", thread=thread, is_mention=True, delivery="same")
+
+        assert again is None
+        assert len(await events(house, "run_started")) == len(await events(house, "vote_counted")) == 1
+        assert await settled(house)
 
 
 # ------------------------------------------------------------------- tokens

@@ -17,6 +17,7 @@ from bot.domain.chat import Answer
 from bot.domain.grant import GIVE, Grant
 from bot.domain.ports import Leave, Line, Said, Tool
 from bot.domain.run import Begun
+from bot.runtime.granted import shard_of
 from bot.runtime.views import RuntimeViews
 from tests.fakes.chat import Posted
 from tests.flows.doors import answered_never, around
@@ -147,7 +148,7 @@ async def test_the_card_says_what_would_be_allowed_before_anybody_gives_it(build
         block = next(block for block in card.card.blocks if block.label == "What would be allowed from now on")
         assert 'tidy, version 1, where what = "desk", whatever its other arguments are' in block.text
         assert "asked for by Ana in this thread: at most 2 times, until " in block.text
-        assert "Of this bot's last 2 calls of tidy, 1 would have matched." in block.text
+        assert "Of the last 2 calls of tidy that I could look at, 1 would have matched." in block.text
         assert not await events(house, "grant_given")
         await house.press("approve", by="bo", card=card)
         await house.shows("Results:")
@@ -174,7 +175,23 @@ async def test_the_preview_counts_calls_of_agents_that_no_model_plays(build: Bui
 
         card = await drawn_up(house, but=seen)
 
-        assert "Of this bot's last 3 calls of tidy, 1 would have matched." in words(card)
+        assert "Of the last 3 calls of tidy that I could look at, 1 would have matched." in words(card)
+
+
+async def test_the_preview_counts_calls_of_every_thread(build: Build, hands: Hands) -> None:
+    """T07: threads are spread over shards; the number says how wide a grant is, so all of them are looked at."""
+    model = Tasks(tidies("desk"), tidies("desk"), tidies("shelf"), tidies("desk"))
+    async with build(policy=sign(), tools=tools(hands), model=model, shards=8) as house:
+        seen: list[Posted] = []
+        for number in range(3):
+            await house.mention("ana", f"tidy up {number}")
+            seen.append(await house.card("approve", but=seen))
+        await house.mention("ana", "tidy up once more")
+
+        card = await drawn_up(house, but=seen)
+
+        assert len({shard_of((await request_of(house, one)).id) for one in (*seen, card)}) > 1, "given several shards"
+        assert "Of the last 3 calls of tidy that I could look at, 2 would have matched." in words(card)
 
 
 async def test_other_arguments_are_asked_about(build: Build, hands: Hands) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.domain.chat import FieldKind
+from bot.domain.errors import StoreUnavailable
 from bot.domain.request import RequestId
+from bot.domain.store import Row
 from bot.domain.wire import replace
 from tests.fakes.chat import Posted
+from tests.flows.doors import around
 from tests.flows.stage import (
     STEADY,
     Build,
@@ -214,6 +219,31 @@ async def test_a_question_handed_on_before_a_restart_is_answered_after_it(build:
 
         await later.shows("Their answer: 'red'")
         assert await settled(later)
+
+
+async def test_a_direct_message_that_is_still_being_posted_is_pressed_once_more(build: Build) -> None:
+    """T14, CD-06: it stands before chris, and its place is not written down yet: nothing is counted, nor refused."""
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        may_be_known = asyncio.Event()
+
+        async def wait(_fence: object, row: Row, *_: object) -> None:
+            await may_be_known.wait() if "|dm-chris|" in row.name else None
+
+        around(house, "posted", before=wait)
+        await hand(house, first, by="ana", to="chris")
+        await house.chat.until(lambda: any(post.place.channel == "dm-chris" for post in house.with_button("pick_b")))
+        copy = house.with_button("pick_b")[-1]
+
+        with pytest.raises(StoreUnavailable):
+            await house.press("pick_b", by="chris", card=copy, delivery="same")
+
+        may_be_known.set()
+        await direct(house, "chris")
+        assert (await house.press("pick_b", by="chris", card=copy, delivery="same")).is_taken
+        assert not await events(house, "vote_refused")
+        assert await settled(house)
 
 
 async def test_the_field_asks_for_a_person(build: Build) -> None:

@@ -48,8 +48,20 @@ def says(text: str, by: str = "ana") -> Deed:
     return deed
 
 
+def refused(move: str, by: str) -> Deed:
+    async def deed(house: House, _thread: str) -> None:
+        assert not (await house.press(move, by=by)).is_taken
+
+    return deed
+
+
 async def four_hours(house: House, _thread: str) -> None:
     await house.card()
+    house.clock.advance(hours=4, seconds=1)
+
+
+async def silent(house: House, _thread: str) -> None:
+    await house.card("write")
     house.clock.advance(hours=4, seconds=1)
 
 
@@ -79,6 +91,25 @@ TALES = {
         deeds=[presses("revise", by="ana", text="formal")],
         ana=[revise("formal")],
     ),
+    "a wish by its button": Tale(
+        turns=[calls(call("review_draft", draft="Hi", directions=["Shorter"]))],
+        deeds=[presses("want_a", by="ana")],
+        ana=[press("want_a")],
+    ),
+    "a draft that whoever asked may not accept": Tale(
+        turns=[DRAFT],
+        deeds=[refused("accept", by="ana"), presses("accept")],
+        bo=[press("accept")],
+        more="reviews: {of: anyone, separate_duties: true}",
+    ),
+    "a draft that nobody else could accept": Tale(
+        turns=[DRAFT], deeds=[], more="reviews: {of: sales, separate_duties: true}"
+    ),
+    "a default that nobody spoke against": Tale(
+        turns=[calls(call("ask_people", question="Whose?", default="red"))],
+        deeds=[silent],
+        more="defaults: {ladder: [{after: 4h, expire: true}]}",
+    ),
     "handed over for good": Tale(
         turns=[calls(call("handoff_to_user", message="Yours.", breakout_of_loop=True))], deeds=[]
     ),
@@ -87,7 +118,7 @@ TALES = {
 
 @pytest.mark.parametrize("name", list(TALES))
 async def test_a_rehearsal_reads_as_the_bot_does(build: Build, hands: Hands, name: str) -> None:
-    """AS-32, AS-36: the agent, the script and the policy are the same; only the house around them is another."""
+    """AS-32, AS-36, GN-12: the agent, the script and the policy are the same; only the house around them is another."""
     tale = TALES[name]
     rules = policy(tale.ask, more=tale.more)
     model = Played(*tale.turns)

@@ -147,11 +147,11 @@ async def test_a_run_has_its_stop_button_as_long_as_it_lives(build: Build, hands
 async def test_a_timeline_calls_people_by_their_names(build: Build, hands: Hands) -> None:
     """CD-04: what happened is told in the words people use; the ids stay in the audit's own records."""
     async with build(policy=policy(), tools=hands.tools, model=Played(WIRE)) as house:
-        thread = await house.mention("ana", "pay")
+        run = await run_of(house, await house.mention("ana", "pay"))
         await house.press("approve", by="bo")
         await quiet(house)
 
-        view = await views_of(house).run(await run_of(house, thread), account("bo"))
+        view = await views_of(house).run(run, account("bo"))
 
         assert view is not None
         told = [moment.text for moment in view.moments]

@@ -87,9 +87,9 @@ async def taken(page: Page) -> Shown:
 
 
 async def grant(page: Page) -> Shown:
-    card = await _asks(page, "write hello to notes.txt", "Approval needed: write_file")
+    card = await _asks(page, "keep a diary in diary.txt", "Approval needed: write_file")
     await card.get_by_role("button", name="Approve and allow more").click()
-    await dialog(page).get_by_role("button", name="Approve and allow more").click()
+    await dialog(page).get_by_role("button", name="Show the terms").click()
     offer = page.locator("#thread .card", has=page.get_by_role("button", name="Approve and give it"))
     await expect(offer).to_be_visible()
     return [offer]
@@ -127,12 +127,12 @@ async def glass(page: Page) -> Shown:
 
 
 async def typed(page: Page) -> Shown:
-    card = await _asks(page, "delete notes.txt", "High-risk: delete_file")
+    card = await _asks(page, "delete diary.txt", "High-risk: delete_file")
     await become(page, "bo")
     await card.get_by_role("button", name="Details").click()
     await page.locator("#sheet").get_by_role("button", name="Close details").click()
     await card.get_by_role("button", name="Approve").click()
-    await dialog(page).get_by_label("Type the value of path to approve").fill("notes.txt")
+    await dialog(page).get_by_label("Type the value of path to approve").fill("diary.txt")
     return [dialog(page)]
 
 

@@ -42,7 +42,7 @@ def png(width: int, pixels: bytes) -> bytes:
     common = [colour for colour, _ in Counter(dots).most_common(MOST)]
     number = {colour: at for at, colour in enumerate(common)}
     for colour in set(dots) - number.keys():
-        number[colour] = min(range(len(common)), key=lambda at: _apart(common[at], colour))  # noqa: B023  # used at once
+        number[colour] = min(range(len(common)), key=lambda at: _apart(common[at], colour))
     drawn = bytes(map(number.__getitem__, dots))
     lines = b"".join(b"\0" + drawn[at : at + width] for at in range(0, len(drawn), width))
     palette = b"".join(bytes(_parts(colour)) for colour in common)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -79,8 +79,14 @@ async def _main(pictures: Path) -> None:
         async with bot(Path(folder, "kinds")) as app, chromium() as browser:
             for kind in KINDS:
                 await show(browser, app, kind, pictures)
-            await slimmed(browser, sorted(pictures.glob("*.png")))
+
+
+async def _slim(pictures: Sequence[Path]) -> None:
+    async with chromium() as browser:
+        await slimmed(browser, pictures)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1])))
+    folder = Path(sys.argv[1])
+    asyncio.run(_main(folder))
+    asyncio.run(_slim(sorted(folder.glob("*.png"))))

@@ -7,21 +7,20 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.playground.browser import PHONE, READING, chromium, dialog, executable, fits, seen, take
+from tests.playground.browser import PHONE, chromium, dialog, executable, fits, seen
 from tests.playground.kinds import KINDS
 from tests.playground.slim import slimmed
-from tests.playground.story import bot
+from tests.playground.story import bot, show
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="Chromium is not installed (apt install chromium)")
 MOST = 150_000  # bytes of a picture
 
 
 async def test_a_newcomer_sees_every_way_to_steer(tmp_path: Path) -> None:
-    """AS-29, ST-15, ST-43: each card is asked for by a line of the playbook; its picture is small enough to keep."""
+    """AS-26, AS-29, ST-18, ST-39, ST-43: a line of the playbook asks for each card; its picture is small enough."""
     async with bot(tmp_path / "var") as app, chromium() as browser:
-        for kind, scene in KINDS.items():
-            async with seen(browser, app.url, as_="ana", size=READING) as page:
-                await take(page, tmp_path / "pictures" / f"{kind}.png", of=await scene(page))
+        for kind in KINDS:
+            await show(browser, app, kind, tmp_path / "pictures")
         pictures = sorted((tmp_path / "pictures").glob("*.png"))
         await slimmed(browser, pictures)
 
@@ -32,10 +31,13 @@ async def test_a_newcomer_sees_every_way_to_steer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["row", "review", "sheet", "grant", "form"])
 async def test_no_card_is_wider_than_a_phone(kind: str, tmp_path: Path) -> None:
     """AS-29: 390 points wide: nothing scrolls sideways, in the thread or in a form."""
-    async with bot(tmp_path / "var") as app, chromium() as browser:
-        async with seen(browser, app.url, as_="ana", size=PHONE) as page:
-            await KINDS[kind](page)
-            await fits(page, kind)
+    async with (
+        bot(tmp_path / "var") as app,
+        chromium() as browser,
+        seen(browser, app.url, as_="ana", size=PHONE) as page,
+    ):
+        await KINDS[kind](page)
+        await fits(page, kind)
 
 
 async def test_the_start_of_a_channel_offers_what_to_try(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ from bot.store.link import Link
 from bot.store.redis import RedisStore
 from tests.fakes.chat import Posted
 from tests.house import KEY, account, click
-from tests.properties.book import Act, Away, Book, Given
+from tests.properties.book import SLACK, Act, Away, Book, Given
 from tests.properties.people import ASKED, RULES, SHARDS, Bot, Crew, World
 
 EXAMPLES = int(os.environ.get("PEOPLE_EXAMPLES", "20"))
@@ -151,11 +152,15 @@ class People(RuleBasedStateMachine):
     def signs(self, by: PersonId, pick: int, way: int) -> None:
         self._move(lambda: self._signs(by, pick, way))
 
-    @rule(by=SIGNERS, other=SIGNERS, pick=PICKS, way=PICKS)
-    def two_sign(self, by: PersonId, other: PersonId, pick: int, way: int) -> None:
+    @rule(pick=PICKS, way=PICKS)
+    def somebody_signs_who_may(self, pick: int, way: int) -> None:
+        self._move(lambda: self._signs(None, pick, way))
+
+    @rule(pick=PICKS, way=PICKS)
+    def two_sign_who_may(self, pick: int, way: int) -> None:
         async def both() -> None:
-            await self._signs(by, pick, way)
-            await self._signs(other, pick, way)
+            await self._signs(None, pick, way)
+            await self._signs(None, pick, way + 10)
 
         self._move(both)
 
@@ -163,20 +168,18 @@ class People(RuleBasedStateMachine):
     def two_sign_at_once(self, by: PersonId, other: PersonId, pick: int, ways: tuple[int, int]) -> None:
         async def both() -> None:
             if (post := self._pick("reject", pick)) is not None:
-                button = _way(post, ways[0])
-                await self._press([(by, post, button), (other, post, _way(post, ways[1]))], ways[0])
+                first, second = (_way(post, way) for way in ways)
+                await self._press([(by, post, first), (other, post, second)], ways[0])
 
         self._move(both)
 
-    @rule(by=SIGNERS, gone=PEOPLE, pick=PICKS, way=PICKS, facts=st.booleans())
-    def signs_while_nobody_owns_the_run(
-        self, by: PersonId, gone: PersonId, pick: int, way: int, facts: bool
-    ) -> None:
+    @rule(gone=PEOPLE, pick=PICKS, way=PICKS, facts=st.booleans())
+    def somebody_signs_while_nobody_owns_the_run(self, gone: PersonId, pick: int, way: int, facts: bool) -> None:
         """Counted, but not started yet: meanwhile somebody leaves."""
 
         async def story() -> None:
             await self._bot.let_go()
-            await self._signs(by, pick, way)
+            await self._signs(None, pick, way)
             self._leaves(gone, is_group=facts)
 
         self._move(story)
@@ -187,19 +190,19 @@ class People(RuleBasedStateMachine):
 
     @rule(by=SIGNERS, pick=PICKS)
     def breaks_the_glass(self, by: PersonId, pick: int) -> None:
-        self._move(lambda: self._presses("break_glass", by, pick))
+        async def story() -> None:
+            if self._pick("break_glass", pick) is None:
+                await self._says(PersonId("ana"), pick % 3, "plan: blast door")
+                await self._rest()
+            await self._presses("break_glass", by, pick)
 
-    @rule(by=PEOPLE, pick=PICKS)
-    def opens_details(self, by: PersonId, pick: int) -> None:
-        self._move(lambda: self._presses("details", by, pick))
+        self._move(story)
 
-    @rule(by=SIGNERS, giver=SIGNERS, pick=PICKS, most=st.integers(1, 4), scope=st.booleans(), hours=st.booleans())
-    def allows_more(
-        self, by: PersonId, giver: PersonId, pick: int, most: int, scope: bool, hours: bool
-    ) -> None:
+    @rule(ways=st.tuples(PICKS, PICKS), pick=PICKS, most=st.integers(1, 4), is_run=st.booleans(), hours=st.booleans())
+    def allows_more(self, ways: tuple[int, int], pick: int, most: int, is_run: bool, hours: bool) -> None:
         until = "1 hour" if hours else "4 hours"
-        fields = {"scope": "this run" if scope else "this thread", "until": until, "most": str(most), "exact": "no"}
-        self._move(lambda: self._allows(by, giver, pick, fields))
+        fields = {"scope": "this run" if is_run else "this thread", "until": until, "most": str(most), "exact": "no"}
+        self._move(lambda: self._allows(ways, pick, fields))
 
     @rule(by=PEOPLE, pick=PICKS)
     def revokes(self, by: PersonId, pick: int) -> None:
@@ -207,21 +210,32 @@ class People(RuleBasedStateMachine):
 
     # ---------------------------------------------------- answers, whole runs
 
-    @rule(by=PEOPLE, pick=PICKS, way=PICKS)
-    def answers(self, by: PersonId, pick: int, way: int) -> None:
-        self._move(lambda: self._answers(by, pick, way))
+    @rule(by=PEOPLE, pick=PICKS, way=PICKS, may=st.booleans())
+    def answers(self, by: PersonId, pick: int, way: int, may: bool) -> None:
+        self._move(lambda: self._answers(None if may else by, pick, way))
 
-    @rule(by=PEOPLE, pick=PICKS, to=PEOPLE)
-    def hands_on(self, by: PersonId, pick: int, to: PersonId) -> None:
-        self._move(lambda: self._presses("hand_to", by, pick, fields={"person": f"@{to}"}))
+    @rule(by=PEOPLE, pick=PICKS, to=PEOPLE, may=st.booleans())
+    def hands_on(self, by: PersonId, pick: int, to: PersonId, may: bool) -> None:
+        async def story() -> None:
+            if (post := self._pick("hand_to", pick)) is not None:
+                button = _button(post, "hand_to")
+                who = await self._likely(post, pick) if may else by
+                await self._press([(who, post, button)], 1, {"person": f"@{to}"})
 
-    @rule(by=PEOPLE, pick=PICKS)
+        self._move(story)
+
+    @rule(by=TASKERS, pick=PICKS)
     def takes_over(self, by: PersonId, pick: int) -> None:
         self._move(lambda: self._presses("take_run", by, pick))
 
-    @rule(by=PEOPLE, pick=PICKS, text=st.sampled_from(["", "go on", "plan: tidy desk; pay door"]))
-    def hands_back(self, by: PersonId, pick: int, text: str) -> None:
-        self._move(lambda: self._presses("hand_back", by, pick, fields={"text": text}))
+    @rule(by=TASKERS, pick=PICKS, may=st.booleans(), text=st.sampled_from(["", "go on", "plan: tidy desk; pay door"]))
+    def hands_back(self, by: PersonId, pick: int, may: bool, text: str) -> None:
+        async def story() -> None:
+            post = self._pick("hand_back", pick)
+            has = self._book.taken.get(RunId(_button(post, "hand_back").subject)) if post is not None else None
+            await self._presses("hand_back", has if may and has else by, pick, fields={"text": text})
+
+        self._move(story)
 
     @rule(by=TASKERS, pick=PICKS)
     def stops(self, by: PersonId, pick: int) -> None:
@@ -247,7 +261,7 @@ class People(RuleBasedStateMachine):
         """Something from before is delivered once more."""
 
         async def story() -> None:
-            if self._sent:
+            if self._sent and pick % 2:
                 _, doing = self._sent[pick % len(self._sent)]
                 await self._deliver([doing])
                 self._note("redelivered", str(pick % len(self._sent)))
@@ -256,16 +270,19 @@ class People(RuleBasedStateMachine):
 
     # ---------------------------------------------------------- who is there
 
-    @rule(by=PEOPLE, deputy=PEOPLE, hours=st.sampled_from([1, 4, 100]), is_named=st.sampled_from([True, True, False]))
+    @rule(by=SIGNERS, deputy=PEOPLE, hours=st.sampled_from([1, 4, 100]), is_named=st.sampled_from([True, True, False]))
     def goes_away(self, by: PersonId, deputy: PersonId, hours: int, is_named: bool) -> None:
         self._move(lambda: self._goes(by, deputy if is_named else None, hours))
 
-    @rule(by=PEOPLE)
-    def comes_back(self, by: PersonId) -> None:
+    @rule(pick=PICKS)
+    def comes_back(self, pick: int) -> None:
         async def story() -> None:
-            answer = await self._order(by, "back")
-            if answer is not None and answer.is_taken:
-                self._book.away.pop(by, None)
+            if gone := sorted(self._book.away):
+                by = gone[pick % len(gone)]
+                answer = await self._order(by, "back")
+                if answer is not None and answer.is_taken:
+                    self._book.away.pop(by, None)
+                    self._note("back", by)
 
         self._move(story)
 
@@ -324,10 +341,10 @@ class People(RuleBasedStateMachine):
             await story()
             await self._rest()
             await self._must_hold(is_quiet=is_quiet)
-        except AssertionError as error:
+        except BaseException as error:
             self._is_told = True
             story_so_far = "\n".join(self._story)
-            print(f"\nA promise was broken: {error}\n\nThe story:\n{story_so_far}")  # noqa: T201  # it may not come again
+            print(f"\nA promise was broken: {error!r}\n{traceback.format_exc()[-3000:]}\n\nThe story:\n{story_so_far}")  # noqa: T201  # it may not come again
             raise
 
     async def _says(self, by: PersonId, thread: int, text: str) -> None:
@@ -360,32 +377,53 @@ class People(RuleBasedStateMachine):
         if answer is not None and answer.is_taken and text in ("take over", "hand back"):
             await self._changes_hands("take_run" if text == "take over" else "hand_back", run, by)
 
-    async def _signs(self, by: PersonId, pick: int, way: int) -> None:
+    async def _signs(self, by: PersonId | None, pick: int, way: int) -> None:
+        """By nobody in particular: by somebody who may."""
         if (post := self._pick("reject", pick) or self._pick("reject_all", pick)) is None:
             await self._says(PersonId("ana"), pick % 3, f"plan: {[*RULES][way % len(RULES)]} desk")
             return
-        if way % 10 < 8 and any(button.move == "details" for button in post.card.buttons):
-            await self._press([(by, post, _button(post, "details"))], way)
-        await self._press([(by, post, _way(post, way))], way)
+        button, details = _way(post, way), [one for one in post.card.buttons if one.move == "details"]
+        who = by or await self._likely(post, way // 10)
+        if way % 10 < 8 and details:
+            await self._press([(who, post, details[0])], way)
+        await self._press([(who, post, button)], way)
 
-    async def _answers(self, by: PersonId, pick: int, way: int) -> None:
+    async def _likely(self, post: Posted, way: int) -> PersonId:
+        """One of those whom the card asks for, or of their deputies."""
+        subject = next(button.subject for card in post.cards for button in card.buttons if button.subject[:2] == "q-")
+        request = (await self._store.held(RequestId(subject))).request
+        crew = self._world.staff.snapshot()
+        asked = [who for need in request.ask.groups for who in sorted(crew) if need.of in crew[who].groups]
+        asked += [PersonId(need.of[1:]) for need in request.ask.groups if need.of.startswith("@")]
+        asked += [request.requester for need in request.ask.groups if need.of == "requester"]
+        asked += [PersonId("dana"), PersonId("erin")] if any(n.of.startswith("manager(") for n in request.ask.groups) else []
+        asked += [one.deputy for who in asked if (one := self._book.away.get(who)) is not None and one.deputy is not None]
+        rest = [who for who in asked if who != "gus" and who not in {vote.person for vote in request.votes}]
+        return rest[way % len(rest)] if rest else PersonId("bo")
+
+    async def _answers(self, by: PersonId | None, pick: int, way: int) -> None:
         if (post := self._pick("hand_to", pick) or self._pick("right", pick)) is None:
             return
         offered = [button for button in post.card.buttons if button.move not in ("hand_to", "stop")]
         if offered:
-            await self._press([(by, post, offered[way % len(offered)])], way)
+            who = by or await self._likely(post, way)
+            await self._press([(who, post, offered[way % len(offered)])], way)
 
     async def _presses(
         self, move: str, by: PersonId, pick: int, *, fields: Mapping[str, object] | None = None
-    ) -> Answer | None:
-        if (post := self._pick(move, pick)) is None:
-            return None
-        return (await self._press([(by, post, _button(post, move))], 1, fields))[0]
+    ) -> None:
+        if (post := self._pick(move, pick)) is not None:
+            await self._press([(by, post, _button(post, move))], 1, fields)
 
-    async def _allows(self, by: PersonId, giver: PersonId, pick: int, fields: Mapping[str, object]) -> None:
+    async def _allows(self, ways: tuple[int, int], pick: int, fields: Mapping[str, object]) -> None:
+        if (post := self._pick("offer", pick)) is None:
+            await self._says(PersonId("ana"), pick % 3, "plan: tidy desk; tidy desk; tidy desk, tidy shelf; tidy desk")
+            await self._rest()
         if (post := self._pick("offer", pick)) is None:
             return
-        [answer] = await self._press([(by, post, _button(post, "offer"))], 1, fields)
+        button = _button(post, "offer")
+        by, giver = [await self._likely(post, way) for way in ways]
+        [answer] = await self._press([(by, post, button)], 1, fields)
         await self._rest()
         give = next((button for button in post.card.buttons if button.move.startswith(GIVE)), None)
         if answer is None or not answer.is_taken or give is None:
@@ -571,7 +609,7 @@ class People(RuleBasedStateMachine):
                     elif not (unrest := {name for name, what in (await self._unrest()).items() if what}):
                         return
                     elif number % 50 == 0 and all(name.startswith("timers") for name in unrest):
-                        self._bot.clock.advance(seconds=HIDDEN.total_seconds())  # somebody died who had claimed them
+                        self._bot.clock.advance(seconds=(HIDDEN + SLACK).total_seconds())  # somebody died who had claimed them
                         await self._bot.look()
         except TimeoutError:
             raise AssertionError(f"it never comes to rest: {await self._unrest()}") from None
@@ -581,7 +619,8 @@ class People(RuleBasedStateMachine):
         found: dict[str, object] = {}
         hosts = self._bot.house.engine.runner.hosts
         await self._link.sync()
-        until = int((self._store.now() + HIDDEN).timestamp() * 1000)  # also timers that are claimed just now
+        claimed = self._store.now() + HIDDEN + SLACK
+        until = int(claimed.timestamp() * 1000)  # also timers that somebody claims just now
         for shard in range(SHARDS):
             timers = f"{{{self._bot.namespace}:{shard}}}:timers"
             found[f"timers {shard}"] = await self._link.ask(self._link.client.zcount(timers, 0, until))

@@ -11,7 +11,7 @@ import { drawComposer, drawRail } from "./rail.js";
 const $ = (id) => document.getElementById(id);
 const TOPICS = { inbox: "What waits for your answer", runs: "What Countersign worked on", audit: "Everything that happened, newest first" };
 const TITLES = { inbox: "Inbox", runs: "Runs", audit: "Audit trail" };
-const SUBMIT = { edit: "Propose change", reject: "Reject" }; // what sends a form, by move; else the button's own label
+const SUBMIT = { edit: "Propose change", reject: "Reject", offer: "Show the terms" }; // what sends a form, by move; else the button's own label
 const AGAIN = 3000; // ms between tries to open the page while the server is away
 const TOGETHER = 5 * 60 * 1000; // ms; messages of one person within it share a head
 
@@ -355,10 +355,11 @@ async function press(button, card, ref, element) {
 
 async function askFirst(button, card, ref) {
   const style = button.style === "plain" ? "primary" : button.style;
-  const label = (button.fields.length && SUBMIT[button.move]) || button.label;
+  const title = button.label.replace(/…$/, "");
+  const label = (button.fields.length && SUBMIT[button.move]) || title;
   const asked = card.blocks.find((block) => !block.is_code); // what a form is about, beside its fields
   const blocks = button.confirm ? card.blocks.filter((block) => block.is_code) : asked ? [asked] : [];
-  await ask({ title: button.label, about: card.title, question: button.confirm, blocks: blocks.map(drawBlock), fields: button.fields, label, style, send: (fields) => send(button, ref, fields) });
+  await ask({ title, about: card.title, question: button.confirm, blocks: blocks.map(drawBlock), fields: button.fields, label, style, send: (fields) => send(button, ref, fields) });
 }
 
 async function remove(message) {
