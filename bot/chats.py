@@ -111,10 +111,16 @@ async def examined_slack(settings: Settings, rules: Rules, keep: Keep) -> tuple[
         base=rules.people,
         people=rules.people.people,
         trust=_trust(settings, rules),
-        places=[(ask.place, f"{settings.policy.name}, {who}") for who, ask in named if ask.place != "thread"],
+        places=[(place, f"{settings.policy.name}, {who}") for who, ask in named for place in _places(ask)],
         judge=rules.problems,
     )
     return await examined(_slack_settings(settings), keep, wanted)
+
+
+def _places(ask: Ask) -> list[str]:
+    """Every channel a card asked so may stand in, besides the thread it came from."""
+    named = [ask.place, *(rung.to for rung in ask.ladder if rung.channel)]
+    return [place for place in dict.fromkeys(named) if place != "thread"]
 
 
 def _trust(settings: Settings, rules: Rules) -> Trust:

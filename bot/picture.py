@@ -1,4 +1,5 @@
-"""A report as a picture: SVG, written by hand. One bar per person, a mark at the time half of their votes took.
+"""A report as a picture: SVG, written by hand. One bar per person, a mark at the time half of their votes took,
+and how much waits for them now.
 
     Report -> text of an SVG file; no script, no link, no foreign font, and every name shown inert and escaped
 
@@ -15,10 +16,10 @@ from math import log10
 from bot.domain.chat import PersonId
 from bot.domain.report import CUT, Figures, Report, named, percent, took, unanswered
 
-WIDTH, ROW, TOP, BOTTOM = 960, 34, 118, 84
+WIDTH, ROW, TOP, BOTTOM = 1040, 34, 118, 84
 NAME_AT, BAR_AT, BAR_LONG = 24, 232, 300  # pixels: where names and bars begin, and the longest bar
 TIME_AT, TIME_LONG = 580, 240  # the axis of times: one second to a month, in equal steps of a factor
-NUMBERS_AT = 844
+NUMBERS_AT, WAITING_AT = 844, 1016  # the last column ends where it says
 PEOPLE_MOST = 30  # rows; a longer picture is no picture
 INK, SOFT, LINE, PAPER = "#1d1c1d", "#5c5962", "#d8d6dc", "#ffffff"
 APPROVED, REJECTED, ANSWERED, MARK = "#1f7a5c", "#b3382c", "#8b8794", "#1d1c1d"
@@ -48,7 +49,7 @@ def picture(read: Report, names: Mapping[PersonId, str]) -> str:
 def _heads(bottom: int) -> list[str]:
     """What the columns are, and the lines of the axis of times."""
     found = [_text(BAR_AT, 88, "Decisions", fill=SOFT), _text(TIME_AT, 88, "Half decided within", fill=SOFT)]
-    found += [_text(NUMBERS_AT, 88, "Approved", fill=SOFT)]
+    found += [_text(NUMBERS_AT, 88, "Approved", fill=SOFT), _text(WAITING_AT, 88, "Waiting", fill=SOFT, anchor="end")]
     for seconds, label in TICKS:
         x = _time_x(timedelta(seconds=seconds))
         found.append(f'<line x1="{x}" x2="{x}" y1="{TOP - 2}" y2="{bottom}" stroke="{LINE}"/>')
@@ -66,7 +67,8 @@ def _row(y: int, name: str, one: Figures, most: int) -> list[str]:
         found.append(_text(x + 9 if x < TIME_AT + TIME_LONG - 60 else x - 9, middle, took(one.typical), size=11,
                            fill=SOFT, anchor="start" if x < TIME_AT + TIME_LONG - 60 else "end"))  # fmt: skip
     quick = f" · {one.quick} quick" if one.quick else ""
-    return [*found, _text(NUMBERS_AT, middle, percent(one.share) + quick)]
+    waits = _text(WAITING_AT, middle, str(one.waiting), fill=INK if one.waiting else SOFT, anchor="end")
+    return [*found, _text(NUMBERS_AT, middle, percent(one.share) + quick), waits]
 
 
 def _bars(y: int, one: Figures, most: int) -> list[str]:

@@ -20,7 +20,7 @@ from bot.domain.people import ANYONE, Group, ManagerOf, OnCall, One, is_unlisted
 from bot.domain.policy import Facts, Oversight, Policy, Rule, why_guarded
 from bot.domain.ports import Directory
 from bot.domain.request import can_fill
-from bot.domain.verdict import Allow, Ask, Audience, Climb, Deny, Glass, Rung, Verdict
+from bot.domain.verdict import Allow, Ask, Audience, Climb, Deny, Escalate, Glass, Rung, Verdict
 from bot.domain.wire import loads, replace
 
 MOST_NAMED = 10  # people in one sentence
@@ -50,6 +50,8 @@ async def check(
             found = [(key, told) async for key, told in world.problems(rule.verdict)]
             own = [(key, told) for key, told in found if key != "ladder" or key in rule.spots]  # else it is defaults'
             problems += [f"{rule.spot(key)}: rule `{rule.id}`: {told}" for key, told in own]
+        if isinstance(rule.verdict, Escalate) and (told := await world.nobody(rule.verdict.to)):
+            problems.append(f"{rule.spot('escalate')}: rule `{rule.id}`: {told}")
     place = policy.spots.get("defaults", "defaults")
     problems += [f"{place}: defaults: {told}" async for _, told in world.problems(policy.default)]
     place = policy.spots.get("reports", "reports")
@@ -93,6 +95,10 @@ def _verdict_lines(verdict: Verdict) -> Iterator[str]:
             yield f"ALLOW  {why}"
         case Deny(why=why):
             yield f"DENY  {why}"
+        case Escalate(why=why) as by:
+            yield f"ESCALATE  {why}"
+            yield f"  to       {by.to}, who say how to go on; the call does not run"
+            yield f"  suggests {by.suggestion}"
         case Ask(why=why) as ask:
             yield f"ASK  {why}"
             yield f"  who      {' and '.join(f'{need.need} of {need.of}' for need in ask.groups)}"
@@ -294,7 +300,10 @@ class _World:
                 is_known = False
                 yield "ask", told
         for rung in ask.ladder:
-            if rung.do is not Climb.EXPIRE and rung.to != "here" and (told := await self.nobody(rung.to)):
+            if rung.channel:
+                if rung.to == ask.place:
+                    yield "ladder", f"also {rung.to}: the card stands there from the beginning"
+            elif rung.do is not Climb.EXPIRE and rung.to != "here" and (told := await self.nobody(rung.to)):
                 yield "ladder", told
         if is_known and (told := await self._too_few(ask)):
             yield "ask", told

@@ -4,12 +4,14 @@
      reports: [managers], reviews: {of: approvers, separate_duties: true}, rules: [...]}
     or a bare list of rules
 
-    rule    id · when · allow: true | deny: reason | ask: {...} · because · ladder · exec_window · place
+    rule    id · when · because · allow: true | deny: reason | ask: {...} | escalate: {to: managers, suggestion: …}
+            and where it asks: ladder · exec_window · place
     ask     groups: [approvers, {of: finance, need: 2}] · separate_duties · reason · words · high
             veto: [legal, "@bo"] · type: table · break_glass: {of: oncall, review: managers, within: 24h}
             grant: {most: 10, within: 24h, same: [order_id]} · batch: true
-    ladder  [{after: 10m, remind: here}, {after: 20m, also: "@bo"}, {after: 30m, dm: manager(approver)},
-             {after: 4h, expire: true}], or as its last step {after: 7d, review: here}: asked again, for ever
+    ladder  [{after: 10m, remind: here}, {after: 20m, also: "@bo"}, {after: 25m, also: "#ops"},
+             {after: 30m, dm: manager(approver)}, {after: 4h, expire: true}],
+            or as its last step {after: 7d, review: here}: asked again, for ever
 
 Reads the file alone. Whether its tools and people exist is `bot/policycheck.py`; what it means, `domain/policy.py`.
 """
@@ -37,6 +39,7 @@ from bot.domain.verdict import (
     Audience,
     Climb,
     Deny,
+    Escalate,
     Glass,
     Grantable,
     Need,
@@ -49,16 +52,19 @@ from bot.yamlfile import Fields, Reader, open_yaml
 
 FILE_KEYS = ("defaults", "hints", "oversight", "reports", "reviews", "rules")
 DEFAULT_KEYS = ("ask", "ladder", "exec_window")
-RULE_KEYS = ("id", "when", "allow", "deny", "ask", "because", "ladder", "exec_window", "place")
+RULE_KEYS = ("id", "when", "allow", "deny", "ask", "escalate", "because", "ladder", "exec_window", "place")
 ASK_KEYS = ("groups", "separate_duties", "reason", "words", "high", "veto", "type", "break_glass", "grant", "batch")
 REVIEW_KEYS = ("of", "separate_duties")
 GLASS_KEYS = ("of", "review", "within")
 GRANT_KEYS = ("most", "within", "same")
 RUNG_KEYS = ("after", *Climb)
-VERDICTS = ("allow", "deny", "ask")
+ESCALATE_KEYS = ("to", "suggestion")
+VERDICTS = ("allow", "deny", "ask", "escalate")
+CHANNEL = r"#[^\s#|]{1,80}"
 ID = r"[a-z0-9][a-z0-9_-]{0,63}"
 MOST_USES = 1_000  # calls of one grant
 LONGEST_GRANT = timedelta(days=30)
+LONGEST_SUGGESTION = 2_000  # characters: as long as an agent's own may be
 MOST_NEEDED = 20  # persons of one group
 LAST_RESORT = Ask(  # for a file that sets no defaults: somebody else, within a day
     rule="default",
@@ -225,7 +231,7 @@ class _PolicyReader:
         word = self.reader.choice(node, "because", (*WHY_ASK, *WHY_ALLOW)) or ""
         if isinstance(verdict, Allow) and word in WHY_ASK:
             self.reader.note(node, f"{word} is a reason to ask, not to allow; to allow, say {', '.join(WHY_ALLOW)}")
-        if isinstance(verdict, Ask) and word in WHY_ALLOW:
+        if isinstance(verdict, Ask | Escalate) and word in WHY_ALLOW:
             self.reader.note(node, f"{word} is a reason to allow, not to ask; to ask, say {', '.join(WHY_ASK)}")
         return word
 
@@ -247,8 +253,25 @@ class _PolicyReader:
                 return Allow(rule=id, why="")
             case "deny":
                 return Deny(rule=id, why=self.reader.text(value, "deny (the reason people read)") or "")
+            case "escalate":
+                return self._escalate(value, id)
         start = replace(self._timed(self.default, fields), rule=id, why="")
         return self._ask(value, self._placed(start, fields))
+
+    def _escalate(self, node: Node, id: str) -> Escalate | None:
+        fields = self.reader.fields(node, "escalate", ESCALATE_KEYS)
+        if fields is None:
+            return None
+        if missing := [key for key in ESCALATE_KEYS if key not in fields]:
+            self.reader.note(node, f"escalate needs {' and '.join(missing)}: to whom, and what they might do")
+            return None
+        to = self._anybody(fields["to"][1], "to of escalate")
+        suggestion = (self.reader.text(fields["suggestion"][1], "suggestion") or "").strip()
+        if not suggestion or len(suggestion) > LONGEST_SUGGESTION:
+            told = f"suggestion must say in at most {LONGEST_SUGGESTION:,} characters what they might do"
+            self.reader.note(fields["suggestion"][1], told)
+            return None
+        return Escalate(rule=id, why="", to=to, suggestion=suggestion) if to else None
 
     # -------------------------------------------------------------- asks
 
@@ -373,7 +396,7 @@ class _PolicyReader:
         if "place" not in fields:
             return start
         place = self.reader.text(fields["place"][1], "place") or "thread"
-        if place != "thread" and not re.fullmatch(r"#[^\s#]{1,80}", place):
+        if place != "thread" and not re.fullmatch(CHANNEL, place):
             self.reader.note(fields["place"][1], f'place {place!r} must be thread or "#channel"')
         return replace(start, place=place)
 
@@ -409,5 +432,6 @@ class _PolicyReader:
                 self.reader.note(to, "expire can only be true; leave the step out instead")
             return Rung(after=after, do=Climb.EXPIRE) if after else None
         is_here = does[0] in (Climb.REMIND, Climb.REVIEW) and isinstance(to, ScalarNode) and to.value == "here"
-        audience = "here" if is_here else self._audience(to)
+        is_channel = does[0] is Climb.ALSO and isinstance(to, ScalarNode) and bool(re.fullmatch(CHANNEL, to.value))
+        audience = to.value if isinstance(to, ScalarNode) and (is_here or is_channel) else self._audience(to)
         return Rung(after=after, do=does[0], to=audience) if after and audience else None

@@ -157,6 +157,7 @@ class Metrics(Meter):
                 ("pending_longer", "pending_requests_older_than", "Those that wait for longer", ("older_than",)),
                 ("oldest_pending", "oldest_pending_seconds", "Age of the oldest open request", ()),
                 ("outbox_depth", "outbox_depth", "Cards that no platform has confirmed yet", ()),
+                ("waiting", "waiting_requests", "Open requests that each person may answer now", ("person",)),
                 ("ladders_late", "ladders_late", "Timers of any shard that nobody dealt with for 30 s", ()),
                 ("slack_silence", "slack_silence_seconds", "Since the socket last heard Slack", ()),
                 ("slack_reconnects", "slack_reconnects", "How often the socket to Slack was built anew", ()),

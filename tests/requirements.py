@@ -27,7 +27,7 @@ WORDS = TESTS / "requirements.toml"
 DOCUMENT = ROOT / "docs" / "requirements.md"
 SHOWN = 3  # tests of one row that stand in the open; more are folded away
 
-_ID = r"(?:(?:AS|AU|GN|ST|A2|CD|D)-\d{2}|T\d{2}|I\d{1,2})"
+_ID = r"(?:(?:AS|AU|GN|ST|A2|CD|PN|PP|D)-\d{2}|T\d{2}|I\d{1,2})"
 _CITED = re.compile(rf"(?<![\w/-])({_ID})[a-c]?(?:\s*(?:\.\.|–|…| to )\s*({_ID}))?(?![\w-])")
 NEVER_RUN = ("skip", "xfail")
 

@@ -74,6 +74,35 @@ def test_both_ways_to_hand_over_are_explained() -> None:
     assert "`breakout_of_loop: true`); without it, it waits, and a yes signs nothing" in README.replace("\n", " ")
 
 
+ASKS = re.findall(r"^\| `([a-z_]+: [^`]+)` \|", README.split("| in an `ask` | |")[1].split("\n\n")[0], re.MULTILINE)
+STEPS = re.findall(r"`((?:remind|also|dm|expire): [^`]+)`", README.split("| `ladder:` |")[1].splitlines()[0])
+
+
+@pytest.mark.parametrize("words", ASKS)
+def test_what_the_table_says_an_ask_may_say_is_read(words: str) -> None:
+    """GN-22: as it stands there, in a rule of its own."""
+    groups = "" if words.startswith("groups") else "groups: [approvers], "
+
+    assert parse_policy(f"- id: x\n  when: 'true'\n  ask: {{{groups}{words}}}\n".encode()).rules
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_of_a_ladder_in_the_table_is_read(step: str) -> None:
+    """GN-22: and the two ends beside them."""
+    end = "{after: 7d, review: here}"
+    steps = f"{{after: 5m, {step}}}" + ("" if step.startswith("expire") else f", {end}")
+
+    assert end in README
+    assert parse_policy(f"- id: x\n  ask: {{groups: [a]}}\n  ladder: [{steps}]\n".encode()).rules
+
+
+def test_every_picture_of_the_readme_is_there_and_small() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\((docs/screenshots/[a-z-]+\.png)\)", README)
+
+    assert len(shown) == 5
+    assert [name for name in shown if (ROOT / name).stat().st_size > 150_000] == []
+
+
 async def test_the_rule_has_no_problems_with_the_shipped_people() -> None:
     problems = await check(parse_policy(RULE.encode()), (), read_people(ROOT / "people.yml"))
 

@@ -21,6 +21,7 @@ from typing import Any
 from adapters.slack.limits import CHARACTERS, ITEMS, ONE_TEXT, size, view_faults
 from adapters.slack.literal import Raw, clipped, plain, sections, sound
 from bot.domain.chat import Button, Field, FieldKind
+from bot.domain.wire import replace
 
 FORM = "cs.form"  # callback_id of every view of ours
 BLOCK, VALUE = "f.", "v"  # block_id is BLOCK + the field's name; VALUE is its element's action_id
@@ -32,13 +33,14 @@ CHOSEN, NONE = "=", "-"  # an option's value: CHOSEN + what it stands for, or NO
 SPELT = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 MESSAGE_MOST = 6_000  # characters of a view that only says something
 
-TOO_LONG = (
-    "“{label}” is {size:,} characters long; a form in Slack holds 3,000 for one field. "
-    "Please reject this instead and say in the reason what should be different."
-)
-TOO_MUCH = (
-    "This form has more than a form in Slack can hold. "
-    "Please reject this instead and say in the reason what should be different."
+TOO_LONG = "“{label}” is {size:,} characters long; a form in Slack holds 3,000 for one field."
+TOO_MUCH = "This form has more than a form in Slack can hold."
+REJECT = "Please reject this instead and say in the reason what should be different."
+OTHERWISE = "Please answer with another button, or write in the thread what you want."
+INSTEAD: Mapping[str, str] = {"edit": REJECT}  # by the button's move; a card that is no signature has no Reject
+START_EMPTY = (
+    "What stands there now is too long for this field to start with. Write the whole text, at most 3,000 characters; "
+    "or close this and say with another button what should be different."
 )
 
 _DAY = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
@@ -52,11 +54,13 @@ def form_view(button: Button, *, metadata: str, users: Mapping[str, str] | None 
     without inputs, and so without a submit button, that says why.
     """
     title = clipped(_or(sound(button.label), "Form"), TITLE)
-    if flaw := _flaw(button.fields):
-        return message_view(title, flaw, metadata=metadata)
-    inputs = [_input(field, (users or {}).get(field.name, "")) for field in button.fields]
+    instead = INSTEAD.get(button.move, OTHERWISE)
+    fields = [_startable(field) for field in button.fields]
+    if flaw := _flaw(fields):
+        return message_view(title, f"{flaw} {instead}", metadata=metadata)
+    inputs = [_input(field, (users or {}).get(field.name, "")) for field in fields]
     drawn = _view(title, metadata) | {"submit": plain(title), "close": plain("Cancel"), "blocks": inputs}
-    return message_view(title, TOO_MUCH, metadata=metadata) if view_faults(drawn) else drawn
+    return message_view(title, f"{TOO_MUCH} {instead}", metadata=metadata) if view_faults(drawn) else drawn
 
 
 def loading_view(*, metadata: str = "") -> Raw:
@@ -115,6 +119,13 @@ def problems_by_block(problems: Mapping[str, str], view: Mapping[str, Any]) -> d
 
 def _view(title: str, metadata: str) -> Raw:
     return {"type": "modal", "callback_id": FORM, "title": plain(title), "private_metadata": metadata}
+
+
+def _startable(field: Field) -> Field:
+    """*field* as Slack can begin it: empty, if it may be and its value does not fit; never with a part of it."""
+    if not field.may_start_empty or size(field.value) <= ONE_TEXT:
+        return field
+    return replace(field, value="", hint=" ".join(part for part in (field.hint.strip(), START_EMPTY) if part))
 
 
 def _flaw(fields: Sequence[Field]) -> str | None:

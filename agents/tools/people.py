@@ -133,13 +133,18 @@ def review_draft(
 def propose_plan(
     goal: Text,
     steps: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(min_length=1, max_length=50)],
+    rounds: Annotated[int, Field(ge=1, le=20)] = 3,
     of: Audience = "",
 ) -> NoReturn:
-    """Show people what you are going to do before you begin. They may change, move or remove steps.
+    """Show people what you are going to do before you begin. They may change the steps, or ask you for another plan.
+
+    Begin only when they say so, and then with the steps of their answer. Once the rounds are used up, more of them are
+    theirs to give; a plan that is not approved then stays so: say that, and do not begin.
 
     Args:
         goal: what the plan is for
         steps: one line each, in order; steps that could hurt are asked about again when they come
+        rounds: how many plans there may be before people are asked whether they want another
         of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
     """
     raise AssertionError("people run this")

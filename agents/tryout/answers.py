@@ -21,7 +21,7 @@ from bot.domain.chat import MessageRef, PersonId
 from bot.domain.errors import InvalidArguments, Refused, Unsatisfiable
 from bot.domain.request import Edit, Kind, Move, Request, RequestId, Right, Vote, close, look, vote
 from bot.domain.run import Heard
-from bot.domain.verdict import Allow, Ask, Deny, ReasonRule, Verdict
+from bot.domain.verdict import Allow, Ask, Deny, Escalate, ReasonRule, Verdict
 from bot.domain.wire import Json, replace
 from bot.domain.words import Meaning
 
@@ -107,6 +107,8 @@ class Answers:
         match self.decide(call, request):
             case Deny(why=why):
                 raise _misfit(who, request, act, f"the policy forbids this version: {why}")
+            case Escalate(why=why):
+                raise _misfit(who, request, act, f"the policy hands this version over to people: {why}")
             case Allow():
                 ask = request.ask
             case Ask() as ask:

@@ -83,8 +83,19 @@ class Context:
         path = self._scope.get().next()
         return await use(self._world, path, wanted, why)
 
-    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
-        args = dumps({"question": question, "options": list(options), "of": of}).decode()
+    async def ask(
+        self,
+        question: str,
+        *,
+        options: Sequence[str] = (),
+        of: str = "",
+        default: str = "",
+        may_write: bool = True,
+    ) -> ToolResult:
+        asked = {"question": question, "options": list(options), "of": of}
+        more = {"default": default} if default else {}
+        closed = {} if may_write else {"may_write": False}
+        args = dumps({**asked, **more, **closed}).decode()
         (result,) = await self.use((WantedCall(id="ask", tool="ask_people", args=args),))
         return result
 

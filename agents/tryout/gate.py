@@ -19,7 +19,7 @@ from agents.tryout.branches import side_by_side
 from agents.tryout.journal import MISSING, Journal
 from agents.tryout.story import Called
 from agents.tryout.table import Table
-from bot.domain import inquiry
+from bot.domain import by_rule, inquiry
 from bot.domain.calls import Cause, Outcome, Past, ToolCall, ToolResult, make_call
 from bot.domain.chat import PersonId
 from bot.domain.errors import BadJson, InvalidArguments, Twin, UnknownTool, Unsatisfiable
@@ -29,7 +29,7 @@ from bot.domain.request import Decision, Kind, Request, RequestId, RunId, Status
 from bot.domain.run import Decided, Task
 from bot.domain.telling import REPLIED, told
 from bot.domain.typed import untypable
-from bot.domain.verdict import Allow, Ask, Deny, Verdict
+from bot.domain.verdict import Allow, Ask, Deny, Escalate, Verdict
 from bot.domain.wire import loads, read_foreign, replace
 
 RUN = RunId("r-test")
@@ -138,6 +138,9 @@ class _Passage:
             case Deny(rule=rule, why=why):
                 self._rule = rule
                 self._refuse(Cause.POLICY, f"Not run: the policy forbids it ({why}).")
+            case Escalate() as by:
+                ask = self._world.policy.inquiry(by.to, is_review=False, climbs=True)
+                await self._ask(call, replace(ask, rule=by.rule, why=by.why), Kind.ESCALATION, by.suggestion)
             case Ask() as ask:
                 await self._ask(call, ask, Kind.APPROVAL)
         return None
@@ -171,20 +174,24 @@ class _Passage:
         if not of:
             boss = self._world.table.cast.people[self._world.task.by].manager
             of = "manager(requester)" if kind is Kind.ESCALATION and boss else "requester"
-        return self._world.policy.inquiry(of, is_review=kind is Kind.REVIEW)
+        is_up = kind is Kind.ESCALATION
+        return self._world.policy.inquiry(of, is_review=kind is Kind.REVIEW, climbs=is_up)
 
-    async def _ask(self, call: ToolCall, ask: Ask, kind: Kind) -> None:
-        table = self._world.table
+    async def _ask(self, call: ToolCall, ask: Ask, kind: Kind, suggestion: str = "") -> None:
+        table, spec = self._world.table, self._world.toolbox.get(call.tool).spec
         if table.letters:
             return self._refuse(Cause.SUPERSEDED, REPLIED)
+        request = replace(self._question(call, ask), kind=kind)
+        if suggestion:
+            request = by_rule.handed_over(request, spec, suggestion)
+        call = request.call
         twin = next((one for one in table.open() if (one.call.digest, one.kind) == (call.digest, kind)), None)
         if twin is not None:
             return self._refuse(Cause.TWIN, f"Not run: {Twin(twin.id)}. Wait for that answer.")
-        request = replace(self._question(call, ask), kind=kind)
         if kind is Kind.REVIEW:  # feedback makes nobody the maker of a draft
             request = replace(request, excluded=(self._world.task.by,))
         try:
-            if problem := untypable(request, self._world.toolbox.get(call.tool).spec):
+            if problem := untypable(request, spec):
                 raise Unsatisfiable(problem)
             await table.ask(request)
         except Unsatisfiable as error:
@@ -220,7 +227,8 @@ class _Passage:
         signed = table.end_of(asked)
         decision = signed.decision
         assert decision is not None, "a closed request has its decision"
-        self._call = replace(signed.call, id=self._wanted.id)
+        if not by_rule.is_by_rule(signed):
+            self._call = replace(signed.call, id=self._wanted.id)
         self._request, self._rule = signed.id, signed.ask.rule
         if inquiry.is_inquiry(signed.kind):
             return self._answered(signed, decision)
@@ -238,6 +246,8 @@ class _Passage:
             why = told(Decided(request=asked.id, decision=decision), "No answer")
             return self._ended(inquiry.unanswered(asked, why), ())
         self._world.table.steered += [who for who in decision.by if who not in self._world.table.steered]
+        if by_rule.is_by_rule(asked):
+            return self._ended(by_rule.result(asked, decision, _names(decision.by)), decision.by)
         said = inquiry.told(asked, decision.answer)
         text = said if asked.kind is Kind.HANDOFF else f"{_names(decision.by)} answered. {said}"
         answer = inquiry.outcome(asked, decision.answer)
@@ -279,7 +289,9 @@ class _Passage:
         world, call = self._world, self._call
         if call is not None:
             move = str(loads(result.answer)["move"]) if result.answer else ""
-            world.past[self._path] = Past(tool=call.tool, args=call.args, outcome=result.outcome, move=move)
+            was_put = self._request is not None
+            past = Past(tool=call.tool, args=call.args, outcome=result.outcome, move=move, was_put=was_put)
+            world.past[self._path] = past
         world.called.append(
             Called(
                 step=self._path,

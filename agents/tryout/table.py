@@ -102,7 +102,8 @@ class Table:
         if not can_fill([need.need for need in request.ask.groups], asked.seats):
             wanted = " and ".join(f"{need.need} of {need.of}" for need in request.ask.groups)
             barred = " (whoever asked or edited does not count)" if request.ask.separate_duties else ""
-            raise Unsatisfiable(f"it needs {wanted}, and not enough people are there{barred}")
+            verb = "answer" if inquiry.is_inquiry(request.kind) else "approve"
+            raise Unsatisfiable(f"it needs {wanted}, and not enough people are there{barred}", verb=verb)
         self.requests[request.id] = request
         self._seat(request, asked)
         names = ", ".join(who for who in self.cast.people if asked.holds(who))
@@ -251,7 +252,7 @@ class Table:
             return
         after = replace(request, rung=request.rung + 1, version=request.version + 1)
         self.tell(f"{rung.do} {rung.to}: {subject(request)}")
-        if rung.do is not Climb.REMIND:
+        if rung.do is not Climb.REMIND and not rung.channel:
             found = await self._resolved(rung.to, request, frozenset[PersonId]().union(*self.asked[request.id].seats))
             barred = frozenset(request.excluded) if request.ask.separate_duties else frozenset[PersonId]()
             reached = tuple(sorted(found - barred - frozenset(request.standins)))

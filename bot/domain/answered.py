@@ -1,7 +1,8 @@
 """What the audit must show of one person's own word: that they were asked, and that the decision names just them.
 
-    every vote of a seat fills one, by its own right or for somebody who is away · after a question was handed on, only
-    whom it was handed to, or whom the ladder called since · an answer and a refusal name those who gave it, and no others
+    every vote of a seat fills one, by its own right or for somebody who is away
+    after a question was handed on, only whom it was handed to answers, or whom the ladder called since
+    an answer and a refusal name those who gave it, and no others
 
 A part of I4, read from the records alone. The quorum is `invariants`'; vetoes and broken glass are `alone`'s.
 """
@@ -45,7 +46,7 @@ def _fills_any(vote: Entry, groups: int) -> bool:
 
 
 def _handed_to(case: Case, vote: Entry) -> str | None:
-    """Whom alone it was asked of when *vote* came; None if it never was handed on, or the ladder called others since."""
+    """Whom alone it was asked of when *vote* came; None if nobody handed it on, or the ladder called others since."""
     found: str | None = None
     for entry in case.entries:
         if entry.seq > vote.seq:

@@ -16,7 +16,7 @@ from bot.domain.chat import Field
 from bot.domain.request import Request
 from bot.domain.wire import Json, Record
 
-TEXT_MOST = 10_000  # characters of an answer; an agent's conversation has to carry it
+TEXT_MOST = 26_000  # characters of an answer: holds a draft (20,000) and a plan (50 steps of 500, a line each)
 TEXT, CHOICE, PERSON = "text", "choice", "person"  # names of the fields behind a button
 
 SEPARATE = " separate"  # beside the arguments: are duties separated? No argument has such a name
@@ -68,4 +68,5 @@ class Inquiry:
     shown: Callable[[Request, Values], str] | None = None  # the same on the card, where that differs
     recalled: Callable[[ToolCall, Sequence[Past]], Values] = nothing  # what the run's other calls say about this one
     more: Callable[[Request, Values], Mapping[str, Json]] = nothing  # what the call's result says besides the answer
+    ended: Callable[[Request, Values], Sequence[Part]] = lambda *_: ()  # what the settled card shows besides
     flaw: Callable[[Values], str | None] = lambda _: None  # why nobody could answer it, in one sentence

@@ -97,6 +97,7 @@ class Past(Record):
     args: str  # canonical JSON
     outcome: Outcome | None = None
     move: str = ""  # how people answered it, if it asked them something
+    was_put: bool = False  # people were asked about it, whatever became of that
 
     @property
     def values(self) -> dict[str, Any]:

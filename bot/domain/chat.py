@@ -157,6 +157,7 @@ class Field(Record):
     is_required: bool = True
     options: tuple[str, ...] = ()
     hint: str = ""
+    may_start_empty: bool = False  # where a platform's field cannot hold `value`: people then write the whole of it
 
 
 class Button(Record):

@@ -17,7 +17,12 @@ def stand(request: Request) -> Place:
     """Where its first card goes: the task's thread, or the channel its rule names."""
     if request.ask.place == "thread":
         return request.place
-    return replace(request.place, channel=request.ask.place.removeprefix("#"), thread=None, is_direct=False)
+    return channel_of(request, request.ask.place.removeprefix("#"))
+
+
+def channel_of(request: Request, name: str) -> Place:
+    """The channel called *name*, beside the conversation of *request*."""
+    return replace(request.place, channel=name, thread=None, is_direct=False)
 
 
 def channel_key(request: Request) -> str:

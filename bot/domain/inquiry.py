@@ -28,14 +28,17 @@ from bot.domain.errors import InvalidArguments
 from bot.domain.forms import people_in
 from bot.domain.inert import show_line
 from bot.domain.inquiry_form import FORM, filled
+from bot.domain.inquiry_plan import PLAN
 from bot.domain.inquiry_question import QUESTION, options_of
 from bot.domain.inquiry_review import REVIEW
 from bot.domain.inquiry_stuck import STUCK
 from bot.domain.request import Decision, Kind, Request, Status
 from bot.domain.wire import Json, loads
+from bot.domain.wording import clip
 
 __all__ = [
     "PERSON",
+    "called",
     "choices",
     "default_of",
     "flaw",
@@ -50,6 +53,9 @@ __all__ = [
 ]
 
 
+CALLED_MOST = 60  # characters of what tells one inquiry from another
+
+
 def is_inquiry(kind: Kind) -> bool:
     return kind in KINDS
 
@@ -59,7 +65,10 @@ def choices(request: Request) -> tuple[Choice, ...]:
 
 
 def parts(request: Request) -> tuple[Part, ...]:
-    return tuple(KINDS[request.kind].parts(_values(request)))
+    """What people read; once it is answered, also what the answer adds to it."""
+    row, decision = KINDS[request.kind], request.decision
+    added = row.ended(request, loads(decision.answer)) if decision is not None and decision.answer else ()
+    return (*row.parts(_values(request)), *added)
 
 
 def flaw(kind: Kind, call: ToolCall, history: Sequence[Past] = ()) -> str | None:
@@ -136,6 +145,12 @@ def title(request: Request) -> str:
     return KINDS[request.kind].title
 
 
+def called(request: Request) -> str:
+    """A name for people who have several before them: what is asked, if it is a question; else the kind's title."""
+    asked = {Kind.QUESTION: "question", Kind.HANDOFF: "message"}.get(request.kind)
+    return clip(show_line(str(request.call.values[asked])), CALLED_MOST) if asked else title(request)
+
+
 def _values(request: Request) -> Values:
     """The arguments that people signed for, and what the run's own earlier calls and the rule add to them."""
     recalled = KINDS[request.kind].recalled(request.call, request.history)
@@ -201,43 +216,16 @@ def _handoff_shown(_asked: Request, answer: Values) -> str:
     return said or f"Their answer: {answer[TEXT]!r}"
 
 
-# -------------------------------------------------------------------- plan
-
-
-def _plan_parts(values: Values) -> Sequence[Part]:
-    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(values["steps"], 1))
-    return [Part(label="The agent plans to", text=values["goal"]), Part(label="Steps", text=steps, is_exact=True)]
-
-
-def _plan_choices(values: Values) -> Sequence[Choice]:
-    steps = Field(
-        name=TEXT,
-        label="Steps, one a line",
-        kind=FieldKind.LONG_TEXT,
-        value="\n".join(values["steps"]),
-        hint="Change, move or remove lines. Steps that could hurt are asked about again when they come.",
-    )
-    return [
-        Choice(move="proceed", label="Proceed", effect="the agent begins; risky steps still ask", style="primary"),
-        Choice(move="edit_steps", label="Edit the steps", effect="the agent begins with yours", fields=(steps,)),
-        Choice(move="leave", label="Do not proceed", effect="the agent does not begin", style="danger"),
-    ]
-
-
-def _plan_told(_asked: Request, answer: Values) -> str:
-    match answer["move"]:
-        case "proceed":
-            return "Proceed with the plan as it is. Signatures for single steps are still asked for."
-        case "edit_steps":
-            steps = [line.strip() for line in answer[TEXT].splitlines() if line.strip()]
-            return f"Proceed, with these steps instead and no others: {canonical(list(steps)).decode()}"
-    return "Do not proceed with this plan."
-
-
 # -------------------------------------------------------------- escalation
 
 
 def _escalation_parts(values: Values) -> Sequence[Part]:
+    if "rule" in values:  # no agent's words but the call's own
+        return [
+            Part(label="Why a rule hands this over", text=values["reason"], is_ours=True),
+            Part(label=f"What was not run: {show_line(values['tool'])}", text=values["context"], is_exact=True),
+            Part(label="What the rule suggests", text=values["suggestion"], is_ours=True),
+        ]
     found = [Part(label="Why the agent hands this over", text=values["reason"])]
     found += [Part(label="What is known", text=values["context"])] if values.get("context") else []
     found += [Part(label="What the agent suggests", text=values["suggestion"])] if values.get("suggestion") else []
@@ -262,7 +250,8 @@ def _escalation_told(asked: Request, answer: Values) -> str:
         case "take":
             return "They take it over and work on it themselves. Go on only with what they say when they hand it back."
         case "follow":
-            return f"Do what you suggested: {asked.call.values['suggestion']!r}"
+            whose = "the rule suggests" if "rule" in asked.call.values else "you suggested"
+            return f"Do what {whose}: {asked.call.values['suggestion']!r}"
         case "decline":
             return "They decline: it stays with you, and nothing was decided."
     return f"Their direction: {answer[TEXT]!r}"
@@ -317,9 +306,7 @@ KINDS: Mapping[Kind, Inquiry] = {
     Kind.FORM: FORM,
     Kind.REVIEW: REVIEW,
     Kind.STUCK: STUCK,
-    Kind.PLAN: Inquiry(
-        title="A plan to look at", parts=_plan_parts, choices=_plan_choices, typed=never_typed, told=_plan_told
-    ),
+    Kind.PLAN: PLAN,
     Kind.ESCALATION: Inquiry(
         title="Handed over to people",
         parts=_escalation_parts,

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from bot.domain.asking import TEXT, Choice, Inquiry, Part, Values, never_typed
 from bot.domain.calls import Outcome, Past, ToolCall, canonical
 from bot.domain.chat import Field, FieldKind
+from bot.domain.difference import difference
 from bot.domain.request import Request
 from bot.domain.wire import Json
 
@@ -23,7 +24,7 @@ BACK = "the agent shows a next plan; nothing begins"
 
 
 def _recalled(call: ToolCall, history: Sequence[Past]) -> Values:
-    """`version` of the plan; `rounds` there are; `is_limit`: they are used up; `is_over`: at the limit, no more came."""
+    """Which `version` and `round` of `rounds` it is. `is_limit`: they are used up; `is_over`: and so is the limit."""
     series: list[Past] = []
     for past in history:
         if past.tool == call.tool and (past.was_put or past.outcome in (None, Outcome.OK)):
@@ -36,7 +37,8 @@ def _recalled(call: ToolCall, history: Sequence[Past]) -> Values:
             rounds += 1
         else:
             is_over = True
-    return {"version": len(series) + 1, "round": used + 1, "rounds": rounds, "is_limit": used >= rounds, "is_over": is_over}
+    found = {"version": len(series) + 1, "round": used + 1, "rounds": rounds}
+    return {**found, "is_limit": used >= rounds, "is_over": is_over}
 
 
 def _parts(values: Values) -> Sequence[Part]:
@@ -58,6 +60,7 @@ def _choices(values: Values) -> Sequence[Choice]:
         label="Steps, one a line",
         kind=FieldKind.LONG_TEXT,
         value="\n".join(values["steps"]),
+        may_start_empty=True,
         hint="Change, move or remove lines. Steps that could hurt are asked about again when they come.",
     )
     feedback = Field(name=TEXT, label="What should be different", kind=FieldKind.LONG_TEXT)
@@ -72,12 +75,13 @@ def _choices(values: Values) -> Sequence[Choice]:
 
 def _told(asked: Request, answer: Values) -> str:
     """What the agent goes on with: the approved steps themselves (D-10)."""
+    version, steps = _recalled(asked.call, asked.history)["version"], _listed(asked, answer)
     match answer["move"]:
         case "proceed":
             kept = "Signatures for single steps are still asked for."
-            return f"Proceed with the plan as it is, and no other steps: {_listed(asked, answer)} {kept}"
+            return f"Proceed with version {version} of the plan as it is, with no other steps: {steps} {kept}"
         case "edit_steps":
-            return f"Proceed, with these steps instead and no others: {_listed(asked, answer)}"
+            return f"Proceed from version {version}, with these steps instead and no others: {steps}"
         case "change":
             return f"Do not begin. Show another plan. Their feedback: {answer[TEXT]!r}"
         case "more":
@@ -92,6 +96,14 @@ def _shown(asked: Request, answer: Values) -> str:
     return _told(asked, answer)
 
 
+def _ended(asked: Request, answer: Values) -> Sequence[Part]:
+    if answer["move"] != "edit_steps":
+        return []
+    text = difference("\n".join(asked.call.values["steps"]), "\n".join(map(str, _approved(asked, answer))))
+    label = "What is different from the agent's steps, compared by this program"
+    return [Part(label=label, text=text, is_exact=True, is_ours=True)]
+
+
 def _more(asked: Request, answer: Values) -> Mapping[str, Json]:
     """`status` and `version`; the approved `steps`, in order."""
     version = _recalled(asked.call, asked.history)["version"]
@@ -101,6 +113,7 @@ def _more(asked: Request, answer: Values) -> Mapping[str, Json]:
 
 
 def _approved(asked: Request, answer: Values) -> list[Json]:
+    """Theirs, if they wrote some; else those that were shown."""
     lines = answer[TEXT].splitlines() if answer["move"] == "edit_steps" else asked.call.values["steps"]
     return [line.strip() for line in lines if line.strip()]
 
@@ -129,5 +142,6 @@ PLAN = Inquiry(
     shown=_shown,
     recalled=_recalled,
     more=_more,
+    ended=_ended,
     flaw=_flaw,
 )

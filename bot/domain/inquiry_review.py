@@ -76,7 +76,7 @@ def _parts(values: Values) -> Sequence[Part]:
 
 def _choices(values: Values) -> Sequence[Choice]:
     feedback = Field(name=TEXT, label="What should be different", kind=FieldKind.LONG_TEXT)
-    own = Field(name=TEXT, label="Your own text", kind=FieldKind.LONG_TEXT, value=values["draft"])
+    own = Field(name=TEXT, label="Your own text", kind=FieldKind.LONG_TEXT, value=values["draft"], may_start_empty=True)
     why = Field(name=TEXT, label="Why", kind=FieldKind.LONG_TEXT, is_required=False)
     found = [Choice(move="accept", label="Accept", effect="this version is final", style="primary")]
     if _is_last(values):
@@ -132,6 +132,14 @@ def _final(asked: Request, answer: Values) -> str:
     return str(answer[TEXT] if answer["move"] == "take_over" else asked.call.values["draft"])
 
 
+def _ended(asked: Request, answer: Values) -> Sequence[Part]:
+    """Whoever reads the settled card sees what a person changed, as they see what the agent changed."""
+    if answer["move"] != "take_over":
+        return []
+    label = "What they wrote, and what is different from the draft, compared by this program"
+    return [Part(label=label, text=difference(asked.call.values["draft"], answer[TEXT]), is_exact=True, is_ours=True)]
+
+
 def _flaw(values: Values) -> str | None:
     if values["is_left"]:
         return "people left this draft unaccepted and want no further version"
@@ -167,5 +175,6 @@ REVIEW = Inquiry(
     told=_told,
     recalled=_recalled,
     more=_more,
+    ended=_ended,
     flaw=_flaw,
 )

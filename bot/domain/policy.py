@@ -1,4 +1,4 @@
-"""The policy: rules as data. decide(call, spec, facts) answers allow, deny or ask, and says why.
+"""The policy: rules as data. decide(call, spec, facts) answers allow, deny, ask or escalate, and says why.
 
     rules in order, the first that holds wins -> its verdict -> raised -> Verdict
         a condition that fails, or no rule at all: people are asked
@@ -25,8 +25,8 @@ import cel
 from bot.domain.calls import Outcome, Past, Risk, ToolCall, ToolSpec, canonical
 from bot.domain.chat import Person, Place
 from bot.domain.condition import FAILURES, Condition, why_failed
-from bot.domain.people import parse
-from bot.domain.verdict import ENDS, Allow, Ask, Audience, Climb, Deny, Need, Verdict
+from bot.domain.people import ManagerOf, OnCall, parse
+from bot.domain.verdict import ENDS, Allow, Ask, Audience, Climb, Deny, Escalate, Need, Rung, Verdict
 from bot.domain.wire import Record, dumps, replace
 
 NO_EFFECT = (Outcome.ERROR, Outcome.NOT_RUN)
@@ -119,19 +119,21 @@ class Policy:
         verdict = self._guarded(verdict, spec, facts)
         return self._hinted(verdict, call, spec)
 
-    def inquiry(self, of: Audience, *, is_review: bool) -> Ask:
+    def inquiry(self, of: Audience, *, is_review: bool, climbs: bool = False) -> Ask:
         """How *of* are asked for an answer. Who accepts a draft is the policy's choice first, and no agent's (GN-12).
 
+        One that *climbs* reaches the managers above, or whoever is on call, as the default's steps say (GN-11).
         Raises ValueError for nobody's name.
         """
         parse(of)
+        kept = [rung for rung in self.default.ladder if rung.do in (Climb.REMIND, *ENDS) or (climbs and _is_up(rung))]
         reviews = self.reviews if is_review else None
         return Ask(
             rule="inquiry",
             why="the agent cannot go on without an answer",
             groups=(Need(of=reviews.of if reviews else of),),
             separate_duties=reviews is not None and reviews.separate_duties,
-            ladder=tuple(replace(rung, to="here") for rung in self.default.ladder if rung.do in (Climb.REMIND, *ENDS)),
+            ladder=tuple(rung if _is_up(rung) else replace(rung, to="here") for rung in kept),
         )
 
     def trace(self, call: ToolCall, spec: ToolSpec, facts: Facts) -> Iterator[Tried]:
@@ -188,7 +190,8 @@ class Policy:
 
     def _hinted(self, verdict: Verdict, call: ToolCall, spec: ToolSpec) -> Verdict:
         """A risky word in the tool's name or arguments makes the verdict stricter."""
-        if isinstance(verdict, Deny) or (isinstance(verdict, Allow) and spec.risk is Risk.READ) or not self._words:
+        is_free = isinstance(verdict, Allow) and spec.risk is Risk.READ
+        if isinstance(verdict, Deny | Escalate) or is_free or not self._words:
             return verdict
         text = folded(" ".join((call.tool, *_texts(call.values))))
         found = next((hint for hint, first, word in self._words if first in text and word.search(text)), None)
@@ -202,6 +205,11 @@ class Policy:
         """What conditions read. Only the variables that some rule names: history is dear."""
         values = {name: _variable(name, call, spec, facts) for name in self._roots}
         return cel.Context(variables=values, functions={"total": lambda *names: total(call, facts.history, *names)})
+
+
+def _is_up(rung: Rung) -> bool:
+    """Does this step turn to somebody above, or on call, so that what nobody takes reaches somebody else?"""
+    return rung.do is Climb.DM and isinstance(parse(rung.to), ManagerOf | OnCall)
 
 
 def why_guarded(spec: ToolSpec) -> str:
@@ -294,8 +302,8 @@ def _stated(rule: Rule, told: str) -> Verdict:
             return Deny(rule=rule.id, why=f"{name}: {reason} ({values})")
         case Allow():
             return Allow(rule=rule.id, why=f"{name}: {values}")
-        case Ask() as ask:
-            return replace(ask, why=f"{name}: {values}")
+        case Ask() | Escalate() as people:
+            return replace(people, why=f"{name}: {values}")
         case other:
             assert_never(other)
 

@@ -353,11 +353,21 @@ class RunContext(Protocol):
         """
         ...
 
-    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
+    async def ask(
+        self,
+        question: str,
+        *,
+        options: Sequence[str] = (),
+        of: str = "",
+        default: str = "",
+        may_write: bool = True,
+    ) -> ToolResult:
         """Ask people something and sleep until they answer: `answer` is what they said, as JSON.
 
-        *of* is an audience; empty: whoever gave the task. No answer is never taken for one: `cause` says why
-        there is none.
+        *of* is an audience; empty: whoever gave the task. Without *may_write* only one of *options* is an answer.
+        *default* is what you would go on with if nobody answers in time: people read it from the beginning, and the
+        answer then says that it is one. Without a default no answer is never taken for one: `cause` says why there
+        is none.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What a policy answers: this call may run, may not, or people must be asked; and how they are asked."""
+"""What a policy answers: this call may run, may not, people must be asked, or it is theirs; and how they are asked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Need(Record):
 
 class Climb(enum.StrEnum):
     REMIND = "remind"  # say it again in the thread
-    ALSO = "also"  # show the card to more people, who may then answer
+    ALSO = "also"  # show the card to more people, who may then answer; or in a channel, for whoever may anyway
     DM = "dm"  # the same by direct message: the escalation
     EXPIRE = "expire"  # the end: not executed
     REVIEW = "review"  # no end: said again, in the thread and by direct message, every so often until it is answered
@@ -37,11 +37,19 @@ ENDS = (Climb.EXPIRE, Climb.REVIEW)  # what a ladder ends with: no request waits
 
 
 class Rung(Record):
-    """One step of the ladder, `after` the request was opened. `to` is an audience, or "here" for the thread."""
+    """One step of the ladder, `after` the request was opened.
+
+    `to` is an audience, "here" for the thread, or "#channel" where ALSO shows the card and gives nobody a right.
+    """
 
     after: timedelta
     do: Climb
     to: Audience = "here"
+
+    @property
+    def channel(self) -> str:
+        """Where the card is shown as well, without its #; empty for a step that turns to people."""
+        return self.to.removeprefix("#") if self.to.startswith("#") else ""
 
 
 class ReasonRule(enum.StrEnum):
@@ -105,4 +113,13 @@ class Deny(Record, tag="deny"):
     why: str
 
 
-Verdict = Allow | Deny | Ask
+class Escalate(Record, tag="escalate"):
+    """The call does not run, whoever says what: `to` read of it, and of `suggestion`, and say how the agent goes on."""
+
+    rule: str
+    why: str
+    to: Audience
+    suggestion: str
+
+
+Verdict = Allow | Deny | Ask | Escalate

@@ -19,9 +19,9 @@ from bot.domain.ladder import wake_name
 from bot.domain.people import HIGHEST, ManagerOf, parse
 from bot.domain.request import Copy, Request, RequestId
 from bot.domain.store import Effects, Fence, Held, Note, Timer, Turn
-from bot.domain.verdict import Climb
+from bot.domain.verdict import Climb, Rung
 from bot.domain.wire import replace
-from bot.runtime.climbing import HERE, said_again
+from bot.runtime.climbing import CHANNEL, HERE, said_again
 from bot.runtime.parts import Parts
 from bot.runtime.reach import Reaching
 from bot.runtime.rights import Rights
@@ -95,27 +95,30 @@ class Calling:
         """Has a step of the ladder turned to *person* as somebody's manager?"""
         ladder = request.ask.ladder
         taken = ladder[: request.rung] + tuple(step for step in ladder if step.do is Climb.REVIEW and request.reviews)
-        above = [step.to for step in taken if step.to != HERE and isinstance(parse(step.to), ManagerOf)]
+        above = [step.to for step in taken if _is_of_managers(step)]
         return any([person in await self._rights.reached(request, to) for to in above])
 
     # ---------------------------------------------------------------- instead
 
     async def instead(self, held: Held, lost: Copy, fence: Fence) -> bool:
-        """*lost* can never be shown. If it was a manager's, ask the next one up; the thread is told in any case.
+        """*lost* can never be shown. If it was a manager's, ask the next one up; of this, and of a channel that cannot
+        be written to, the thread is told.
 
         True if somebody is asked in their place. Safe to repeat.
         """
         while True:
-            request, above = held.request, next((one.to for one in held.copies if one.instead_of == lost.to), None)
+            request, told = held.request, [one.to for one in held.copies if lost.to and one.instead_of == lost.to]
+            above = next(iter(told), None)
             if above is not None:
                 return True  # found by a process that was gone before it could say so
             stands = next((one for one in held.copies if one.name == lost.name), lost)
-            if not stands.is_manager or stands.to is None or not request.is_open:
+            is_channel = stands.name.startswith(CHANNEL)
+            if not request.is_open or not (is_channel or (stands.is_manager and stands.to is not None)):
                 return False
-            above = await self._above(held, stands.to)
-            call = await self._replaced(request, stands, above)
+            above = None if stands.to is None else await self._above(held, stands.to)
+            call = _unseen(request, stands) if is_channel else await self._replaced(request, stands, above)
             if (await self._store.turn(await shared(self._store, _turn(held, call, fence)))).is_applied:
-                log.info("manager_replaced", request=request.id, lost=stands.to, by=above)
+                log.info("copy_replaced", request=request.id, lost=stands.name, by=above)
                 return above is not None
             held = await self._store.held(request.id)
 
@@ -152,6 +155,12 @@ class Calling:
         )
 
 
+def _unseen(request: Request, lost: Copy) -> Call:
+    """The channel that a step names cannot be written to: said where the request came from."""
+    text = f"The card cannot be shown in #{lost.name.removeprefix(CHANNEL)}: whoever may answer does so here."
+    return Call(notes=(_note(request, lost.name, text),))
+
+
 def _turn(held: Held, call: Call, fence: Fence, *, done: str = "") -> Turn:
     """*done* is the timer that is dealt with, unless it was set anew."""
     request = held.request
@@ -171,6 +180,10 @@ def _turn(held: Held, call: Call, fence: Fence, *, done: str = "") -> Turn:
     return Turn(after=after, copies=call.copies, effects=effects, fence=fence)
 
 
-def _note(request: Request, lost: PersonId, text: str) -> Note:
+def _is_of_managers(step: Rung) -> bool:
+    return step.to != HERE and not step.channel and isinstance(parse(step.to), ManagerOf)
+
+
+def _note(request: Request, lost: str, text: str) -> Note:
     card = Card(body=text, tone=Tone.WAITING, run=request.run)
     return Note(key=f"{request.run}/{request.id}/lost-{lost}", place=request.place, card=card)

@@ -16,6 +16,7 @@ import structlog
 from bot.domain import events, wording
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, PersonId, Tone
+from bot.domain.crowd import channel_of
 from bot.domain.errors import ChatUnavailable, NoSuchRequest, Unsatisfiable
 from bot.domain.inquiry import is_inquiry
 from bot.domain.ladder import reviewed, rung, timer_for, timer_name
@@ -34,6 +35,7 @@ from bot.runtime.sparing import Sparing
 
 log = structlog.get_logger()
 HERE = "here"
+CHANNEL = "also-"  # begins the name of a copy that stands in a channel
 CALLED_MOST = 10  # of those who were asked from the beginning: a whole workspace may be
 
 
@@ -93,7 +95,7 @@ class Climbing:
                 said = await self._reminder(request, step)
             case Climb.ALSO | Climb.DM:
                 after = replace(request, rung=request.rung + 1, version=request.version + 1)
-                said = await self._widened(held, step)
+                said = _shown_in(held, step) if step.channel else await self._widened(held, step)
         after = replace(after, standins=tuple(sorted({*request.standins, *said.standins})))
         return _turn(held, step, after, said, fence)
 
@@ -185,6 +187,14 @@ class Climbing:
         return request.deadline is not None and self._store.now() >= request.deadline
 
 
+def _shown_in(held: Held, step: Rung) -> Said:
+    """The card stands in a channel as well. Whoever reads it there may answer if they might before, and nobody else."""
+    place = channel_of(held.request, step.channel)
+    is_there = any(copy.where == place for copy in held.copies)
+    copies = () if is_there else (Copy(name=f"{CHANNEL}{step.channel}", place=place),)
+    return Said(text=f"No answer yet: shown in #{step.channel} as well.", reach=Reach(), copies=copies)
+
+
 def said_again(held: Held, person: PersonId, *, text: str, part: str) -> Note | None:
     """*text* for *person*, below the copy they have in a direct message; None if they have none to look at.
 
@@ -212,7 +222,8 @@ def _turn(held: Held, step: Rung, after: Request, said: Said, fence: Fence) -> T
     key = f"{request.run}/{request.id}/rung{request.rung}" + (f".{period}" if is_review else "")
     card = Card(body=said.text, tone=Tone.WAITING, mentions=said.mentions, run=request.run)
     notes = (Note(key=key, place=request.place, card=card), *said.notes, *said.reach.notes)
-    rows = Held(request=request, copies=(*held.copies, *said.copies)).rows
+    have = {copy.name for copy in held.copies}
+    rows = Held(request=request, copies=(*held.copies, *(copy for copy in said.copies if copy.name not in have))).rows
     effects = Effects(
         audit=(events.rung_fired(request.id, request.rung, step.do, period=period),),
         notes=notes,

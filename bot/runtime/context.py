@@ -119,8 +119,19 @@ class Context:
             await self._host.until_returned()
         return await self._gate.use(self._host, path, wanted, why)
 
-    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
-        args = dumps({"question": question, "options": list(options), "of": of}).decode()
+    async def ask(
+        self,
+        question: str,
+        *,
+        options: Sequence[str] = (),
+        of: str = "",
+        default: str = "",
+        may_write: bool = True,
+    ) -> ToolResult:
+        asked = {"question": question, "options": list(options), "of": of}
+        more = {"default": default} if default else {}  # what is not said stays out: old journals know no such words
+        closed = {} if may_write else {"may_write": False}
+        args = dumps({**asked, **more, **closed}).decode()
         (result,) = await self.use((WantedCall(id="ask", tool=ASK, args=args),))
         return result
 

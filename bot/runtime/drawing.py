@@ -59,8 +59,8 @@ class Drawing:
         except Unsatisfiable:  # whom a group means cannot be said; whoever presses will hear it
             return drawn
         if gone is not None:
-            told = f"Everybody who may answer is away; the first is back {wording.time(gone.until)}"
-            return replace(drawn, facts=(*drawn.facts, Fact(label="Away", value=told)))
+            all_away = f"Everybody who may answer is away; the first is back at {wording.time(gone.until)}"
+            return replace(drawn, facts=(*drawn.facts, Fact(label="Away", value=all_away)))
         if not standing:
             return drawn
         names = await self._names({*standing, *standing.values()})

@@ -28,7 +28,7 @@ from bot.domain.request import Copy, Edit, Move, Request, RequestId, close, sett
 from bot.domain.run import Decided, Entry, Finished, Opened
 from bot.domain.store import FORM, Effects, Held, Loaded, Turn
 from bot.domain.typed import untypable
-from bot.domain.verdict import Allow, Ask, Deny, ReasonRule
+from bot.domain.verdict import Allow, Ask, Deny, Escalate, ReasonRule
 from bot.domain.wire import loads, replace
 from bot.runtime.ballot import Ballot
 from bot.runtime.parts import Parts
@@ -106,6 +106,9 @@ class Edits:
         match self._parts.policy.decide(call, tool.spec, facts):
             case Deny(why=why):
                 raise NotAllowed(call.tool, Cause.POLICY, f"The policy forbids this version: {why}")
+            case Escalate(why=why):
+                told = f"The policy hands this version over to people and lets nobody sign it: {why}"
+                raise NotAllowed(call.tool, Cause.POLICY, told)
             case Allow():
                 return old.ask
             case ask:

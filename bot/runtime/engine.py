@@ -19,6 +19,7 @@ from bot.runtime.absences import StoredAbsences
 from bot.runtime.desk import Desk
 from bot.runtime.gate import Gate
 from bot.runtime.gatehouse import Gatehouse
+from bot.runtime.load import LoadGauge
 from bot.runtime.outbox import Outbox
 from bot.runtime.parts import Parts
 from bot.runtime.rights import Rights
@@ -50,6 +51,8 @@ class Engine:
         self.timers = Timers(parts, self.rights, self.runner, lambda: self.shards.fences)
         self.outbox.instead = self.timers.calling.instead
         self.watchdog = Watchdog(parts)
+        looking = Rights(parts.directory, self.absences, is_judging=False)
+        self.load = LoadGauge(parts, looking, lambda: self.shards.fences)
         self.sealer = Sealer(parts, lambda: self.shards.fences)
         self.desk = Desk(parts, self.rights, self.runner, self.absences)
 
@@ -66,6 +69,7 @@ class Engine:
                 tasks.create_task(self.outbox.run(tasks), name="outbox"),
                 tasks.create_task(self.timers.run(), name="timers"),
                 tasks.create_task(self.watchdog.run(), name="watchdog"),
+                tasks.create_task(self.load.run(), name="load"),
                 tasks.create_task(self.sealer.run(), name="checkpoints"),
             ]
             try:

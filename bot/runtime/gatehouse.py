@@ -31,7 +31,7 @@ from bot.domain.request import Copy, Kind, Request, RequestId
 from bot.domain.run import Opened
 from bot.domain.store import CARDS_MOST, OPEN_MOST, PLACE_MOST, Batch, Effects, Fence, Held, Letter, Note, Store
 from bot.domain.typed import untypable
-from bot.domain.verdict import Allow, Ask, Deny
+from bot.domain.verdict import Ask, Escalate, Verdict
 from bot.domain.wire import Record, read_foreign, replace
 from bot.runtime.escalating import Escalating, copies_for
 from bot.runtime.granted import standing, used_note
@@ -70,7 +70,7 @@ class Gatehouse:
         """Raises UnknownTool."""
         return self._toolbox.get(tool).spec
 
-    async def verdict(self, host: Host, tool: Tool, call: ToolCall, path: str) -> Allow | Deny | Ask:
+    async def verdict(self, host: Host, tool: Tool, call: ToolCall, path: str) -> Verdict:
         requester = await patiently(partial(self._rights.person, host.run.task.by))
         if requester is None or not may_answer(requester):
             told = f"Not run: {host.run.task.by}, who gave this task, may not give tasks any more."
@@ -85,7 +85,7 @@ class Gatehouse:
 
     async def must_be_answerable(self, request: Request) -> None:
         """Raises Unsatisfiable if too few people could ever answer *request*."""
-        if told := untypable(request, self._toolbox.get(request.call.tool).spec):
+        if request.ask.typed and (told := untypable(request, self._toolbox.get(request.call.tool).spec)):
             raise Unsatisfiable(told)
         await patiently(partial(self._rights.must_be_satisfiable, request))
 
@@ -191,7 +191,12 @@ class Gatehouse:
         of = str(call.values.get("of") or "")
         if not of:
             of = await self._escalating.audience(requester) if kind is Kind.ESCALATION else "requester"
-        return self._policy.inquiry(of, is_review=kind is Kind.REVIEW)
+        return self._policy.inquiry(of, is_review=kind is Kind.REVIEW, climbs=kind is Kind.ESCALATION)
+
+    def escalation_ask(self, by: Escalate) -> Ask:
+        """How people are asked about what a rule hands over to them."""
+        ask = self._policy.inquiry(by.to, is_review=False, climbs=True)
+        return replace(ask, rule=by.rule, why=by.why)
 
     def now(self) -> datetime:
         return self._store.now()

@@ -7,7 +7,7 @@ merely sounds like a yes gets a button to press (DESIGN section 5).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from bot.domain import events, inquiry, orders, words
@@ -22,7 +22,8 @@ from bot.domain.errors import (
 )
 from bot.domain.events import account_text
 from bot.domain.inquiry import is_inquiry
-from bot.domain.request import Copy, Kind, Move, RunId, settled_text
+from bot.domain.meant import is_certain
+from bot.domain.request import Copy, Kind, Move, Request, RunId, settled_text
 from bot.domain.run import Heard, Run, Task
 from bot.domain.store import FORM, Effects, Held, Loaded, Said, Turn, taken_by
 from bot.domain.verdict import ReasonRule
@@ -132,8 +133,8 @@ class Intake:
         if answer is not None:
             return answer
         signable = tuple(one for one in held if one.request.kind is Kind.APPROVAL)
-        if signable and meaning is not Meaning.CONTEXT:
-            return await self._word(message, signable, meaning)
+        if loaded is not None and signable and meaning is not Meaning.CONTEXT:
+            return await self._word(message, signable, meaning, loaded)
         return await self._context(message, person, run)
 
     async def _about_run(self, message: Message, run: RunId, meaning: Meaning) -> Answer:
@@ -153,17 +154,16 @@ class Intake:
 
     async def _typed(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer | None:
         """A reply answers the one open question it can belong to; None if it cannot be an answer to any."""
-        asked = [one for one in held if is_inquiry(one.request.kind) and await self._may(one, message)]
+        text = words.addressed(message.text)
+        asked = [one for one in held if _could_answer(one.request, text) and await self._may(one, message)]
         others = [one for one in held if one.request.kind is Kind.APPROVAL and meaning is not Meaning.CONTEXT]
         if not asked:
             return None
         if len(asked) + len(others) > 1:
-            count = len(asked) + len(others)
-            return Answer(is_taken=False, text=f"{count} questions are open here; please use their buttons.")
+            return Answer(is_taken=False, text=_which([one.request for one in (*asked, *others)]))
         try:
-            said = inquiry.typed(asked[0].request, words.addressed(message.text))
-            if said is None:
-                return None
+            said = inquiry.typed(asked[0].request, text)
+            assert said is not None, "it could be an answer, or is refused as one"
             return await self._ballot.vote(asked[0], Move.ANSWER, self._press(message, asked[0]), said)
         except InvalidArguments as error:
             return Answer(is_taken=False, text=" ".join(error.problems.values()))
@@ -194,8 +194,11 @@ class Intake:
         found = [await self._store.held(request) for request in loaded.asks] if loaded else []
         return tuple(held for held in found if held.request.is_open and held.request.kind is not Kind.RECOVERY)
 
-    async def _word(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer:
-        """A word that answers, if it can belong to one request only and the rule allows words."""
+    async def _word(self, message: Message, held: tuple[Held, ...], meaning: Meaning, loaded: Loaded) -> Answer:
+        """A word that answers, if it can belong to one request only and the rule allows words.
+
+        A refusal is always safe; a “yes” that may have been meant for something else signs nothing.
+        """
         if len(held) > 1:
             return Answer(is_taken=False, text=f"{len(held)} requests are open here; please use their buttons.")
         if held[0].request.sheet is not None or held[0].request.items:
@@ -203,7 +206,8 @@ class Intake:
         press = self._press(message, held[0])
         try:
             await self._rights.seats(held[0].request, message.by)
-            if meaning is Meaning.LIKE_YES or not _may_use(held[0], meaning):
+            is_late = meaning is Meaning.APPROVE and not is_certain(held[0].request, loaded, self._store.now())
+            if is_late or meaning is Meaning.LIKE_YES or not _may_use(held[0], meaning):
                 return await self._offer_button(message, held[0])
             return await self._ballot.vote(held[0], Move(meaning.value), press)
         except Refused as error:
@@ -230,6 +234,23 @@ class Intake:
         if seen is None:
             raise StoreUnavailable(f"the card of request {held.request.id} is still being posted")
         return Press(delivery=message.delivery, by=message.by, ref=seen, subject=held.request.id, move="word", token="")
+
+
+def _could_answer(request: Request, text: str) -> bool:
+    """Also what would be refused as an answer, with the reason: it was meant as one."""
+    try:
+        return is_inquiry(request.kind) and inquiry.typed(request, text) is not None
+    except InvalidArguments:
+        return True
+
+
+def _which(meant: Sequence[Request]) -> str:
+    """Each by what it asks, in the order they were asked; what cannot be told apart is counted."""
+    asked = sorted(meant, key=lambda one: (one.opened, one.path))
+    named = [f"“{inquiry.called(one) if is_inquiry(one.kind) else f'sign {one.call.tool}'}”" for one in asked]
+    if len(set(named)) < len(named):
+        return f"{len(named)} questions are open here; please use their buttons."
+    return f"Which one: {', '.join(named[:-1])} or {named[-1]}; please use their buttons."
 
 
 def _may_use(held: Held, meaning: Meaning) -> bool:

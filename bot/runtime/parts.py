@@ -20,6 +20,7 @@ class Pace:
     sweep_every: timedelta = timedelta(seconds=1)  # how long a lost ring may go unnoticed
     timers_every: timedelta = timedelta(milliseconds=250)
     watch_every: timedelta = timedelta(seconds=10)  # between looks for what is late, on every shard
+    load_every: timedelta = timedelta(seconds=60)  # between counts of what waits for each person
     checkpoint_every: timedelta = timedelta(seconds=60)
     shutdown_grace: timedelta = timedelta(seconds=8)
 

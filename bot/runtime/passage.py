@@ -1,6 +1,7 @@
 """A passage: one call on its way through the gate, step by step; after a crash it walks the same way again.
 
 read -> verdict -> run | refuse | open a request -> sleep -> decision -> spend -> run -> finish
+                                  or hand it over -> sleep -> an answer, and it does not run
 begun, but not finished -> in doubt -> run again with the same key, or ask people what happened
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from bot.domain import events, inquiry
+from bot.domain import by_rule, events, inquiry
 from bot.domain.calls import Cause, Outcome, Past, ToolCall, ToolResult
 from bot.domain.errors import (
     BadJson,
@@ -34,7 +35,7 @@ from bot.domain.request import Kind, Request, RequestId, Status
 from bot.domain.run import Begun, Decided, Opened
 from bot.domain.store import Batch, Effects
 from bot.domain.telling import OVERTAKEN, REPLIED, told
-from bot.domain.verdict import Allow, Ask, Deny
+from bot.domain.verdict import Allow, Ask, Deny, Escalate
 from bot.domain.wire import replace
 from bot.runtime.host import in_order
 from bot.runtime.work import TAKEN, Work
@@ -110,6 +111,8 @@ class Passage(Work):
                 return await self._run_free(tool, call, rule)
             case Deny(rule=rule, why=why):
                 return await self._refuse(Cause.POLICY, f"Not run: the policy forbids it ({why}).", call, rule)
+            case Escalate():
+                return await self._hand_over(tool, call, verdict)
             case Ask():
                 self._lane.know(True)  # also when a grant stands for the signature: both keep their place in a turn
                 return await self._by_grant(tool, call, verdict) or await self._ask(tool, call, verdict)
@@ -148,11 +151,23 @@ class Passage(Work):
             why = str(error)
         if why is not None:
             return await self._refuse(Cause.INVALID, f"Not asked: {why}.", call)
-        if kind is Kind.ESCALATION and (waiting := self._waiting_before(call.tool)) >= ESCALATIONS_MOST:
-            told = f"Not asked: {waiting} escalations of this run wait for people already. Say all of it in one."
-            return await self._refuse(Cause.BUSY, told, call)
+        if kind is Kind.ESCALATION and (refused := await self._too_many(call)) is not None:
+            return refused
         self._lane.know(True)
         return await self._ask(tool, call, ask, kind)
+
+    async def _hand_over(self, tool: Tool, call: ToolCall, by: Escalate) -> ToolResult:
+        """A call that a rule gives to people does not run; what they say is all that comes of it."""
+        if (refused := await self._too_many(call)) is not None:
+            return refused
+        self._lane.know(True)
+        return await self._ask(tool, call, self._gate.escalation_ask(by), Kind.ESCALATION, by.suggestion)
+
+    async def _too_many(self, call: ToolCall) -> ToolResult | None:
+        if (waiting := self._waiting_before(call.tool)) < ESCALATIONS_MOST:
+            return None
+        told = f"Not asked: {waiting} escalations of this run wait for people already. Say all of it in one."
+        return await self._refuse(Cause.BUSY, told, call)
 
     def _waiting_before(self, tool: str) -> int:
         """How many calls of *tool* at earlier steps of this run have no result yet."""
@@ -160,7 +175,10 @@ class Passage(Work):
         earlier = (self._host.past[path] for path in before[: before.index(self._path)])
         return sum(past.tool == tool and past.outcome is None for past in earlier)
 
-    async def _ask(self, tool: Tool, call: ToolCall, ask: Ask, kind: Kind = Kind.APPROVAL) -> ToolResult:
+    async def _ask(
+        self, tool: Tool, call: ToolCall, ask: Ask, kind: Kind = Kind.APPROVAL, suggestion: str = ""
+    ) -> ToolResult:
+        """Put *call* to people and wait. With a *suggestion* it is a rule's escalation."""
         known = len(self._host.letters)
         if self._host.is_overtaken:
             return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
@@ -169,6 +187,8 @@ class Passage(Work):
         request = replace(self._gate.request(self._host, self._path, call, ask, self._why), kind=kind)
         if kind is Kind.REVIEW:
             request = replace(request, excluded=self._host.makers)
+        if suggestion:
+            request = by_rule.handed_over(request, tool.spec, suggestion)
         if not is_approvable(request):
             told = "Not run: the arguments are too large to be shown to people in full, so nobody may approve them."
             return await self._refuse(Cause.UNDELIVERABLE, told, call)
@@ -192,7 +212,9 @@ class Passage(Work):
         while decided.replaced_by is not None:
             decided = await self._host.decision(decided.replaced_by)
         signed = self._host.signed.pop(decided.request, None) or await self._gate.held(decided.request)
-        call = replace(signed.call, id=call.id)
+        wanted, call = call, replace(signed.call, id=call.id)
+        if by_rule.is_by_rule(signed):
+            return await self._answered(wanted, signed, decided)
         if is_inquiry(signed.kind):
             return await self._answered(call, signed, decided)
         if signed.kind is Kind.RECOVERY:
@@ -209,6 +231,9 @@ class Passage(Work):
         resumed = events.run_resumed(self._host.id, asked.id, decision)
         if decision.status is not Status.ANSWERED:
             return await self._finish(call, inquiry.unanswered(asked, told(decided, "No answer")), resumed)
+        if by_rule.is_by_rule(asked):
+            result = by_rule.result(asked, decision, await self._gate.called(decision.by))
+            return await self._finish(call, result, resumed, steered=decision.by)
         said = inquiry.told(asked, decision.answer)
         text = said if asked.kind is Kind.HANDOFF else f"{await self._gate.called(decision.by)} answered. {said}"
         result = ToolResult(outcome=Outcome.OK, text=text, answer=inquiry.outcome(asked, decision.answer))

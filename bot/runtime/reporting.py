@@ -60,10 +60,13 @@ async def _shard(store: Store, shard: int, since: datetime, most: int) -> tuple[
     return found, last > 0
 
 
-async def load(store: Store, rights: Rights) -> Load:
-    """Per person, the open requests they may answer now and have not; of at most OPEN_MOST, oldest first by shard."""
+async def load(store: Store, rights: Rights, shards: Sequence[int] | None = None) -> Load:
+    """Per person, the open requests they may answer now and have not; of at most OPEN_MOST, oldest first by shard.
+
+    Those of *shards*; of all, if none are named.
+    """
     people, requests = Counter[PersonId](), 0
-    for shard in range(store.shards):
+    for shard in range(store.shards) if shards is None else shards:
         for id in await store.open_requests(shard):  # noqa: A001  # its name everywhere
             if requests >= OPEN_MOST:
                 break

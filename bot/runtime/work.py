@@ -238,7 +238,9 @@ class Work:
         """Keep what a policy and a repeated call may ask about; the same on every replay."""
         if call is not None:
             move = str(loads(result.answer).get("move", "")) if result.answer else ""
-            self._host.past[self._path] = Past(tool=call.tool, args=call.args, outcome=result.outcome, move=move)
+            was_put = self._path in self._journal.opened
+            past = Past(tool=call.tool, args=call.args, outcome=result.outcome, move=move, was_put=was_put)
+            self._host.past[self._path] = past
         if call is not None and asked and result.cause is Cause.PERSON:
             self._host.refused.add(call.digest)
         return result

@@ -85,8 +85,16 @@ class Context:
         results = [self._results.pop(0) for _ in wanted]
         return tuple(ToolResult(outcome=Outcome.OK, text=one) if isinstance(one, str) else one for one in results)
 
-    async def ask(self, question: str, *, options: Sequence[str] = (), of: str = "") -> ToolResult:
-        raise AssertionError(f"no test asks {question}, {options}, {of}")
+    async def ask(
+        self,
+        question: str,
+        *,
+        options: Sequence[str] = (),
+        of: str = "",
+        default: str = "",
+        may_write: bool = True,
+    ) -> ToolResult:
+        raise AssertionError(f"no test asks {question}, {options}, {of}, {default}, {may_write}")
 
     async def note(self, text: str) -> None: ...
     async def sleep(self, time: timedelta) -> None: ...

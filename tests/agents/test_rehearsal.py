@@ -191,6 +191,17 @@ def test_a_draft_that_is_not_accepted_is_shown_again_with_what_was_said() -> Non
     assert says(*talk).text == "(rehearsal) Understood. Ana answered. The draft is accepted as it is."
 
 
+def test_a_plan_is_made_anew_with_what_was_said() -> None:
+    """AU-12: nothing begins; the next plan carries the feedback."""
+    talk = [user("plan the summer party")]
+    talk += [bot(says(*talk)), *results("Ana answered. Do not begin. Show another plan. Their feedback: 'a band'")]
+
+    ((tool, args),) = wanted(says(*talk))
+
+    assert tool == "propose_plan"
+    assert args["steps"][0] == "first of all, as you said: 'a band'"
+
+
 def test_it_looks_again_until_the_answer_is_another_one() -> None:
     """ST-18: the same call once more, as long as the order is only paid; what people say in its place ends it."""
     looked = [user("watch order 7 until it is shipped")]

@@ -403,6 +403,22 @@ async def test_an_agent_without_any_other_tool_can_hand_over_to_people() -> None
     assert "Do what you suggested: 'call her'" in story.calls[0].text
 
 
+async def test_a_rehearsed_question_has_its_default() -> None:
+    """AS-21: what an agent of code declares is used when nobody answers, and only then; words are no answer here."""
+
+    class Painter:
+        name, tools = "painter", ("ask_people",)
+
+        async def __call__(self, task: Task, ctx: RunContext) -> str:  # noqa: ARG002  # the port's signature
+            return (await ctx.ask("Which colour?", options=("red", "blue"), default="blue", may_write=False)).text
+
+    for answers, told in (([silence()], "The default you declared is used: 'blue'"), ([press("pick_a")], "'red'")):
+        story = await rehearse(Painter(), "paint", people=[Somebody("ana", answers=answers)])
+        assert told in story.answer
+    with pytest.raises(ScriptError):
+        await rehearse(Painter(), "paint", people=[Somebody("ana", answers=[press("write", text="green")])])
+
+
 async def test_a_plan_that_is_not_approved_starts_no_work(shop: Sequence[Tool]) -> None:
     """A2-02, D-22: an agent that asks before it begins does nothing after "do not proceed", nor after silence."""
 

@@ -21,7 +21,7 @@ from tests.domain import given
 
 class GrantContract(StoreBase):
     async def test_a_grant_comes_with_the_approval_or_not_at_all(self) -> None:
-        """I1: a vote that loses its race gives nothing either."""
+        """PP-09, I1: a vote that loses its race gives nothing either."""
         async with self.open() as house:
             owner = await house.owner()
             request = await owner.asks()

@@ -23,7 +23,7 @@ LADDER = (Rung(after=timedelta(minutes=5), do=Climb.REMIND), Rung(after=HOUR, do
 
 class OpenContract(StoreBase):
     async def test_a_request_opens_with_all_that_belongs_to_it(self) -> None:
-        """Record, journal, card to post, first timer and audit: one step, and one only when it is repeated."""
+        """PP-03: record, journal, card to post, first timer and audit: one step, and one only when it is repeated."""
         async with self.open() as house:
             owner = await house.owner()
             request = owner.new_request(ask=given.ask(ladder=LADDER))

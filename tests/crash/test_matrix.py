@@ -24,8 +24,8 @@ from tests.crash.stories import STORIES, Story
 async def test_a_kill_here_loses_nothing_and_does_nothing_twice(
     point: Point, redis_url: str, namespace: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """I1–I15, D-32, AS-30: whatever died, there is one effect, one decision, one answer, and no button that still
-    works.
+    """PN-08, PN-11, PP-04, I1–I15, D-32, AS-30: whatever died, there is one effect, one decision, one answer, and no
+    button that still works.
     """
     story = STORIES[point.story]
     async with Stage(redis_url, namespace, tmp_path, cards=story.cards) as stage:

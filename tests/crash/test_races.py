@@ -19,7 +19,9 @@ WINNERS = {"Approved. It runs now.": "approved", "Rejected. It will not run.": "
 async def test_approve_and_reject_in_the_same_moment_make_one_decision_three_hundred_times(
     redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
-    """I3: in two processes, bo approves and chris rejects at once; one decision each, and both hear the truth."""
+    """PN-11, I3: in two processes, bo approves and chris rejects at once; one decision each, and both hear the
+    truth.
+    """
     async with Stage(redis_url, namespace, tmp_path, shards=4) as stage:
         await _two(stage)
         for number in range(TASKS):

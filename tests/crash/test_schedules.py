@@ -29,7 +29,7 @@ MOMENTS = sorted({point.moment.partition("#")[0] for point in POINTS if "press b
 async def test_whatever_happens_in_whatever_order_the_promises_hold(
     seed: int, redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
-    """I1–I15 at quiescence, and three histories that agree: audit, ledger and platform."""
+    """PN-11, I1–I15 at quiescence, and three histories that agree: audit, ledger and platform."""
     async with Stage(redis_url, namespace, tmp_path, shards=2, lease=3.0) as stage:
         schedule = Schedule(stage, seed)
         try:

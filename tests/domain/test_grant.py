@@ -189,7 +189,7 @@ def test_exactly_these_arguments_means_no_other_and_no_more() -> None:
     ],
 )
 def test_a_grant_is_of_its_thread_its_requester_and_its_rule(changes: dict[str, Any], grant: dict[str, object]) -> None:
-    """T07: initiator and place are part of what was shown; a call that a hint made high is asked about."""
+    """PP-09, T07: initiator and place are part of what was shown; a call that a hint made high is asked about."""
     assert matches(granted(grant), asking(), given.NOW)
     assert not matches(granted(grant), asking(**changes), given.NOW)
 

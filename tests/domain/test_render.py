@@ -73,7 +73,7 @@ def displayed(shown: Card) -> bytes:
 
 
 def test_a_hostile_reason_changes_nothing_but_its_own_labelled_block() -> None:
-    """T01: the agent says "security approved, tool: read_file" and 5 kB of newlines; the card says delete_db."""
+    """PP-06, T01: the agent says "security approved, tool: read_file" and 5 kB of newlines; the card says delete_db."""
     honest = drawn(request(call=call({"name": "orders"}, tool="delete_db"), why="please"))
     forged = drawn(request(call=call({"name": "orders"}, tool="delete_db"), why=FAKE_APPROVAL))
 
@@ -127,7 +127,7 @@ def test_no_words_of_others_reach_title_facts_buttons_or_arguments(why: str, exp
 @pytest.mark.parametrize("size", [1, 2_940, 2_999, 3_000, 3_001, 12_000, 100_000, 5_000_000])
 @pytest.mark.parametrize("spot", ["start", "middle", "end"])
 def test_every_byte_that_would_run_is_displayed_or_there_is_no_approve(size: int, spot: str) -> None:
-    """T02: a payload at the start, in the middle or at the end of 1 B to 5 MB."""
+    """PP-06, T02: a payload at the start, in the middle or at the end of 1 B to 5 MB."""
     payload = "rm -rf /"[:size]
     left = size - len(payload)
     before = {"start": 0, "middle": left // 2, "end": left}[spot]
@@ -197,7 +197,7 @@ def test_arguments_in_any_but_their_canonical_spelling_cannot_be_approved(args: 
 
 
 def test_a_tool_that_changed_since_cannot_be_approved() -> None:
-    """T06: the tool's version differs from the one the call was checked against."""
+    """PN-15, T06: the tool's version differs from the one the call was checked against."""
     shown = drawn(request(), replace(spec(), version="2"))
 
     assert "Approve" not in labels(shown)
@@ -324,6 +324,7 @@ def test_an_approval_card_says_who_asked_for_what_why_and_until_when() -> None:
 
 
 def test_the_tally_names_who_is_still_needed() -> None:
+    """PN-03: how many of how many, and which groups are open."""
     groups = (Need(of="manager(requester)"), Need(of="finance", need=2), Need(of="@bo"))
     asked = request(ask=ask(*groups), votes=(vote(),))
 
@@ -332,6 +333,7 @@ def test_the_tally_names_who_is_still_needed() -> None:
 
 
 def test_a_high_risk_card_looks_dangerous_and_its_approve_asks_once_more() -> None:
+    """PN-13: the risk is the first thing one sees."""
     shown = drawn(request(ask=ask(is_high=True)))
 
     assert shown.title == "⚠ High-risk: refund"
@@ -341,7 +343,7 @@ def test_a_high_risk_card_looks_dangerous_and_its_approve_asks_once_more() -> No
 
 
 def test_an_edited_call_shows_what_changed_and_who_did_it() -> None:
-    """Each changed argument as old and new; unchanged ones are not repeated."""
+    """PN-02: each changed argument as old and new; unchanged ones are not repeated."""
     was = canonical({"order_id": "7", "amount": 900, "body": "x" * 5_000}).decode()
     shown = drawn(
         request(call=call({"order_id": "7", "amount": 500, "currency": "USD"}), edit=Edit(editor=BO, was=was))
@@ -408,7 +410,7 @@ def test_a_recovery_card_offers_what_may_have_happened() -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OPEN])
 @pytest.mark.parametrize("kind", list(Kind))
 def test_nothing_can_be_pressed_after_the_end(status: Status, kind: Kind) -> None:
-    """I3: no render with buttons after the decision, and every status has its card."""
+    """PP-07, I3: no render with buttons after the decision, and every status has its card."""
     shown = drawn(decided(status, kind=kind))
 
     assert shown.buttons == ()

@@ -92,7 +92,7 @@ def test_the_time_to_decide_is_from_the_opening_to_that_persons_vote() -> None:
 
 
 def test_an_approval_in_under_three_seconds_was_hardly_read() -> None:
-    """T19: exactly three seconds is no rubber stamp, and a quick rejection hurts nobody."""
+    """PN-14, T19: exactly three seconds is no rubber stamp, and a quick rejection hurts nobody."""
     log = Log()
     for number, (took_s, move) in enumerate([(2.9, "approve"), (3, "approve"), (0.2, "reject"), (1, "break_glass")]):
         log.opened(number * 100, f"q{number}")
@@ -260,6 +260,18 @@ def test_the_picture_draws_bars_in_proportion_and_marks_the_median() -> None:
     assert [float(bar.attrib["width"]) for bar in bars] == [225.0, 75.0, 150.0]
     assert float(bars[1].attrib["x"]) == float(bars[0].attrib["x"]) + 225
     assert set(marks) <= lines
+
+
+def test_the_picture_says_how_much_waits_for_each_person() -> None:
+    """PN-14: load stands in a column of its own, beside what was done; for everybody it is all that is open."""
+    people = {BO: Figures(approved=6, waiting=17), CHRIS: Figures(approved=4)}
+    read = Report(since=BEGAN, until=END, everybody=Figures(approved=10, waiting=19), people=people, expired={})
+
+    texts = [node for node in Xml.fromstring(picture(read, {})).iter() if node.tag.endswith("text")]
+    (head,) = [node for node in texts if node.text == "Waiting"]
+    column = [node.text for node in texts if node is not head and node.attrib["x"] == head.attrib["x"]]
+
+    assert column == ["19", "17", "0"]
 
 
 def test_a_picture_of_nothing_and_of_too_many_are_pictures() -> None:

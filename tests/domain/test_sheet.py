@@ -137,7 +137,7 @@ def test_only_a_label_is_read_back_as_a_number(text: str) -> None:
 
 
 def test_every_call_is_shown_whole_and_can_be_read_back() -> None:
-    """D-33, T03: what stands under a number is exactly what would run."""
+    """PP-06, D-33, T03: what stands under a number is exactly what would run."""
     hostile: dict[str, Json] = {"order_id": "7\u202e\u200b<!channel>", "amount": 1}
     items = [replace(one, ask=BATCH) for one in (request(), request(id=RequestId("q2"), call=call(hostile)))]
 
@@ -163,7 +163,7 @@ def test_what_is_too_long_is_attached_whole_under_its_number() -> None:
 
 @pytest.mark.parametrize("how", ["changed", "gone"])
 def test_what_cannot_be_shown_whole_takes_the_approval_from_the_sheet(how: str) -> None:
-    """I8: one item that nobody can read is enough; refusing stays possible."""
+    """PP-06, I8: one item that nobody can read is enough; refusing stays possible."""
     one, two = asked(2, ask=BATCH)
     broken = replace(two, call=replace(two.call, args='{"order_id": "8"}'))  # not what its digest names
 

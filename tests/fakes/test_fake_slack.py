@@ -74,6 +74,7 @@ async def test_an_event_nobody_took_comes_again_with_its_number(over_http: Offic
 
 
 async def test_slack_gives_up_after_three_more_times(over_http: Office) -> None:
+    """PN-10: an app that fails hears of it four times in all."""
     over_http.fails = 9
 
     await over_http.slack.say(over_http.ana, over_http.ops, "hello")
@@ -82,6 +83,7 @@ async def test_slack_gives_up_after_three_more_times(over_http: Office) -> None:
 
 
 async def test_deliveries_come_twice_and_in_the_wrong_order_when_told_to(over_http: Office) -> None:
+    """PN-10: as the real one may deliver."""
     over_http.slack.faults.deliver_twice = over_http.slack.faults.out_of_order = True
 
     await over_http.slack.say(over_http.ana, over_http.ops, over_http.slack.mention)
@@ -183,6 +185,7 @@ async def test_a_command_is_answered_privately_and_a_shortcut_carries_its_messag
 
 
 async def test_a_trigger_opens_one_window_and_only_for_three_seconds(over_http: Office) -> None:
+    """PN-10: a spent, a late and an unknown one are told apart."""
     ts = await over_http.card()
     await over_http.slack.press(over_http.ana, over_http.ops, ts, "Deny")
     await over_http.slack.press(over_http.ana, over_http.ops, ts, "Deny")

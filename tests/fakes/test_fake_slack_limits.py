@@ -122,6 +122,7 @@ def test_what_just_fits_is_taken(block: Body) -> None:
 
 @pytest.mark.parametrize(("why", "block"), BAD)
 def test_what_is_one_too_many_is_refused_with_its_place(why: str, block: Body) -> None:
+    """PN-10: each limit of a block, one above it."""
     found = list(faults([block], "message"))
 
     assert [one for one in found if why in one and "json-pointer:/blocks" in one], found

@@ -42,6 +42,7 @@ async def test_a_real_socket_handler_hears_and_acknowledges(office: Office) -> N
 
 
 async def test_of_several_sockets_each_payload_reaches_one(office: Office) -> None:
+    """PN-10: two Socket Mode consumers share what comes."""
     async with plugged(office, times=2):
         lines = list(office.slack.sockets.lines)
         for _ in range(4):
@@ -76,7 +77,7 @@ async def test_a_closed_socket_comes_back(office: Office) -> None:
 
 
 async def test_a_lost_reply_is_a_post_that_happened(office: Office) -> None:
-    """Section 5: the call takes effect and the caller cannot know."""
+    """PN-10: section 5: the call takes effect and the caller cannot know."""
     office.slack.faults.lose_reply("chat.postMessage")
 
     with pytest.raises(aiohttp.ClientConnectionError):

@@ -25,7 +25,7 @@ WIRE = calls(call("wire", amount=90), text="I have to pay.")
 
 
 async def test_a_rejection_carries_its_reason_and_its_author_to_the_agent(house: House) -> None:
-    """GN-02, GN-08: bo rejects with a reason; the agent hears who and why, says so, and no money moves."""
+    """PP-08, GN-02, GN-08: bo rejects with a reason; the agent hears who and why, says so, and no money moves."""
     await house.mention("ana", "refund 120 on order 1042")
 
     answer = await house.press("reject", by="bo", fields={"reason": "duplicate"})
@@ -83,7 +83,9 @@ async def test_an_edit_that_changes_nothing_is_no_answer(house: House) -> None:
 
 
 async def test_an_edited_call_is_a_new_request_that_its_editor_cannot_sign(house: House) -> None:
-    """GN-05, D-25: new digest, shown as a difference; where duties are separated somebody else signs it."""
+    """PN-02, PP-08, GN-05, D-25: new digest, shown as a difference; where duties are separated somebody else signs
+    it.
+    """
     await house.mention("ana", "refund 200 on order 1042")
     first = await house.card()
 
@@ -105,7 +107,7 @@ async def test_an_edited_call_is_a_new_request_that_its_editor_cannot_sign(house
 
 
 async def test_an_edited_call_is_judged_by_the_policy_again(house: House) -> None:
-    """D-28: bo may sign up to 500; his version of 501 needs a manager."""
+    """PN-02, D-28: bo may sign up to 500; his version of 501 needs a manager."""
     await house.mention("ana", "refund 200 on order 1001")
     first = await house.card()
 

@@ -42,7 +42,9 @@ async def reviews(house: House, count: int) -> list[object]:
 
 
 async def test_a_request_without_a_deadline_is_asked_again_until_somebody_answers(build: Build, hands: Hands) -> None:
-    """ST-41, D-02, I11: every seven days, in the thread and by direct message; silence never runs and never ends it."""
+    """PP-07, ST-41, D-02, I11: every seven days, in the thread and by direct message; silence never runs and never
+    ends it.
+    """
     async with build(policy=WEEKLY, tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
         origin = await house.card()

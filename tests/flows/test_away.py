@@ -21,6 +21,7 @@ from tests.flows.stage import (
     quiet,
     request_of,
     settled,
+    shown,
 )
 from tests.house import Clock, House
 
@@ -40,7 +41,7 @@ async def leaves(house: House, who: str, deputy: str = "", *, span: str = "1 wee
 
 
 async def test_a_deputy_signs_in_their_own_name(build: Build, hands: Hands) -> None:
-    """I5, A2-18: chris is away, erin decides. The audit says who it was, and for whom."""
+    """PN-05, I5, A2-18: chris is away, erin decides. The audit says who it was, and for whom."""
     async with build(policy=policy(FINANCE), tools=hands.tools, model=Played(WIRE)) as house:
         told = await leaves(house, "chris", "erin")
         await house.mention("ana", "pay")
@@ -77,7 +78,7 @@ async def test_without_an_absence_nobody_signs_for_anybody(build: Build, hands: 
 
 
 async def test_being_away_is_not_passed_on(build: Build, hands: Hands) -> None:
-    """T10: chris names erin, erin names dana. Neither of them signs for chris while erin is away."""
+    """PN-05, T10: chris names erin, erin names dana. Neither of them signs for chris while erin is away."""
     async with build(policy=policy(FINANCE), tools=hands.tools, model=Played(WIRE)) as house:
         await leaves(house, "erin", "dana")
         told = await leaves(house, "chris", "erin")
@@ -111,7 +112,7 @@ async def test_whoever_is_excluded_signs_for_nobody(build: Build, hands: Hands) 
 
 
 async def test_a_requesters_deputy_may_not_sign_what_the_requester_may_not(build: Build, hands: Hands) -> None:
-    """I5, T10: bo, an approver, gives the task and names dana. His right does not reach her around the rule."""
+    """PN-05, I5, T10: bo, an approver, gives the task and names dana. His right does not reach her around the rule."""
     async with build(policy=policy(APART), tools=hands.tools, model=Played(WIRE)) as house:
         await leaves(house, "bo", "dana")
         await house.mention("bo", "pay")
@@ -372,7 +373,7 @@ async def test_a_deputy_or_a_right_that_is_gone_takes_the_signature_along(
 
 
 async def test_reminders_and_copies_go_to_the_deputy(build: Build, hands: Hands) -> None:
-    """A reminder calls erin, not chris; a copy sent to finance reaches both, and lends erin nothing for longer."""
+    """A reminder calls erin, not chris; so does a copy sent to finance, which lends erin nothing for longer."""
     clock = Clock()
     ladder = "{after: 5m, remind: here}, {after: 10m, dm: finance}, {after: 40h, expire: true}"
     parts = {"tools": hands.tools, "model": Played(WIRE), "clock": clock}
@@ -384,17 +385,19 @@ async def test_reminders_and_copies_go_to_the_deputy(build: Build, hands: Hands)
         clock.advance(minutes=6)
         await house.shows("Reminder:")
         clock.advance(minutes=5)
-        await house.shows("asked Chris and Erin as well")
+        await house.shows("asked Erin as well. Chris is away until")
+        await shown(house)
 
         reminder = next(post for post in house.chat.posts if "Reminder:" in post.card.body)
         assert reminder.card.mentions == ("bo", "erin")
+        assert [post.place.channel for post in house.chat.posts if post.place.is_direct] == ["dm-erin"]
         assert (await request_of(house, card)).standins == ("chris",)
         await house.press("reject", by="bo", fields={})
         assert await settled(house)
 
 
 async def test_a_card_says_who_decides_instead(build: Build, hands: Hands) -> None:
-    """Also those drawn before: a card tells of absences as it is drawn."""
+    """PN-05: also those drawn before: a card tells of absences as it is drawn."""
     async with build(policy=policy(FINANCE), tools=hands.tools, model=Played(WIRE)) as house:
         await leaves(house, "chris", "erin")
         await house.mention("ana", "pay")
@@ -409,6 +412,7 @@ async def test_a_card_says_who_decides_instead(build: Build, hands: Hands) -> No
 
 
 async def test_the_inbox_of_a_deputy_shows_what_waits(build: Build, hands: Hands) -> None:
+    """PN-12: what chris is asked stands in erin's list."""
     async with build(policy=policy(FINANCE), tools=hands.tools, model=Played(WIRE)) as house:
         await leaves(house, "chris", "erin")
         await house.mention("ana", "pay")

@@ -30,18 +30,19 @@ WIRE = calls(call("wire", amount=90))
 
 
 async def test_a_person(build: Build, hands: Hands) -> None:
-    """GN-02: who rejected it, and why."""
+    """PN-09, PP-04, GN-02: who rejected it, and why."""
     model = Played(WIRE)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         await house.mention("ana", "pay")
         await house.press("reject", by="bo", fields={"reason": "offer store credit"})
         await house.shows("Results:")
         assert results(model.asked[-1]) == ["Not run: rejected by Bo. Reason: 'offer store credit'"]
+        assert not hands.did
         assert await settled(house)
 
 
 async def test_the_policy(build: Build, hands: Hands) -> None:
-    """D-18: a rule, not a person; nobody was asked."""
+    """PN-09, D-18: a rule, not a person; nobody was asked."""
     model = Played(WIRE)
     rules = "rules:\n  - {id: freeze, when: 'tool.name == \"wire\"', deny: payments are frozen}\n"
     async with build(policy=rules, tools=hands.tools, model=model) as house:
@@ -55,7 +56,7 @@ async def test_the_policy(build: Build, hands: Hands) -> None:
 
 
 async def test_the_deadline(build: Build, hands: Hands) -> None:
-    """D-01, AS-21: nobody answered, and nobody refused either."""
+    """PN-09, PP-07, D-01, AS-21: nobody answered, and nobody refused either."""
     model = Played(WIRE)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         await house.mention("ana", "pay")
@@ -69,7 +70,7 @@ async def test_the_deadline(build: Build, hands: Hands) -> None:
 
 
 async def test_a_card_that_cannot_be_shown(build: Build, hands: Hands) -> None:
-    """The channel is archived: no card, so no signature, and the agent knows that no person refused."""
+    """PN-09: the channel is archived: no card, so no signature, and the agent knows that no person refused."""
     model = Played(WIRE)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         house.chat.fail = archived
@@ -82,6 +83,7 @@ async def test_a_card_that_cannot_be_shown(build: Build, hands: Hands) -> None:
 
 
 async def test_a_newer_instruction(build: Build, hands: Hands) -> None:
+    """PN-09: nobody refused it; somebody said something newer."""
     model = Played(WIRE)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         thread = await house.mention("ana", "pay")
@@ -127,7 +129,7 @@ async def test_a_call_that_cannot_be_read_goes_back_to_the_model(
 
 
 async def test_one_turn_of_a_gated_a_free_and_an_unknown_call(build: Build, hands: Hands) -> None:
-    """T28: one card, one run, one error, results in order."""
+    """PP-05, T28: one card, one run, one error, results in order."""
     turn = calls(call("wire", amount=1), call("peek", what="x"), call("nope"))
     model = Played(turn)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
@@ -290,7 +292,7 @@ async def test_long_arguments_are_shown_whole_or_attached_whole(build: Build, si
 
 
 async def test_arguments_too_large_to_be_shown_cannot_be_signed(build: Build) -> None:
-    """T02: no card, no signature; the model is told why."""
+    """PP-06, T02: no card, no signature; the model is told why."""
 
     @tool(risk=Risk.IRREVERSIBLE)
     async def query(sql: str) -> str:

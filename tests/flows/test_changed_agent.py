@@ -56,7 +56,7 @@ async def until_the_second_step(house: House) -> Posted:
 
 
 async def test_people_are_asked_what_becomes_of_it_and_told_what_was_done(build: Build, hands: Hands) -> None:
-    """The journal says `wire`, the new program wants `tidy`: the old card is closed, and nothing runs."""
+    """PN-15: the journal says `wire`, the new program wants `tidy`: the old card is closed, and nothing runs."""
     agent = Changing()
     async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played()) as house:
         old = await until_the_second_step(house)
@@ -141,7 +141,7 @@ async def test_done_by_hand_it_ends_with_what_they_say(build: Build, hands: Hand
 
 
 async def test_silence_starts_nothing_again(build: Build, hands: Hands) -> None:
-    """D-03, I6: a deadline is no answer."""
+    """PN-15, D-03, I6: a deadline is no answer."""
     agent = Changing()
     async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played(), pace=STEADY) as house:
         old = await until_the_second_step(house)

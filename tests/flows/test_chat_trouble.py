@@ -15,7 +15,7 @@ LADDER = "{after: 5m, dm: manager(approver)}, {after: 4h, expire: true}"
 
 
 async def test_a_chat_that_was_down_shows_every_card_once_afterwards(build: Build, hands: Hands) -> None:
-    """Nothing is lost and nothing is doubled; the request waited in the store meanwhile."""
+    """PP-03: nothing is lost and nothing is doubled; the request waited in the store meanwhile."""
     tries: list[str] = []
 
     def down(what: str, _card: Card, _place: Place) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.ports import Said
+from bot.domain.ports import RunContext, Said
+from bot.domain.run import Task
 from bot.domain.wire import Json
-from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, policy, settled
+from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, moves, policy, settled
 from tests.house import words
 
 RULES = policy(more="defaults: {ladder: [{after: 1h, expire: true}]}")
@@ -18,7 +19,9 @@ def asking(**more: Json) -> Said:
 
 
 async def test_a_declared_default_is_used_and_said_to_be_nobodys_answer(build: Build) -> None:
-    """AS-21, D-18, D-23: it stands on the card from the start; in time, card, model and audit say that nobody spoke."""
+    """PN-04, AS-21, D-18, D-23: it stands on the card from the start; in time, card, model and audit say that nobody
+    spoke.
+    """
     model = Played(asking(default="blue"))
     async with build(policy=RULES, model=model, pace=STEADY) as house:
         await house.mention("ana", "paint the door")
@@ -49,6 +52,27 @@ async def test_an_answer_in_time_leaves_the_default_unused(build: Build) -> None
 
         await house.shows("Ana answered. Their answer: 'red'")
         assert "default" not in model.read.rpartition("answered.")[2]
+
+
+async def test_an_agent_of_code_declares_a_default_as_a_model_does(build: Build) -> None:
+    """AS-21, D-23: `ctx.ask` says as much as the tool: what is gone on with, and that only the options are answers."""
+
+    class Painter:
+        name, tools = "painter", ("ask_people",)
+
+        async def __call__(self, task: Task, ctx: RunContext) -> str:  # noqa: ARG002  # the port's signature
+            options = ("red", "blue")
+            return (await ctx.ask("Which colour?", options=options, default="blue", may_write=False)).text
+
+    async with build(policy=RULES, agents=[Painter()], model=Played(), pace=STEADY) as house:
+        await house.mention("ana", "paint the door")
+        card = await house.card("pick_a")
+        assert [block.text for block in card.card.blocks if block.label == LABEL] == ["blue"]
+        assert "write" not in moves(card)
+
+        house.clock.advance(hours=1, seconds=1)
+
+        await house.shows("Nobody answered. The default you declared is used: 'blue'")
 
 
 async def test_a_default_signs_nothing(build: Build, hands: Hands) -> None:

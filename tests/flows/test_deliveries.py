@@ -29,7 +29,7 @@ TWICE = calls(call("wire", amount=1), call("wire", amount=2))
 
 
 async def test_a_click_delivered_a_hundred_times_is_one_vote(house: House) -> None:
-    """T12, I10: every delivery is answered alike, and one refund is paid."""
+    """PP-04, T12, I10: every delivery is answered alike, and one refund is paid."""
     await house.mention("ana", "refund 120 on order 1042")
     card = await house.card()
 
@@ -148,7 +148,7 @@ async def test_a_typed_answer_delivered_again_after_the_end_starts_nothing(build
 
 
 async def test_the_button_of_one_request_does_not_sign_another(build: Build, hands: Hands) -> None:
-    """T13: the value of another request, in every mixture of subject, token and message."""
+    """PP-02, T13: the value of another request, in every mixture of subject, token and message."""
     async with build(policy=policy(), tools=hands.tools, model=Played(TWICE)) as house:
         await house.mention("ana", "pay")
         await house.chat.until(lambda: len(house.with_button("approve")) == 2, "two cards")
@@ -189,7 +189,7 @@ async def test_the_button_of_one_request_does_not_sign_another(build: Build, han
     ],
 )
 async def test_a_made_up_value_is_refused(house: House, changes: dict[str, Any], cause: str) -> None:
-    """T13: refused, told in the same words, written down; nothing else happens."""
+    """PP-02, T13: refused, told in the same words, written down; nothing else happens."""
     await house.mention("ana", "refund 120 on order 1042")
     card = await house.card()
 
@@ -199,7 +199,7 @@ async def test_a_made_up_value_is_refused(house: House, changes: dict[str, Any],
 
 
 async def test_a_card_that_was_forwarded_signs_nothing(house: House) -> None:
-    """T14: the same button in a message we did not post for this request."""
+    """PP-02, T14: the same button in a message we did not post for this request."""
     await house.mention("ana", "refund 120 on order 1042")
     card = await house.card()
     copied = MessageRef(place=card.place, id="forwarded")

@@ -40,7 +40,9 @@ async def test_high_risk_is_not_approved_by_who_has_not_opened_its_details(build
 async def test_the_details_show_every_argument_the_steps_before_the_rule_and_who_signed(
     build: Build, hands: Hands
 ) -> None:
-    """AS-29, A2-05, T03: whole and inert, with what the run did before, why a person is asked, and who signed."""
+    """PN-13, AS-29, A2-05, T03: whole and inert, with what the run did before, why a person is asked, and who
+    signed.
+    """
     rules = policy("groups: [{of: approvers, need: 2}], high: true")
     turns = (calls(call("peek", what="books")), calls(call("wire", amount=90, to="b\u202eank" + "x" * 4_000)))
     async with build(policy=rules, tools=hands.tools, model=Played(*turns)) as house:

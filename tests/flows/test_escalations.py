@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from bot.domain.ports import Queued
+from bot.domain.verdict import Climb
 from bot.domain.wire import Json, replace
 from bot.runtime.passage import ESCALATIONS_MOST
 from bot.runtime.views import RuntimeViews
@@ -182,6 +183,24 @@ async def test_an_escalation_that_nobody_claims_is_said_again(build: Build) -> N
 
         reminder = await said(house, "Reminder")
         assert reminder.card.mentions == ("dana",)
+
+
+async def test_an_escalation_that_nobody_claims_reaches_the_manager_above(build: Build) -> None:
+    """GN-11: dana does not answer, so erin above her is sent it and may; a question climbs no such step."""
+    more = "defaults: {ladder: [{after: 1h, dm: manager(approver)}, {after: 4h, expire: true}]}"
+    async with build(policy=policy(more=more), model=Played(ESCALATE), pace=STEADY) as house:
+        await house.mention("ana", "answer the complaint")
+        await direct(house, "dana")
+
+        house.clock.advance(hours=1, seconds=1)
+
+        card = await direct(house, "erin")
+        await said(house, "No answer yet: asked Erin as well.")
+        assert (await house.press("decline", by="erin", card=card)).is_taken
+        await house.shows("Erin answered. They decline")
+        assert await settled(house)
+    question = house.engine.parts.policy.inquiry("requester", is_review=False)
+    assert [step.do for step in question.ladder] == [Climb.EXPIRE]
 
 
 async def test_one_turn_that_escalates_without_end_calls_people_a_few_times(build: Build) -> None:

@@ -114,7 +114,9 @@ async def leaves(house: House) -> list[object]:
 
 
 async def test_what_was_allowed_runs_and_is_asked_about_again_when_it_is_used_up(build: Build, hands: Hands) -> None:
-    """AS-20, GN-01, T07: one card for three calls; the first was approved, two ran on the grant, the fourth asks."""
+    """PN-06, PP-09, AS-20, GN-01, T07: one card for three calls; the first was approved, two ran on the grant, the
+    fourth asks.
+    """
     model = Played(tidies("desk"), tidies("desk gently"), tidies("desk twice"), tidies("desk at last"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
         await house.mention("ana", "tidy up")
@@ -134,7 +136,9 @@ async def test_what_was_allowed_runs_and_is_asked_about_again_when_it_is_used_up
 
 
 async def test_the_card_says_what_would_be_allowed_before_anybody_gives_it(build: Build, hands: Hands) -> None:
-    """T07: shown verbatim: what it matches, how often, until when, and how many earlier calls it would have matched."""
+    """PN-06, T07: shown verbatim: what it matches, how often, until when, and how many earlier calls it would have
+    matched.
+    """
     model = Played(tidies("desk"), tidies("shelf"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
         await house.mention("ana", "tidy up")
@@ -207,7 +211,7 @@ async def test_other_arguments_are_asked_about(build: Build, hands: Hands) -> No
 
 
 async def test_a_grant_of_a_thread_serves_its_next_task_and_no_other_thread(build: Build, hands: Hands) -> None:
-    """It lives in the thread where it was given, for whoever gave the task."""
+    """PN-06, PP-09: it lives in the thread where it was given, for whoever gave the task."""
     model = Tasks(tidies("desk"), tidies("desk"), tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
         thread = await house.mention("ana", "tidy up")
@@ -242,7 +246,7 @@ async def test_a_grant_of_a_run_ends_with_it(build: Build, hands: Hands) -> None
 
 
 async def test_a_grant_ends_by_the_stores_clock(build: Build, hands: Hands) -> None:
-    """T31: nobody else's time is asked."""
+    """PN-06, T31: nobody else's time is asked."""
     model = Tasks(tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
         thread = await house.mention("ana", "tidy up")
@@ -417,7 +421,7 @@ async def test_an_edited_call_takes_no_offer_along(build: Build, hands: Hands) -
 
 @pytest.mark.parametrize("who", ["ana", "dana", "gus"])
 async def test_only_whom_the_rule_asks_may_allow_more(build: Build, hands: Hands, who: str) -> None:
-    """T10: not the requester, a manager or a guest; a step of the ladder lends a say in this one call alone."""
+    """PP-01, T10: not the requester, a manager or a guest; a step of the ladder lends a say in this one call alone."""
     ladder = "{after: 5m, also: managers}, {after: 4h, expire: true}"
     rules = policy(ask=f"groups: [approvers], {BOUNDS}", ladder=ladder)
     async with build(policy=rules, tools=tools(hands), model=Played(tidies("desk"))) as house:
@@ -519,7 +523,7 @@ async def test_a_tool_that_became_dangerous_is_asked_about_under_an_old_grant(
 async def test_it_is_revoked_by_who_gave_it_has_it_or_could_have_given_it(
     build: Build, hands: Hands, who: str
 ) -> None:
-    """Between two uses; said in the thread, and the next call is asked about."""
+    """PN-06: between two uses; said in the thread, and the next call is asked about."""
     model = Tasks(tidies("desk"), tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
         thread = await house.mention("ana", "tidy up")
@@ -584,7 +588,7 @@ async def test_a_revocation_that_comes_while_a_call_begins_is_heard_by_one_of_bo
 
 
 async def test_grants_are_listed_for_whoever_may_see_their_thread(build: Build, hands: Hands) -> None:
-    """Colleagues see each other's; a stranger and a guest see none."""
+    """PN-06: colleagues see each other's; a stranger and a guest see none."""
     async with build(policy=sign(), tools=tools(hands), model=Tasks(tidies("desk"))) as house:
         await house.mention("ana", "tidy up")
         await given(house)

@@ -63,7 +63,7 @@ async def its_dm(house: House, who: str) -> Posted:
 
 
 async def test_a_manager_who_is_away_is_asked_when_their_hours_begin(build: Build, hands: Hands) -> None:
-    """CD-09: the step is taken at its time and says until when; the message comes on Monday at nine, once."""
+    """PN-04, CD-09: the step is taken at its time and says until when; the message comes on Monday at nine, once."""
     parts = {"tools": hands.tools, "directory": office("dana"), "clock": clock_at(FRIDAY)}
     async with build(policy=TO_MANAGER, model=Played(WIRE), **parts) as house:
         await house.mention("ana", "pay")
@@ -175,7 +175,7 @@ async def test_several_who_are_away_are_told_of_in_one_sentence(build: Build, ha
         await house.card()
         house.clock.advance(minutes=6)
 
-        told = "Away, and asked when their hours begin: Dana (Mon 09:00 their time), Erin (Mon 08:00 their time)."
+        told = "Away, and asked when they are back: Dana (Mon 09:00 their time), Erin (Mon 08:00 their time)."
         await house.shows(f"No answer yet. {told}")
         until(house, MONDAY, 1)
         await its_dm(house, "dana")

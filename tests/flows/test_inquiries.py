@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.ports import Said
 from bot.domain.wire import Json, loads
-from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, policy, settled
+from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, policy, settled, shown
 
 COLOURS = calls(call("ask_people", question="Which colour?", options=["red", "blue"]))
 FREE = calls(call("ask_people", question="What is the customer's name?"))
@@ -43,7 +43,7 @@ async def test_a_click_on_an_option_is_the_answer_and_wakes_the_agent(build: Bui
 
 
 async def test_a_reply_in_the_thread_answers_the_one_open_question(build: Build) -> None:
-    """AU-29, D-29: typed words count for exactly the one question they can belong to."""
+    """PN-17, AU-29, D-29: typed words count for exactly the one question they can belong to."""
     model = Played(FREE)
     async with build(policy=policy(), model=model) as house:
         thread = await house.mention("ana", "write to the customer")
@@ -81,10 +81,46 @@ async def test_with_two_open_questions_a_reply_asks_for_their_buttons(build: Bui
         told = await house.say("ana", "the blue one", thread=thread)
 
         assert told is not None
-        assert told.text == "2 questions are open here; please use their buttons."
+        assert told.text == "Which one: “Which colour?” or “Which door?”; please use their buttons."
         await house.press("write", by="ana", card=first, fields={"text": "blue"})
         await house.press("write", by="ana", card=second, fields={"text": "the back door"})
         await house.shows("the back door")
+        assert await settled(house)
+
+
+async def test_a_reply_beside_a_form_is_the_answer_to_the_question(build: Build) -> None:
+    """AU-29: a form and a plan take no typed answer, so the words can belong to the question alone."""
+    many = calls(
+        call("ask_people", question="Which name?"),
+        call("fill_form", question="Where?", schema=SCHEMA),
+        call("propose_plan", goal="paint", steps=["paint"]),
+    )
+    async with build(policy=policy(), model=Played(many)) as house:
+        thread = await house.mention("ana", "paint the door")
+        card = await house.card("write")
+        await house.card("fill")
+        await house.card("proceed")
+        await shown(house)
+
+        told = await house.say("ana", "Ms. Okafor", thread=thread)
+
+        assert told is not None
+        assert told.is_taken
+        await house.chat.until(lambda: "Their answer: 'Ms. Okafor'" in card.card.status, "it is answered")
+        assert await house.is_sound()
+
+
+async def test_an_inquiry_that_nobody_could_answer_is_not_said_to_want_approval(build: Build) -> None:
+    """Also of a group that cannot be read at all; the agent hears it, and asks nobody."""
+    lonely = calls(call("ask_people", question="Which name?", of="nobodies"))
+    model = Played(lonely)
+    async with build(policy=policy(), model=model) as house:
+        await house.mention("ana", "paint the door")
+
+        await house.shows("Results:")
+
+        assert "Nobody can answer this: " in model.read
+        assert not await events(house, "request_opened")
         assert await settled(house)
 
 
@@ -140,7 +176,7 @@ async def test_a_question_that_nobody_answers_in_time_says_so_and_assumes_nothin
 
 
 async def test_an_answer_survives_a_restart_and_is_asked_once(build: Build) -> None:
-    """I12: the process is gone between question and answer; the new one goes on with what was said."""
+    """PP-03, I12: the process is gone between question and answer; the new one goes on with what was said."""
     model = Played(COLOURS)
     async with build(policy=policy(), model=model) as house:
         await house.mention("ana", "paint the door")
@@ -246,7 +282,9 @@ async def test_a_handoff_that_cannot_be_read_bothers_nobody(build: Build) -> Non
 
 
 async def test_a_form_is_checked_beside_its_fields_and_comes_back_typed(build: Build) -> None:
-    """ST-12, ST-43: several typed fields; what is wrong is said where it is wrong, and what was typed is not lost."""
+    """PP-08, ST-12, ST-43: several typed fields; what is wrong is said where it is wrong, and what was typed is not
+    lost.
+    """
     model = Played(TRIP)
     async with build(policy=policy(), model=model) as house:
         await house.mention("ana", "book the trip")
@@ -260,6 +298,7 @@ async def test_a_form_is_checked_beside_its_fields_and_comes_back_typed(build: B
 
 
 async def test_a_form_without_fields_is_not_put_to_anybody(build: Build) -> None:
+    """PP-08: the agent is told; there is no dead card."""
     model = Played(calls(call("fill_form", question="?", schema={"type": "object"})))
     async with build(policy=policy(), model=model) as house:
         await house.mention("ana", "ask")
@@ -321,7 +360,7 @@ async def test_a_plan_may_be_edited_before_it_begins_and_its_steps_stay_gated(bu
         await house.press("edit_steps", by="ana", fields={"text": "pay bo\n"})
 
         await house.card("approve")
-        assert 'with these steps instead and no others: ["pay bo"]' in model.read
+        assert 'with these steps instead and no others: ["1. pay bo"]' in model.read
         assert not hands.did
 
 
@@ -341,7 +380,7 @@ async def test_a_reply_to_a_plan_withdraws_it(build: Build) -> None:
 @pytest.mark.parametrize(
     ("move", "fields", "told"),
     [
-        ("take", None, "They take it over and work on it themselves."),
+        ("take", None, "They work on it by hand; the agent waits."),
         ("follow", None, "Do what you suggested: 'offer 10 %'"),
         ("direct", {"text": "call her"}, "Their direction: 'call her'"),
     ],

@@ -141,6 +141,6 @@ async def test_who_was_asked_because_they_are_on_call_is_reminded_at_night(
         await house.card()
         house.clock.advance(minutes=6)
 
-        await house.shows("Away, and asked when their hours begin: Bo (Mon 09:00 their time), Chris")
+        await house.shows("Away, and asked when they are back: Bo (Mon 09:00 their time), Chris")
         reminder = next(post for post in house.chat.posts if "Reminder" in post.card.body)
         assert reminder.card.mentions == ("dana",)

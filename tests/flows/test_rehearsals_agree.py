@@ -34,6 +34,7 @@ class Tale:
     ana: Sequence[Answer] = ()
     ask: str = PLAIN
     more: str = ""
+    rules: str = ""  # the whole policy, where the usual one does not do
 
 
 def presses(move: str, by: str = "bo", **fields: object) -> Deed:
@@ -110,6 +111,12 @@ TALES = {
         deeds=[silent],
         more="defaults: {ladder: [{after: 4h, expire: true}]}",
     ),
+    "handed over by a rule": Tale(
+        turns=[WIRE],
+        deeds=[presses("decline")],
+        bo=[press("decline")],
+        rules="[{id: much, when: 'args.amount > 50', escalate: {to: '@bo', suggestion: half}}]",
+    ),
     "handed over for good": Tale(
         turns=[calls(call("handoff_to_user", message="Yours.", breakout_of_loop=True))], deeds=[]
     ),
@@ -120,7 +127,7 @@ TALES = {
 async def test_a_rehearsal_reads_as_the_bot_does(build: Build, hands: Hands, name: str) -> None:
     """AS-32, AS-36, GN-12: the agent, the script and the policy are the same; only the house around them is another."""
     tale = TALES[name]
-    rules = policy(tale.ask, more=tale.more)
+    rules = tale.rules or policy(tale.ask, more=tale.more)
     model = Played(*tale.turns)
     async with build(policy=rules, tools=hands.tools, model=model, pace=STEADY) as house:
         thread = await house.mention("ana", "go")

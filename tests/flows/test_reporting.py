@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from bot.runtime.absences import StoredAbsences
 from bot.runtime.reporting import load, trail
 from bot.runtime.rights import Rights
 from bot.runtime.views import RuntimeViews
+from bot.telemetry import Metrics
 from tests.flows.stage import Build, Hands, Played, call, calls, policy, quiet
 from tests.house import KEY, House, account
 
@@ -25,6 +27,14 @@ def views_of(house: House, *reports: str) -> RuntimeViews:
     return RuntimeViews(house.store, parts.toolbox, parts.directory, KEY, reports=reports)
 
 
+def waiting(house: House) -> dict[str, float]:
+    """The gauge of each person, from the page that Prometheus reads."""
+    meter = house.engine.parts.meter
+    assert isinstance(meter, Metrics)
+    found = re.findall(r'^countersign_waiting_requests\{person="(\w+)"\} (.+)$', meter.page().decode(), re.MULTILINE)
+    return {person: float(count) for person, count in found}
+
+
 async def later(house: House, *, seconds: float) -> None:
     """The store's clock moves, and this process has heard of it."""
     begin = house.store.now()
@@ -34,7 +44,7 @@ async def later(house: House, *, seconds: float) -> None:
 
 
 async def test_a_report_tells_what_was_decided_how_fast_and_what_waits(build: Build, hands: Hands) -> None:
-    """T19: bo signs at once, which a manager can read; the other request waits for bo and chris alike."""
+    """PN-14, T19: bo signs at once, which a manager can read; the other request waits for bo and chris alike."""
     async with build(policy=policy(), tools=hands.tools, model=Played(TWO)) as house:
         await house.mention("ana", "pay both")
         first = await house.card()
@@ -53,6 +63,24 @@ async def test_a_report_tells_what_was_decided_how_fast_and_what_waits(build: Bu
         page = house.engine.parts.meter.page().decode()  # type: ignore[attr-defined]  # the roof's meter has a page
         assert 'countersign_votes_by_person_total{move="approve",person="bo"} 1.0' in page
         assert "countersign_approvals_quick_total 1.0" in page
+
+
+async def test_the_metrics_tell_what_waits_for_each_person_and_when_nothing_does(build: Build, hands: Hands) -> None:
+    """PN-14: one number a person; it falls to 0 with the last request, and does not stay at what it was."""
+    async with build(policy=policy(), tools=hands.tools, model=Played(TWO)) as house:
+        await house.mention("ana", "pay both")
+        first = await house.card()
+        second = await house.card(but=[first])
+        await house.engine.load.look()
+        before = waiting(house)
+        await house.press("approve", by="bo", card=first)
+        await house.press("reject", by="bo", card=second, fields={"reason": "twice"})
+        await quiet(house)
+
+        await house.engine.load.look()
+
+        assert before == {"bo": 2, "chris": 2}
+        assert waiting(house) == {"bo": 0, "chris": 0}
 
 
 async def test_a_slow_approval_is_no_quick_one(build: Build, hands: Hands) -> None:

@@ -31,7 +31,7 @@ WIRE = calls(call("wire", amount=90))
 
 
 async def test_a_pending_request_survives_a_restart(build: Build, hands: Hands) -> None:
-    """CD-05: the click reaches another process than the one that asked; the call runs exactly once."""
+    """PP-03, CD-05: the click reaches another process than the one that asked; the call runs exactly once."""
     model = Played(calls(call("peek", what="first")), WIRE)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         await house.mention("ana", "pay")
@@ -144,7 +144,9 @@ async def test_a_ban_lifted_before_a_restart_stays_lifted(build: Build, hands: H
 async def test_a_call_in_doubt_goes_to_people(
     build: Build, hands: Hands, move: str, fields: dict[str, object] | None, told: str, did: int
 ) -> None:
-    """D-50, I2: interrupted in the middle of a payment: nothing is guessed, nothing is repeated unasked."""
+    """PN-08, PP-04, D-50, I2: interrupted in the middle of a payment: nothing is guessed, nothing is repeated
+    unasked.
+    """
     await interrupted(build, hands, WIRE)
 
     async with hands.house.again() as later:
@@ -162,8 +164,43 @@ async def test_a_call_in_doubt_goes_to_people(
         assert await settled(later)
 
 
+async def test_a_call_in_doubt_is_skipped_or_the_whole_run_is_stopped(build: Build, hands: Hands) -> None:
+    """ST-40, D-50: two buttons that say what they do. Skipped, the agent goes on; stopped, it does not."""
+    await interrupted(build, hands, WIRE)
+
+    async with hands.house.again() as later:
+        card = await later.card("answer")
+        effects = {button.label: button.effect for button in card.card.buttons}
+        assert effects["Skip it – leave it in doubt"] == "not run again; the agent goes on, told of the doubt"
+        assert effects["Stop"] == "ends the whole run"
+
+        answer = await later.press("reject", by="bo", card=card)
+
+        assert answer.text == "It stays in doubt. Nothing is run again; the agent goes on."
+        await later.shows("is not known. Not run again: rejected by Bo.")
+        await later.chat.until(lambda: card.card.title == "Skipped: wire stays in doubt", "the card says so")
+        assert card.card.status.startswith("Left in doubt by Bo at")
+        assert await settled(later)
+
+
+async def test_stop_on_the_card_of_a_call_in_doubt_ends_the_run(build: Build, hands: Hands) -> None:
+    await interrupted(build, hands, WIRE)
+
+    async with hands.house.again() as later:
+        card = await later.card("answer")
+
+        answer = await later.press("stop", by="bo", card=card)
+
+        assert answer.text == "Stopping."
+        await later.shows("Stopped by Bo.")
+        await later.chat.until(lambda: card.card.title == "Cancelled: wire", "the card is closed")
+        assert [one["status"] for one in await events(later, "run_ended")] == ["stopped"]
+        assert len(hands.did) == 1
+        assert await settled(later)
+
+
 async def test_a_call_in_doubt_that_may_be_repeated_runs_again_with_the_same_key(build: Build, hands: Hands) -> None:
-    """I2: the tool said that it can be started again; people are not asked a second time."""
+    """PN-08, I2: the tool said that it can be started again; people are not asked a second time."""
     await interrupted(build, hands, calls(call("tidy", what="desk")))
 
     async with hands.house.again() as later:

@@ -113,6 +113,30 @@ async def test_lgtm_accepts_a_draft_and_ok_but_does_not(build: Build) -> None:
         assert "Their feedback: 'ok but shorten it'" in model.read
 
 
+async def test_the_longest_draft_can_be_taken_over(build: Build) -> None:
+    """A2-04: a draft has 20,000 characters at most, and so may what people write in its place."""
+    async with build(policy=policy(), model=Played(draft("x" * 20_000))) as house:
+        await house.mention("ana", "announce it")
+
+        taken = await house.press("take_over", by="ana", fields={"text": "y" * 20_000})
+
+        assert taken.is_taken, taken
+        await house.shows("use exactly this: 'yyy")
+
+
+async def test_a_settled_draft_shows_what_a_person_changed(build: Build) -> None:
+    """GN-12, A2-04: their text is final; the card says what of the draft it kept."""
+    async with build(policy=policy(), model=Played(draft("Hi all\nwe move"))) as house:
+        await house.mention("ana", "announce it")
+        card = await house.card("take_over")
+        assert len(card.card.blocks) == 1
+
+        await house.press("take_over", by="ana", card=card, fields={"text": "Dear all\nwe move"})
+
+        await house.chat.until(lambda: not card.card.buttons, "a settled card")
+        assert block(card, "What they wrote, and what is different from the draft") == "- Hi all\n+ Dear all\n  we move"
+
+
 async def test_ok_signs_nothing_beside_a_draft(build: Build, hands: Hands) -> None:
     """D-13: with a signature and a draft open, the same word could mean either; it means neither."""
     both = calls(call("review_draft", draft="v1"), call("wire", amount=90))
@@ -124,7 +148,8 @@ async def test_ok_signs_nothing_beside_a_draft(build: Build, hands: Hands) -> No
         told = await house.say("ana", "ok", thread=thread)
 
         assert told is not None
-        assert (told.is_taken, told.text) == (False, "2 questions are open here; please use their buttons.")
+        assert not told.is_taken
+        assert told.text == "Which one: “Review wanted” or “sign wire”; please use their buttons."
         assert "approve" in moves(card)
         assert not hands.did
 

@@ -41,7 +41,7 @@ HIGH = "groups: [{of: approvers, need: 2}], high: true"
 
 
 async def test_a_quorum_needs_that_many_different_people(build: Build, hands: Hands) -> None:
-    """I4: bo's second click does not count; what is lacking is told and shown; chris completes it."""
+    """PN-03, I4: bo's second click does not count; what is lacking is told and shown; chris completes it."""
     async with build(policy=policy(TWO), tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
 
@@ -58,8 +58,8 @@ async def test_a_quorum_needs_that_many_different_people(build: Build, hands: Ha
 
 
 async def test_every_group_must_be_filled_and_a_person_sits_once(build: Build, hands: Hands) -> None:
-    """A2-05, A2-18: chris is approver and finance, yet fills one seat only; with bo both seats are taken, whoever
-    came first.
+    """PN-03, A2-05, A2-18: chris is approver and finance, yet fills one seat only; with bo both seats are taken,
+    whoever came first.
     """
     rules = policy("groups: [approvers, finance]")
     async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as house:
@@ -73,6 +73,7 @@ async def test_every_group_must_be_filled_and_a_person_sits_once(build: Build, h
 
 
 async def test_one_rejection_ends_a_quorum(build: Build, hands: Hands) -> None:
+    """PN-03: one "no" is enough, whoever signed before."""
     async with build(policy=policy(TWO), tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
         await house.press("approve", by="bo")
@@ -115,7 +116,7 @@ async def test_of_two_clicks_at_once_one_decides_and_the_other_is_told(house: Ho
     ],
 )
 async def test_who_may_not_answer_is_told_why_and_written_down(house: House, who: str, told: str) -> None:
-    """T10, T16, D-30: stranger, guest, requester, bystander: refused in private, state unchanged, audited."""
+    """PP-01, T10, T16, D-30: stranger, guest, requester, bystander: refused in private, state unchanged, audited."""
     await house.mention("ana", "refund 120 on order 1042")
 
     answer = await house.press("approve", by=who)
@@ -129,7 +130,7 @@ async def test_who_may_not_answer_is_told_why_and_written_down(house: House, who
 
 
 async def test_nobody_signs_what_they_asked_for_even_as_an_approver(build: Build, hands: Hands) -> None:
-    """T10: ana may approve now, and has a second account; the person counts, not the login."""
+    """PN-03, PP-01, T10: ana may approve now, and has a second account; the person counts, not the login."""
     staff = Staff()
     staff.change("ana", groups=frozenset({"approvers"}))
     other = Account(platform="playground", tenant="local", user="ana2")
@@ -167,7 +168,7 @@ async def test_whoever_steered_the_agent_does_not_sign_for_it(build: Build, hand
 async def test_a_request_that_too_few_people_could_answer_is_refused_when_it_is_made(
     build: Build, hands: Hands
 ) -> None:
-    """The agent is told so; no card is shown that nobody could ever sign."""
+    """PP-01: the agent is told so; no card is shown that nobody could ever sign."""
     rules = policy("groups: [requester], separate_duties: true")
     model = Played(WIRE)
     async with build(policy=rules, tools=hands.tools, model=model) as house:
@@ -291,7 +292,7 @@ async def test_somebody_the_ladder_reached_loses_the_right_with_their_account(bu
 
 
 async def test_a_failed_look_up_refuses(build: Build, hands: Hands) -> None:
-    """The directory is down: nothing is counted, and the platform is told to try again."""
+    """PP-01: the directory is down: nothing is counted, and the platform is told to try again."""
 
     class Down(Staff):
         is_down = False

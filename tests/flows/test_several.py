@@ -16,6 +16,7 @@ from tests.flows.stage import (
     call,
     calls,
     events,
+    moves,
     policy,
     quiet,
     request_of,
@@ -32,7 +33,7 @@ THREE = calls(*(call("wire", amount=n) for n in (1, 2, 3)))
 async def test_pending_calls_of_one_turn_are_answered_in_any_order(
     build: Build, hands: Hands, order: tuple[int, ...]
 ) -> None:
-    """AU-17, D-31: the second is rejected, the others run; every result stands in its call's place."""
+    """PP-05, AU-17, D-31: the second is rejected, the others run; every result stands in its call's place."""
     model = Played(THREE)
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         await house.mention("ana", "pay")
@@ -55,7 +56,7 @@ async def test_pending_calls_of_one_turn_are_answered_in_any_order(
 
 
 async def test_a_signed_call_does_not_wait_for_its_siblings(build: Build, hands: Hands) -> None:
-    """What is approved runs now, though the other card stays unanswered."""
+    """PP-05: what is approved runs now, though the other card stays unanswered."""
     async with build(policy=policy(), tools=hands.tools, model=Played(THREE)) as house:
         await house.mention("ana", "pay")
         cards = await by_amount(house, 3)
@@ -65,6 +66,7 @@ async def test_a_signed_call_does_not_wait_for_its_siblings(build: Build, hands:
 
         assert hands.did == ["wire 3 bank"]
         assert (await request_of(house, cards[0])).is_open
+        assert all({"approve", "reject"} <= set(moves(card)) for card in cards[:2]), "its siblings keep their buttons"
         assert await house.is_sound()
 
 

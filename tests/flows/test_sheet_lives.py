@@ -74,7 +74,7 @@ async def test_a_word_counts_for_no_item_of_a_sheet(build: Build, hands: Hands) 
 
 
 async def test_a_sheet_waits_for_a_person_once_and_home_can_sign_it(build: Build, hands: Hands) -> None:
-    """AS-20: one entry in the list of what waits, with the sheet's own buttons and message."""
+    """PN-12, AS-20: one entry in the list of what waits, with the sheet's own buttons and message."""
     async with build(policy=policy(BATCH), tools=hands.tools, model=Played(tidies(3))) as house:
         await house.mention("ana", "tidy up")
         sheet = await house.card("approve_all")

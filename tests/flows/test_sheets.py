@@ -34,7 +34,7 @@ from tests.house import QUICK, House, find
 
 
 async def test_equal_calls_of_one_turn_are_one_message_and_one_press(build: Build, hands: Hands) -> None:
-    """AS-20, D-46: three equal calls ask once; Approve all runs each of them, once, under its own signature."""
+    """PP-09, AS-20, D-46: three equal calls ask once; Approve all runs each of them, once, under its own signature."""
     model = Played(tidies(3))
     async with build(policy=policy(BATCH), tools=hands.tools, model=model) as house:
         await house.mention("ana", "tidy up")
@@ -75,7 +75,7 @@ async def test_every_item_is_shown_whole_with_what_became_of_it(build: Build, ha
 
 
 async def test_what_is_left_out_is_rejected_and_the_agent_hears_why(build: Build, hands: Hands) -> None:
-    """AU-17: one of three is left out; the model reads the true cause in that call's place."""
+    """PP-09, AU-17: one of three is left out; the model reads the true cause in that call's place."""
     model = Played(tidies(3))
     async with build(policy=policy(BATCH), tools=hands.tools, model=model) as house:
         await house.mention("ana", "tidy up")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.calls import ToolSpec
 from bot.domain.ports import Line, Said
 from tests.flows.stage import (
+    STEADY,
     Build,
     Hands,
     Played,
@@ -58,8 +60,8 @@ class Slow(Played):
 
 
 async def test_a_correction_supersedes_what_waits_and_the_agent_asks_anew(house: House) -> None:
-    """AU-30, AS-03, D-38: "it's order 17 not 71" closes the card for 71 and brings one for 17; the old button is
-    inert.
+    """PN-17, PP-02, AU-30, AS-03, D-38: "it's order 17 not 71" closes the card for 71 and brings one for 17; the old
+    button is inert.
     """
     thread = await house.mention("ana", "refund 120 on order 71")
     first = await house.card()
@@ -79,7 +81,7 @@ async def test_a_correction_supersedes_what_waits_and_the_agent_asks_anew(house:
 
 
 async def test_a_reply_while_the_model_thinks_comes_before_the_next_step(build: Build, hands: Hands) -> None:
-    """AS-03: what the model wanted before it could read the reply is not put to people."""
+    """PP-10, AS-03: what the model wanted before it could read the reply is not put to people."""
     model = Slow(WIRE, calls(call("wire", amount=80)))
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         thread = await house.mention("ana", "pay")
@@ -131,7 +133,9 @@ async def test_a_reply_to_an_answer_in_the_making_is_answered_too(build: Build, 
     ],
 )
 async def test_text_never_approves_by_resemblance(build: Build, hands: Hands, text: str) -> None:
-    """D-06, D-11, D-24, D-36, D-39, AU-07, AU-24: each is context for the agent, which asks anew; nothing runs."""
+    """PN-17, PP-10, D-06, D-11, D-24, D-36, D-39, AU-07, AU-24: each is context for the agent, which asks anew;
+    nothing runs.
+    """
     model = Played(WIRE, WIRE)
     async with build(policy=policy(WORDS), tools=hands.tools, model=model) as house:
         thread = await house.mention("ana", "pay")
@@ -151,7 +155,7 @@ async def test_text_never_approves_by_resemblance(build: Build, hands: Hands, te
     "text", ["ok", "OK!", "lgtm", "Looks good, approve.", "sure, go ahead", "yes please", "👍 ok", "APPROVE/REVISE"]
 )
 async def test_what_sounds_like_yes_gets_a_button(build: Build, hands: Hands, text: str) -> None:
-    """AU-18, A2-15, D-12, D-13: a one-click confirm, and no decision before the click."""
+    """PN-17, PP-10, AU-18, A2-15, D-12, D-13: a one-click confirm, and no decision before the click."""
     async with build(policy=policy(WORDS), tools=hands.tools, model=Played(WIRE)) as house:
         thread = await house.mention("ana", "pay")
         first = await house.card()
@@ -175,7 +179,7 @@ async def test_what_sounds_like_yes_gets_a_button(build: Build, hands: Hands, te
     ("text", "did"), [(" Yes ", 1), ("APPROVE!", 1), ("y", 1), ("N", 0), ("Reject.", 0), ("no", 0)]
 )
 async def test_an_exact_word_counts_like_the_button(build: Build, hands: Hands, text: str, did: int) -> None:
-    """GN-07, CD-06: whole message, any case, one request open, a rule that allows words, an eligible person."""
+    """PN-17, GN-07, CD-06: whole message, any case, one request open, a rule that allows words, an eligible person."""
     async with build(policy=policy(WORDS), tools=hands.tools, model=Played(WIRE)) as house:
         thread = await house.mention("ana", "pay")
         await house.card()
@@ -204,7 +208,7 @@ async def test_a_word_does_not_sign_where_the_rule_wants_the_button(house: House
 
 
 async def test_a_word_cannot_belong_to_two_requests(build: Build, hands: Hands) -> None:
-    """CD-06: with two open, bo is asked to use their buttons, and neither is signed."""
+    """PN-17, PP-02, CD-06: with two open, bo is asked to use their buttons, and neither is signed."""
     two = calls(call("wire", amount=1), call("wire", amount=2))
     async with build(policy=policy(WORDS), tools=hands.tools, model=Played(two)) as house:
         thread = await house.mention("ana", "pay")
@@ -218,6 +222,91 @@ async def test_a_word_cannot_belong_to_two_requests(build: Build, hands: Hands) 
         assert not await events(house, "vote_counted")
         assert not hands.did
         assert await house.is_sound()
+
+
+HERS = policy("groups: [requester], words: true", more="defaults: {ladder: [{after: 1h, expire: true}]}")
+DELETE = calls(call("ask_people", question="Delete the old list?", options=["yes", "no"]))
+TIDY = calls(call("tidy", what="everything"))
+
+
+@pytest.mark.parametrize("late", [timedelta(seconds=2), timedelta(hours=3)])
+async def test_a_late_yes_to_a_question_does_not_sign_what_comes_next(
+    build: Build, hands: Hands, late: timedelta
+) -> None:
+    """PP-02, CD-06, T16: her question has expired, and a card stands in its place that she may never have seen,
+    however long.
+
+    She gets its button, and that counts.
+    """
+    model = Played(DELETE, TIDY)
+    async with build(policy=HERS, tools=hands.tools, model=model, pace=STEADY) as house:
+        thread = await house.mention("ana", "clean up")
+        await house.card("pick_a")
+        house.clock.advance(hours=1, seconds=1)
+        first = await house.card()
+        house.clock.advance(seconds=late.total_seconds())
+        await house.store.prepare()  # hears the clock, as every other call of a process does
+
+        answer = await house.say("ana", "yes", thread=thread)
+
+        assert answer is not None
+        assert answer.text == "Words alone do not sign this: please press the button to confirm."
+        assert not await events(house, "vote_counted")
+        assert not hands.did
+        again = await house.card(but=[first])
+        assert (await house.press("approve", by="ana", card=again)).is_taken
+        await house.shows("ok tidy everything")
+        assert await house.is_sound()
+
+
+@pytest.mark.parametrize(("minutes", "did"), [(4, []), (6, ["tidy everything"])])
+async def test_a_yes_soon_after_another_answer_gets_the_button(
+    build: Build, hands: Hands, minutes: int, did: list[str]
+) -> None:
+    """CD-06: whoever has just answered may say the same word twice; some minutes later it means what is there."""
+    async with build(policy=HERS, tools=hands.tools, model=Played(DELETE, TIDY), pace=STEADY) as house:
+        thread = await house.mention("ana", "clean up")
+        await house.press("pick_a", by="ana")
+        await house.card()
+        house.clock.advance(minutes=minutes)
+        await house.store.prepare()
+
+        await house.say("ana", "yes", thread=thread)
+
+        await (house.shows("Results:") if did else shown(house))
+        assert hands.did == did
+        assert await house.is_sound()
+
+
+async def test_a_yes_beside_somebody_elses_question_gets_the_button(build: Build, hands: Hands) -> None:
+    """CD-06: ana may not answer what bo is asked; her word may be meant for it all the same."""
+    both = calls(call("ask_people", question="Is it old?", of="approvers"), call("tidy", what="everything"))
+    async with build(policy=HERS, tools=hands.tools, model=Played(both)) as house:
+        thread = await house.mention("ana", "clean up")
+        await house.card("write")
+        await house.card()
+        await shown(house)
+
+        answer = await house.say("ana", "yes", thread=thread)
+
+        assert answer is not None
+        assert "press the button" in answer.text
+        assert not hands.did
+
+
+async def test_a_late_no_still_refuses(build: Build, hands: Hands) -> None:
+    """I8: refusing what one may not have seen is always safe."""
+    async with build(policy=HERS, tools=hands.tools, model=Played(DELETE, TIDY), pace=STEADY) as house:
+        thread = await house.mention("ana", "clean up")
+        await house.card("pick_a")
+        house.clock.advance(hours=1, seconds=1)
+        await house.card()
+
+        await house.say("ana", "no", thread=thread)
+
+        await house.shows("rejected by Ana")
+        assert not hands.did
+        assert await settled(house)
 
 
 async def test_the_word_of_an_outsider_is_refused_in_private(build: Build, hands: Hands) -> None:
@@ -236,7 +325,7 @@ async def test_the_word_of_an_outsider_is_refused_in_private(build: Build, hands
 
 
 async def test_a_requester_confirms_a_small_refund_and_nobody_else_can(house: House) -> None:
-    """GN-06: "is this what you meant?" is for the person who asked."""
+    """PP-01, GN-06: "is this what you meant?" is for the person who asked."""
     thread = await house.mention("ana", "refund 50 on order 7")
     card = await house.card()
     assert (await request_of(house, card)).call.values["order_id"] == 7

@@ -39,7 +39,9 @@ LADDER = (
 
 
 async def test_the_ladder_is_climbed_step_by_step_to_its_end(build: Build, hands: Hands) -> None:
-    """AU-31, CD-09, I11: reminder, a second person, the manager by DM, expiry: in order, once each; nothing runs."""
+    """PN-04, PN-16, PP-07, AU-31, CD-09, I11: reminder, a second person, the manager by DM, expiry: in order, once
+    each; nothing runs.
+    """
     model = Played(WIRE)
     async with build(policy=policy(ladder=LADDER), tools=hands.tools, model=model) as house:
         await house.mention("ana", "pay")
@@ -72,7 +74,7 @@ async def test_the_ladder_is_climbed_step_by_step_to_its_end(build: Build, hands
 
 
 async def test_a_manager_decides_in_the_dm_and_the_thread_shows_it(build: Build, hands: Hands) -> None:
-    """CD-09: the ladder reached dana; her click counts for the approvers, and every copy is edited."""
+    """PN-16, CD-09: the ladder reached dana; her click counts for the approvers, and every copy is edited."""
     rules = policy(ladder="{after: 5m, dm: manager(approver)}, {after: 4h, expire: true}")
     async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
@@ -120,7 +122,7 @@ async def test_a_deadline_passes_while_nobody_runs(build: Build, hands: Hands) -
 
 
 async def test_a_click_after_the_deadline_is_too_late_even_before_the_timer(build: Build, hands: Hands) -> None:
-    """D-04, I7: the store judges the vote by its own clock, whether or not somebody has noticed the deadline."""
+    """PP-07, D-04, I7: the store judges the vote by its own clock, whether or not somebody has noticed the deadline."""
     async with build(policy=policy(), tools=hands.tools, model=Played(WIRE), pace=LAZY) as house:
         await house.mention("ana", "pay")
         card = await house.card()
@@ -136,7 +138,7 @@ async def test_a_click_after_the_deadline_is_too_late_even_before_the_timer(buil
 
 
 async def test_a_late_click_answers_no_other_request(build: Build, hands: Hands) -> None:
-    """D-04, D-05, ST-34: 30 and 60 minutes expire apart; the late answer to one leaves the other untouched."""
+    """PP-02, D-04, D-05, ST-34: 30 and 60 minutes expire apart; the late answer to one leaves the other untouched."""
     rules = policy(ladder="{after: 30m, expire: true}")
     async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay one")

@@ -31,7 +31,7 @@ TYPED = "groups: [approvers], type: amount"
 
 
 async def test_a_veto_rejects_and_signs_nothing(build: Build, hands: Hands) -> None:
-    """A2-05, D-30, I4, I6: dana of the managers may stop it; her approval counts for nothing."""
+    """PN-03, A2-05, D-30, I4, I6: dana of the managers may stop it; her approval counts for nothing."""
     async with build(policy=policy(VETO), tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
         card = await house.card()

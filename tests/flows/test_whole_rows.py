@@ -96,7 +96,8 @@ async def looked_at(house: House, run: RunId) -> list[str]:
 async def test_what_an_editor_changed_is_what_is_published_and_both_versions_are_on_record(
     build: Build, hands: Hands
 ) -> None:
-    """GN-05, I8, AU-10: moderation: bo edits what an agent would publish; exactly his text goes out, once.
+    """PP-06, PP-08, GN-05, I8, AU-10: moderation: bo edits what an agent would publish; exactly his text goes out,
+    once.
 
     The audit names both versions by their digests, and which took whose place; the old card is dead.
     """

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from playwright.async_api import Browser, FloatRect, Locator, Page, ViewportSize, async_playwright
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
-STORY: ViewportSize = {"width": 1280, "height": 1040}  # a task's thread from its start
+STORY: ViewportSize = {"width": 1280, "height": 960}  # all of a card in its thread
 READING: ViewportSize = {"width": 1000, "height": 1500}  # a thread alone, and all of a long card
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 375, "height": 667}
@@ -72,7 +72,8 @@ async def take(page: Page, path: Path, *, scheme: str = "light", of: Sequence[Lo
     await page.evaluate("document.fonts.ready")
     path.parent.mkdir(parents=True, exist_ok=True)
     if of:
-        await page.mouse.move(0, 0)  # what is pointed at shows more than it does at rest
+        await page.mouse.move(0, 0)  # what is pointed at, or has the focus, shows more than it does at rest
+        await page.evaluate("document.querySelector('dialog[open]') ?? document.activeElement.blur()")
         await page.screenshot(path=path, animations="disabled", caret="hide", clip=await _around(of))
     else:
         await page.screenshot(path=path, animations="disabled", caret="hide")

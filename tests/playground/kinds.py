@@ -83,7 +83,7 @@ async def taken(page: Page) -> Shown:
     status = _card(page, "Bo works on this by hand")
     await expect(status.get_by_role("button", name="Hand back")).to_be_visible()
     await expect(page.locator("#thread").get_by_role("button", name="Approve")).to_have_count(0)
-    return [page.locator("#thread .message.first").last, page.locator("#thread .card").last]
+    return [page.locator("#thread .byline").last, status, page.locator("#thread .card").last]
 
 
 async def grant(page: Page) -> Shown:

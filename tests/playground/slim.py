@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser
 
-MOST = 128  # colours of a palette; 256 is the most a PNG may have
+MOST = 96  # colours of a palette; 256 is the most a PNG may have
 READ = """async (png) => {
   const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
   const context = new OffscreenCanvas(image.width, image.height).getContext("2d");

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.calls import Outcome, Past, Risk, ToolSpec
 from bot.domain.condition import compile_condition
 from bot.domain.policy import RISKY_WORDS, Oversight, Policy, Rule, total
-from bot.domain.verdict import Allow, Ask, Deny, Need, Verdict
+from bot.domain.verdict import Allow, Ask, Deny, Escalate, Need, Verdict
 from bot.domain.wire import replace
 from tests.policy.world import BY_NAME, call, decide, facts, past, policy, spec
 
@@ -222,6 +222,7 @@ CONDITIONS = ("args.n > 5", "args.n < 3", "args.nope > 1", "args.n", 'tool.risk 
 VERDICTS: tuple[Verdict, ...] = (
     Allow(rule="", why=""),
     Deny(rule="", why="no"),
+    Escalate(rule="", why="", to="managers", suggestion="call them"),
     Ask(rule="", why="", groups=(Need(of="approvers"),), may_use_words=True),
 )
 RULES = st.lists(st.tuples(st.sampled_from(CONDITIONS), st.sampled_from(VERDICTS)), max_size=6)
@@ -240,6 +241,8 @@ def _strictness(verdict: Verdict) -> tuple[int, bool, bool]:
     match verdict:
         case Ask() as ask:
             return (1, ask.is_high, not ask.may_use_words)
+        case Escalate():
+            return (2, True, True)
         case Deny():
             return (2, True, True)
     return (0, False, False)

@@ -55,6 +55,12 @@ async def test_the_shipped_policy_fits_the_shipped_people_and_tools() -> None:
         ('[{id: a, when: tool.name == "send_email", allow: true}]', "2:16", "which cannot be undone"),
         ('[{id: a, when: tool.name == "refund", allow: true}]', "2:16", "which touches money"),
         ('[{id: a, when: tool.risk == "irreversible", allow: true}]', "2:16", "allows what cannot be undone"),
+        ("[{id: a, escalate: {to: lawyers, suggestion: x}}]", "2:20", "there is no group 'lawyers'"),
+        (
+            "[{id: a, ask: {groups: [anyone]}, place: '#ops', ladder: [{after: 5m, also: '#ops'}]}]",
+            "2:58",
+            "also #ops: the card stands there from the beginning",
+        ),
         ("[{id: a, allow: true}]", "2:2", "allows everything"),
         ("[{id: a, when: true, allow: true}]", "2:2", "allows everything"),
         ("[{id: a, deny: x}, {id: b, deny: y}]", "2:20", "`b` is never reached: `a` before it always holds"),

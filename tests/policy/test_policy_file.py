@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.calls import Risk
 from bot.domain.errors import BadPolicy
 from bot.domain.policy import RISKY_WORDS
-from bot.domain.verdict import ENDS, Ask, Climb, Glass, Grantable, Need, ReasonRule, Rung
+from bot.domain.verdict import ENDS, Ask, Climb, Escalate, Glass, Grantable, Need, ReasonRule, Rung
 from bot.policyfile import parse_policy, read_policy
-from tests.policy.world import ROOT, call, decide, policy
+from tests.policy.world import ROOT, call, decide, facts, policy, spec
 
 
 def problems(text: str | bytes) -> list[str]:
@@ -48,6 +49,22 @@ def test_the_example_of_the_design_reads_as_it_is_meant() -> None:
         Rung(after=timedelta(minutes=30), do=Climb.DM, to="manager(approver)"),
         Rung(after=timedelta(hours=4), do=Climb.EXPIRE),
     )
+
+
+def test_a_rule_may_hand_over_and_a_step_may_name_a_channel() -> None:
+    """GN-10, CD-07: both belong to what the policy says."""
+    read = policy("""
+- {id: legal, when: 'args.n > 5', escalate: {to: managers, suggestion: ask a lawyer}, because: compliance}
+- {id: a, ask: {groups: [bo]}, ladder: [{after: 5m, also: "#ops"}, {after: 1h, expire: true}]}
+""")
+
+    assert read.rules[0].verdict == Escalate(rule="legal", why="", to="managers", suggestion="ask a lawyer")
+    verdict = read.decide(call("run", n=6), spec("run", Risk.IRREVERSIBLE, "n"), facts())
+    assert isinstance(verdict, Escalate)
+    assert (verdict.rule, verdict.why) == ("legal", "rule `legal` (compliance): args.n 6 > 5")
+    asked = read.rules[1].verdict
+    assert isinstance(asked, Ask)
+    assert [step.channel for step in asked.ladder] == ["ops", ""]
 
 
 def test_vetoes_typing_and_glass_are_read_and_belong_to_what_the_policy_says() -> None:
@@ -172,6 +189,12 @@ rules:
             "1:35",
             "cannot be manager(manager(approver))",
         ),
+        ("- {id: a, escalate: {to: bo}}", "1:21", "escalate needs suggestion: to whom, and what they might do"),
+        ("- {id: a, escalate: {to: manager(approver), suggestion: x}}", "1:26", "to of escalate cannot be"),
+        ("- {id: a, escalate: {to: bo, suggestion: ''}}", "1:42", "suggestion must say in at most 2,000 characters"),
+        ("- {id: a, escalate: {to: bo, suggestion: x}, place: '#ops'}", "1:46", "only a rule that asks has 'place'"),
+        ("- {id: a, escalate: {to: bo, suggestion: x}, because: read_only}", "1:55", "is a reason to allow"),
+        ("- {id: a, ask: {}, ladder: [{after: 1h, dm: '#ops'}]}", "1:45", "#ops"),
         ("- {id: a, ask: {}, ladder: [{after: 1h, dm: bo, also: bo}]}", "1:29", "needs after and exactly one of"),
         ("- {id: a, ask: {}, ladder: [{after: 30, dm: bo}]}", "1:37", "must be a time such as 30s"),
         ("- {id: a, ask: {}, ladder: [{after: 0s, dm: bo}]}", "1:37", "must be a time such as 30s"),

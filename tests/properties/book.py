@@ -122,15 +122,20 @@ class Book:
 
     # --------------------------------------------------------------- starts
 
-    def judge(self, starts: list[Start], leaves: Mapping[tuple[str, str], str]) -> Iterator[str]:
-        """What is wrong with the starts that came since the last look. *leaves*: by which rule a step was let through."""
+    def judge(self, starts: list[Start], leaves: Mapping[tuple[str, str], str], since: datetime) -> Iterator[str]:
+        """What is wrong with the starts that came since the last look, at *since*.
+
+        *leaves* says by which rule a step of a run was let through.
+        """
         while self.judged < len(starts):
             start = starts[self.judged]
             told = f"step {start.step}: {start.tool} {start.what} was started"
-            yield from (f"{told}: {why}" for why in self._wrong(start, starts[: self.judged], leaves))
+            yield from (f"{told}: {why}" for why in self._wrong(start, starts[: self.judged], leaves, since))
             self.judged += 1
 
-    def _wrong(self, start: Start, before: Iterable[Start], leaves: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    def _wrong(
+        self, start: Start, before: Iterable[Start], leaves: Mapping[tuple[str, str], str], since: datetime
+    ) -> Iterator[str]:
         wants, leave = RULES[start.tool], start.leave
         again = [one for one in before if one.leave.request == leave.request and one.leave.key == leave.key]
         if again and wants.seats:
@@ -146,7 +151,7 @@ class Book:
             yield from self._unsigned(start, self.requests[leave.request], wants)
         elif wants.seats and not again:
             path = leave.key.removeprefix(leave.run).rpartition(":")[0]
-            yield from self._ungranted(start, leaves.get((leave.run, path), ""))
+            yield from self._ungranted(start, leaves.get((leave.run, path), ""), since)
 
     def _unsigned(self, start: Start, request: Request, wants: Wants) -> Iterator[str]:
         if (request.call.tool, request.call.values["what"]) != (start.tool, start.what):
@@ -209,26 +214,32 @@ class Book:
             if holder == act.by or (gone is not None and gone.deputy == act.by and act.by not in act.away):
                 yield holder
 
-    def _ungranted(self, start: Start, rule: str) -> Iterator[str]:
+    def _ungranted(self, start: Start, rule: str, since: datetime) -> Iterator[str]:
         given = self.grants.get(rule.removeprefix("grant:"))
         if given is None:
             yield f"nobody signed it, and {rule or 'nothing'} let it through"
             return
         self.seen["started on a grant"] += 1
         given.keys.add(start.leave.key)
-        run = start.leave.run
+        run, giver = start.leave.run, start.crew[given.by]
+        spoke = {who for who, step in self.steers.get(run, []) if step < start.step}
         checks = {
             "for another value": given.what == start.what,
             "for somebody else's task": given.requester == start.leave.requester,
             "in another run": given.run in (None, run),
             "more often than given": len(given.keys) <= given.most,
+            "after its end": since < given.until + SLACK,
             "after it was revoked": given.revoked is None or given.revoked >= start.step,
-            "after its giver lost the right": _may(start.crew[given.by])
-            and "approvers" in start.crew[given.by].groups,
-            "though its giver steers the run": given.by
-            not in {who for who, step in self.steers.get(run, []) if step < start.step},
+            "after its giver lost the right": _may(giver) and self._could_give(given.by, start, since),
+            "though its giver steers the run": given.by not in spoke,
         }
         yield from (f"its grant was used {why}" for why, holds in checks.items() if not holds)
+
+    def _could_give(self, who: PersonId, start: Start, since: datetime) -> bool:
+        """Is it their own right, or that of somebody who is away and named them?"""
+        gone = self.gone(since)
+        lent = {absent for absent, one in gone.items() if one.deputy == who and who not in gone}
+        return any("approvers" in start.crew[holder].groups for holder in {who, *lent})
 
 
 def _may(person: Person) -> bool:

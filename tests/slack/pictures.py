@@ -22,19 +22,22 @@ from bot.domain.calls import Cause, Outcome, Past, ToolResult, canonical
 from bot.domain.chat import Button, Card, MessageRef, PersonId, Tone
 from bot.domain.details import details
 from bot.domain.glass import aftermath
+from bot.domain.grant import offer_from_form
 from bot.domain.inquiry_card import inquiry_card, passed_on
+from bot.domain.inquiry_stuck import Trouble
 from bot.domain.ports import RunView, Settled, Waiting
 from bot.domain.request import Decision, Edit, Handed, Kind, Move, Request, RequestId, Right, RunId, Status
 from bot.domain.run import Run, RunStatus, Task
 from bot.domain.run_card import status_card
 from bot.domain.sheet import MOST, Sheet, taken_out
 from bot.domain.sheet_card import sheet_card
-from bot.domain.verdict import Glass, Need, ReasonRule
+from bot.domain.verdict import Glass, Grantable, Need, ReasonRule
 from bot.domain.wire import Json, replace
 from tests.domain.given import ANA, BO, CY, NAMES, NOW, PLACE, ask, call, decided, drawn, request, spec, vote
 
 GOLDEN = Path(__file__).parent / "golden"
 SLACK_USERS: Mapping[PersonId, str] = {ANA: "UANA", BO: "UBO"}
+SIGNED = Decision(status=Status.APPROVED, at=NOW, by=(BO,))
 LONG: dict[str, Json] = {"order_id": "7", "amount": 150, "reason": "it arrived broken; " * 300}
 REF = MessageRef(place=PLACE, id="2.0")
 
@@ -139,36 +142,62 @@ ASKED: Mapping[Kind, tuple[str, dict[str, Json], dict[str, Json]]] = {  # tool, 
 }
 
 
-def _aftermath() -> Card:
-    asked = aftermath(_broken(), spec(), id=RequestId("q9"), breaker="Bo")
-    return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
+def _aftermath(answer: dict[str, Json] | None = None) -> Card:
+    return _ended(aftermath(_broken(), spec(), id=RequestId("q9"), breaker="Bo"), answer)
 
 
 def _inquiry(kind: Kind, *, is_answered: bool = False) -> Card:
-    tool, args, answer = ASKED[kind]
-    asked = request(kind=kind, call=call(args, tool=tool), ask=ask(Need(of="requester")))
-    if is_answered:
-        said = canonical(answer).decode()
-        end = Decision(status=Status.ANSWERED, at=NOW, by=(ANA,), answer=said)
+    return _ended(_put(kind), ASKED[kind][2] if is_answered else None)
+
+
+def _put(kind: Kind, **args: Json) -> Request:
+    """A question of this *kind*, with some arguments of its own."""
+    tool, given, _ = ASKED[kind]
+    return request(kind=kind, call=call({**given, **args}, tool=tool), ask=ask(Need(of="requester")))
+
+
+def _ended(asked: Request, answer: dict[str, Json] | None) -> Card:
+    """The card of *asked* as Ana answered it; without an *answer*, as it waits for one."""
+    if answer is not None:
+        end = Decision(status=Status.ANSWERED, at=NOW, by=(ANA,), answer=canonical(answer).decode())
         asked = replace(asked, status=Status.ANSWERED, decision=end)
     return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
 
 
-def _second_round() -> Card:
-    tool, args, _ = ASKED[Kind.REVIEW]
-    before = canonical({**args, "draft": "Hi,\n\nwe move."}).decode()
-    past = Past(tool=tool, args=before, outcome=Outcome.OK, move="revise")
-    asked = request(kind=Kind.REVIEW, call=call(args, tool=tool), ask=ask(Need(of="requester")), history=(past,))
-    return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
+def _round(kind: Kind, *moves: str) -> Card:
+    """After earlier versions, each of them answered by one of *moves*."""
+    tool, args, _ = ASKED[kind]
+    drafts = [
+        {**args, "draft": f"Hi {number},\n\nwe move."} if "draft" in args else args for number in range(len(moves))
+    ]
+    history = [
+        Past(tool=tool, args=canonical(draft).decode(), outcome=Outcome.OK, move=move)
+        for draft, move in zip(drafts, moves, strict=True)
+    ]
+    return _ended(replace(_put(kind), history=tuple(history)), None)
 
 
-def _handed() -> Card:
+def _handed(kind: Kind) -> Request:
+    """Bo is asked, in the place of Ana."""
+    handed = (Handed(by=ANA, to=BO, at=NOW),)
+    return replace(_put(kind), ask=ask(Need(of=f"@{BO}")), handed=handed)
+
+
+def _handed_on() -> Card:
     """The copy that somebody handed the question on from."""
-    tool, args, _ = ASKED[Kind.QUESTION]
-    asked = request(kind=Kind.QUESTION, call=call(args, tool=tool), ask=ask(Need(of=f"@{BO}")))
-    asked = replace(asked, handed=(Handed(by=ANA, to=BO, at=NOW),))
-    drawn = inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
-    return passed_on(drawn, asked, NAMES)
+    asked = _handed(Kind.QUESTION)
+    return passed_on(_ended(asked, None), asked, NAMES)
+
+
+def _allowing(**changes: Any) -> Request:
+    return request(ask=ask(grant=Grantable(most=10, within=timedelta(hours=8), same=("order_id",))), **changes)
+
+
+def _offered() -> Request:
+    """Bo looks at what more would be allowed; the note tells of earlier calls."""
+    form = {"scope": "this run", "until": "1 hour", "most": "3", "exact": "no"}
+    drawn_up = offer_from_form(_allowing(), spec(), form, BO, NOW)
+    return _allowing(offer=replace(drawn_up, looked=7, matched=2))
 
 
 def _equal(count: int, **more: Json) -> tuple[Request, ...]:
@@ -232,16 +261,51 @@ CARDS: Mapping[str, Callable[[], Card]] = {
     "run_working": lambda: _run(RunStatus.ACTIVE, "Looking up order 7"),
     "run_done": lambda: _run(RunStatus.DONE, "Refunded."),
     "run_taken": lambda: _run(RunStatus.WAITING, "Bo took this over", taken_by=BO),
-    "question_handed_on": _handed,
+    "question_handed_on": _handed_on,
+    "question_menu": lambda: _ended(_put(Kind.QUESTION, options=[f"<!channel> {n}" for n in range(7)]), None),
+    "question_words": lambda: _ended(_put(Kind.QUESTION, options=[]), None),
+    "escalation_handed": lambda: _ended(_handed(Kind.ESCALATION), None),
+    "escalation_taken": lambda: _ended(_handed(Kind.ESCALATION), {"move": "take"}),
+    **{f"stuck_{what}": partial(_ended, _put(Kind.STUCK, what=what), None) for what in Trouble},
+    "offer_open": lambda: drawn(_offered()),
+    "offer_given": lambda: drawn(replace(_offered(), status=Status.APPROVED, decision=SIGNED, gave="g-0-1")),
     **{f"{kind}_open": partial(_inquiry, kind) for kind in ASKED},
     **{f"{kind}_answered": partial(_inquiry, kind, is_answered=True) for kind in ASKED},
-    "review_second_round": _second_round,
+    "review_second_round": lambda: _round(Kind.REVIEW, "revise"),
+    "review_last_round": lambda: _round(Kind.REVIEW, "revise", "revise"),
+    "plan_second_round": lambda: _round(Kind.PLAN, "change"),
+    "plan_limit": lambda: _round(Kind.PLAN, "change", "change", "change"),
     "sheet_open": lambda: _sheet(*_equal(3)),
     "sheet_partly_decided": _sheet_decided,
     "sheet_full": lambda: _sheet(*_equal(MOST, note="x" * 200)),
     "sheet_list": lambda: _sheet(*_different()),
     "aftermath_open": _aftermath,
+    "aftermath_answered": lambda: _aftermath({"move": "wrong", "text": "Dana was there <!here>."}),
     "answer": lambda: Card(body="Order 7 was refunded.", tone=Tone.GOOD, author="react", run="r1", mentions=(ANA,)),
+}
+
+
+FORMS: Mapping[str, tuple[Callable[[], Card], str]] = {  # what opens behind which button
+    "edit": (lambda: drawn(request(), replace(spec(), secrets=("token",))), "Edit"),
+    "reject": (lambda: drawn(request()), "Reject"),
+    "typed": (lambda: drawn(request(ask=UNUSUAL)), "Approve"),
+    "glass": (lambda: drawn(request(ask=UNUSUAL)), "Break glass"),
+    "allow_more": (lambda: drawn(_allowing()), "Approve and allow more…"),
+    "approve_some": (lambda: _sheet(*_equal(3)), "Approve some…"),
+    "hand_back": (lambda: _run(RunStatus.WAITING, "Bo took this over", taken_by=BO), "Hand back"),
+    "hand_to": (lambda: _inquiry(Kind.QUESTION), "Hand to…"),
+    "answer": (lambda: _inquiry(Kind.QUESTION), "Answer in words"),
+    "choose": (CARDS["question_menu"], "Choose"),
+    "handoff": (lambda: _inquiry(Kind.HANDOFF), "Answer in words"),
+    "kinds": (lambda: _inquiry(Kind.FORM), "Fill in"),
+    "revise": (lambda: _inquiry(Kind.REVIEW), "Revise"),
+    "write": (lambda: _inquiry(Kind.REVIEW), "Write it myself"),
+    "version": (CARDS["review_last_round"], "Use another version"),
+    "another_round": (CARDS["review_last_round"], "Allow another round"),
+    "steps": (lambda: _inquiry(Kind.PLAN), "Edit the steps"),
+    "direction": (lambda: _inquiry(Kind.ESCALATION), "Give direction"),
+    "done": (lambda: _inquiry(Kind.STUCK), "I have done it"),
+    "wrong": (_aftermath, "It was wrong"),
 }
 
 
@@ -272,9 +336,9 @@ def _home(report: str = "") -> dict[str, Any]:
     return home_view(rows, [run, replace(run, status="done", stop=None)], [settled], report, now=NOW)
 
 
-def _form(label: str) -> dict[str, Any]:
-    schema = replace(spec(), secrets=("token",))
-    return form_view(_button(drawn(request(), schema), label), metadata="q1 edit seal(edit)")
+def _form(name: str) -> dict[str, Any]:
+    card, label = FORMS[name]
+    return form_view(_button(card(), label), metadata="q1", users={"with": "UANA"})
 
 
 def _button(card: Card, label: str) -> Button:
@@ -288,12 +352,8 @@ def pictures() -> dict[str, str]:
         shown = draw(card(), user_of=SLACK_USERS)
         files = [{"name": file.name, "bytes": len(file.content), "sha256": file.sha256} for file in shown.files]
         found[name] = {"text": shown.text, "blocks": shown.blocks, "files": files}
-    found |= {"home": _home(), "home_report": _home(REPORT), "form_edit": _form("Edit"), "form_reject": _form("Reject")}
-    found["form_kinds"] = form_view(_inquiry(Kind.FORM).buttons[0], metadata="q1", users={"with": "UANA"})
-    some = _button(_sheet(*_equal(3)), "Approve some…")
-    found["form_approve_some"] = form_view(some, metadata="q1")
+    found |= {"home": _home(), "home_report": _home(REPORT)} | {f"form_{name}": _form(name) for name in FORMS}
     past = (Past(tool="look_up_order", args="{}", outcome=Outcome.OK), Past(tool="refund", args="{}"))
-    found["form_typed"] = form_view(_button(drawn(request(ask=UNUSUAL)), "Approve"), metadata="q1")
     found["details"] = details_view(details(request(ask=UNUSUAL, votes=(vote(CY),), history=past), spec(), NAMES))
     return {
         name: json.dumps(picture, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import html
+import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.slack.cards import Drawn, button_value, draw, read_action, read_value, whisper_blocks
-from adapters.slack.limits import UPDATE_TEXT, faults, size
+from adapters.slack.limits import UPDATE_TEXT, faults, size, view_faults
 from adapters.slack.literal import sound
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, PersonId, Tone
 from bot.domain.errors import Undeliverable
@@ -73,7 +74,7 @@ def said(card: Card) -> list[str]:
 @settings(max_examples=100, deadline=None)
 @given(ANY_CARD)
 def test_any_card_is_drawn_whole_literally_and_without_faults(card: Card) -> None:
-    """T02, T04: sizes from 0 to 20,000 and hostile Unicode; every text stands in a block or in a file."""
+    """PP-06, T02, T04: sizes from 0 to 20,000 and hostile Unicode; every text stands in a block or in a file."""
     picture = shown(card)
 
     assert faults(picture.blocks) == []
@@ -112,10 +113,11 @@ def test_the_same_card_is_always_the_same_picture_and_another_has_other_ids(one:
 @settings(max_examples=40, deadline=None)
 @given(ANY_CARD)
 def test_every_button_can_be_read_back(card: Card) -> None:
-    """T13: subject, token and move come back as they were given; whether a form comes first stands in the id."""
+    """PP-11, T13: subject, token and move come back as they were given; whether a form comes first stands in the id."""
     pressed = [(read_value(b["value"]), read_action(b["action_id"])) for b in buttons(shown(card).blocks)]
 
     assert pressed == [((b.subject, b.token), (b.move, bool(b.fields))) for b in card.buttons]
+    assert not [b for b in buttons(shown(card).blocks) if "url" in b], "a preview that follows links presses nothing"
 
 
 @settings(max_examples=40, deadline=None)
@@ -199,7 +201,7 @@ def test_a_long_notification_is_cut_between_characters() -> None:
 
 
 def test_long_arguments_stay_attached_as_the_renderer_made_them() -> None:
-    """T02: the attachment goes with the card, and the card names it."""
+    """PP-06, T02: the attachment goes with the card, and the card names it."""
     card = drawn(request(call=call(LONG)))
 
     picture = shown(card)
@@ -375,6 +377,14 @@ def test_every_kind_of_card_looks_as_it_did(name: str) -> None:
 
     lines = difflib.unified_diff(golden.splitlines(), now.splitlines(), f"golden/{name}.json", "now", lineterm="")
     assert now == golden, "\n".join([*lines, "", "To keep it: python -m tests.slack.pictures"])
+
+
+@pytest.mark.parametrize("name", sorted(pictures()))
+def test_every_picture_keeps_slacks_limits(name: str) -> None:
+    """AS-29: whatever its kind and state, as blocks or as a view: nothing in it that Slack would refuse."""
+    picture = json.loads(pictures()[name])
+
+    assert (faults(picture["blocks"]) if "files" in picture else view_faults(picture)) == []
 
 
 def test_no_golden_picture_is_left_over() -> None:

@@ -145,6 +145,29 @@ def test_a_value_too_long_for_a_field_is_not_offered_for_editing() -> None:
     ]
 
 
+def test_a_long_draft_is_written_anew_and_never_begun_with_a_part_of_it() -> None:
+    """GN-12: nobody accepts a text that was cut; the field starts empty and says what to do, and what else there is."""
+    own = Field(name="text", label="Your own text", kind=FieldKind.LONG_TEXT, value="x" * 3_001, may_start_empty=True)
+
+    (block,) = inputs(form(own)).values()
+
+    assert "initial_value" not in block["element"]
+    assert "Write the whole text, at most 3,000 characters" in block["hint"]["text"]
+    assert element(replace(own, value="x" * 3_000))["initial_value"] == "x" * 3_000
+    assert inputs(form(replace(own, may_start_empty=False))) == {}
+
+
+def test_where_there_is_no_reject_none_is_pointed_to() -> None:
+    """A question, a form and a plan have other buttons; only a signature can be rejected."""
+    long = Field(name="body", label="Body", value="x" * 3_001)
+    view = form_view(Button(subject="q", move="fill", label="Fill in", token="t", fields=(long,)), metadata="m")
+
+    (told,) = texts(view["blocks"])
+
+    assert told.endswith("Please answer with another button, or write in the thread what you want.")
+    assert "eject" not in told
+
+
 def test_the_submit_button_says_what_the_button_said() -> None:
     view = form(Field(name="reason", label="Reason"), label="It did not – run it now, please")
 

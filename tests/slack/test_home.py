@@ -38,6 +38,7 @@ def read(here: Indoors, user: str) -> str:
 
 
 async def test_everybody_sees_their_own_list_and_nobody_elses() -> None:
+    """PN-12: what waits for somebody, and the runs they gave."""
     async with indoors() as here:
         here.waits(here.bo)
         here.views.all_runs = [
@@ -341,7 +342,7 @@ async def test_a_press_on_home_is_a_press_on_the_card_it_stands_for() -> None:
 
 
 async def test_a_grant_is_revoked_from_the_list_of_whoever_gave_it() -> None:
-    """Bo allowed it and sees it; ana, whom it serves, sees no heading here. The answer stands in a window."""
+    """PN-06: Bo allowed it and sees it; ana, whom it serves, sees no heading here. The answer stands in a window."""
     async with indoors() as here:
         here.views.allowed = (grant(by=here.people.people[1].id),)
         here.front.answer = Answer(is_taken=True, text="Revoked. Such calls are asked about again.")
@@ -365,7 +366,7 @@ async def test_a_grant_is_revoked_from_the_list_of_whoever_gave_it() -> None:
 
 
 async def test_whoever_is_away_reads_so_first_and_comes_back_with_one_press() -> None:
-    """The same as the command `back`, for whoever presses."""
+    """PN-12: the same as the command `back`, for whoever presses."""
     async with indoors() as here:
         here.front.commands = Mirror()  # type: ignore[assignment]  # all that is asked of it
         here.views.gone[here.bo] = "You are away until Mon. Erin (erin) may decide for you, in their own name."

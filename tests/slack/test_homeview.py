@@ -130,7 +130,7 @@ def test_a_value_that_is_not_ours_is_not_read(value: object) -> None:
 
 
 def test_a_short_request_can_be_signed_in_its_row() -> None:
-    """Its arguments and every fact but the tool and digest, which the title and nobody need, stand there."""
+    """PN-12: its arguments and every fact but the tool and digest, which the title and nobody need, stand there."""
     blocks = home(waiting())
 
     assert labels(blocks) == ["Approve", "Edit", "Reject", "Explain", "Stop"]

@@ -49,7 +49,7 @@ async def the_form(house: House, user: str, *words: str) -> FakeView:
 
 
 async def test_a_window_opens_before_anybody_asks_the_store() -> None:
-    """A trigger lives 3 s, and a store may take longer: first a window, then "ok", then its fields."""
+    """PP-11: a trigger lives 3 s, and a store may take longer: first a window, then "ok", then its fields."""
     async with a_house() as house:
         ana, ops, card = await ana_and_a_card(house)
         house.views.opened.clear()
@@ -87,6 +87,7 @@ async def test_a_sent_form_is_the_press_it_was_opened_by_and_what_was_typed() ->
 
 
 async def test_a_trigger_that_died_is_said_and_the_press_is_acked() -> None:
+    """PP-11: nobody is left with a button that does nothing."""
     async with a_house() as house:
         ana, ops, card = await ana_and_a_card(house)
         payload = house.slack.block_actions(ana, ops, card, "Reject")

@@ -170,7 +170,7 @@ async def test_an_address_slack_has_confirmed_finds_the_person_who_is_listed_wit
 
 
 async def test_an_address_that_is_not_confirmed_is_nobodys(office: Office) -> None:
-    """T10: anybody may type anybody's address."""
+    """PP-01, T10: anybody may type anybody's address."""
     eve = office.slack.add_user("eve", email="bo@example.org", is_email_confirmed=False)
     directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org}", is_matching_email=True)
 
@@ -240,7 +240,9 @@ async def test_an_app_that_may_not_read_addresses_knows_nobody_by_theirs(office:
 
 
 async def test_an_address_says_who_somebody_is_only_where_that_is_switched_on(office: Office) -> None:
-    """Bo is listed with an address alone. Unless SLACK_MATCH_EMAIL says otherwise, whoever has it is somebody else."""
+    """PP-01: Bo is listed with an address alone. Unless SLACK_MATCH_EMAIL says otherwise, whoever has it is somebody
+    else.
+    """
     bo = office.slack.add_user("bo", email="bo@example.org")
     directory = office.directory("people:\n  bo: {name: Bo, email: bo@example.org, groups: [approvers]}")
 

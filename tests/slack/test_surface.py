@@ -94,7 +94,9 @@ async def test_a_workspace_without_sessions_gets_the_older_lamp_and_its_end(boot
 
 
 async def test_the_composer_is_free_before_anybody_is_asked(booth: Booth) -> None:
-    """hermes-agent#92202: the older lamp locks the composer. Another process may have lit it: it goes off first."""
+    """PP-10: hermes-agent#92202: the older lamp locks the composer. Another process may have lit it: it goes off
+    first.
+    """
     place = await a_thread(booth)
     without(booth, SESSION)
     await surface(booth).presence(place, ACTIVE)

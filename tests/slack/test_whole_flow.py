@@ -74,7 +74,9 @@ async def test_a_click_on_a_card_that_has_ended_says_who_ended_it(site: Site, bo
 
 
 async def test_an_edit_is_a_form_whose_mistakes_stand_beside_their_fields(site: Site, bot: Replica) -> None:
-    """AS-03, ST-43, T10: bo changes the amount; what he wrote is signed by somebody else, and that runs."""
+    """PN-02, PP-08, AS-03, ST-43, T10: bo changes the amount; what he wrote is signed by somebody else, and that
+    runs.
+    """
     await site.asks("ana", REFUND)
     first = await bot.seen("Approve")
     form = await site.opens("bo", "Edit", first)

@@ -24,8 +24,9 @@ REFUND = "refund 120 for order 1042, it arrived broken"
 async def test_a_click_reaches_the_process_that_does_not_own_the_run(
     site: Site, build: Build, hands: Hands, over: str
 ) -> None:
-    """CD-05a: two whole bots on one store; Slack gives each payload to one of them: over sockets in turn, over HTTP
-    all of them to the one that owns nothing."""
+    """PP-02, PP-03, CD-05a: two whole bots on one store; Slack gives each payload to one of them: over sockets in
+    turn, over HTTP all of them to the one that owns nothing.
+    """
     parts: dict[str, Any] = {"policy": policy(), "tools": hands.tools, "over": over}
     async with build(model=Played(WIRE), **parts) as owner, build(model=Played(WIRE), **parts) as other:
         for who in ("bo", "chris"):
@@ -46,7 +47,7 @@ async def test_a_click_reaches_the_process_that_does_not_own_the_run(
 
 
 async def test_a_restarted_process_goes_on_where_the_other_one_stopped(site: Site, build: Build, hands: Hands) -> None:
-    """CD-05b: the card was posted by a process that is gone; its button works, and nothing is asked twice."""
+    """PP-03, CD-05b: the card was posted by a process that is gone; its button works, and nothing is asked twice."""
     parts: dict[str, Any] = {"policy": policy(), "tools": hands.tools, "model": Played(WIRE)}
     async with build(**parts) as before:
         await site.asks("ana", "pay")
@@ -162,6 +163,25 @@ async def test_a_card_stands_once_in_the_channel_that_the_policy_names(
         await bot.shows("ok wire 90 bank")
         assert await settled(bot)
         assert site.text(card).startswith("Approved: wire")
+        assert hands.did == ["wire 90 bank"]
+
+
+async def test_a_step_shows_the_card_in_a_second_channel(site: Site, build: Build, hands: Hands) -> None:
+    """CD-07: `also: "#finance"`. Bo presses there; both cards end, and nothing ran twice."""
+    finance = site.slack.add_channel("finance", [site.ids["bo"]])
+    rules = policy(ladder='{after: 5m, also: "#finance"}, {after: 4h, expire: true}')
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as bot:
+        await site.asks("ana", "pay")
+        first = await bot.seen("Approve")
+
+        bot.clock.advance(minutes=6)
+
+        card = await bot.seen("Approve", at=finance)
+        await bot.shows("shown in #finance as well")
+        assert await site.presses("bo", "Approve", card) == "Approved. It runs now."
+        await bot.shows("ok wire 90 bank")
+        assert await settled(bot)
+        assert [site.text(one).startswith("Approved: wire") for one in (first, card)] == [True, True]
         assert hands.did == ["wire 90 bank"]
 
 
