@@ -35,7 +35,6 @@ RESERVED = {ANYONE, "here", "manager", *MANAGED}
 SLACK_IDS = {SourceKind.SLACK_USERGROUP: "S", SourceKind.SLACK_CHANNEL: "CG"}  # what an id begins with
 
 
-
 class PeopleDirectory:
     """A `Directory` of a fixed list of people.
 

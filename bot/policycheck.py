@@ -199,7 +199,7 @@ def _batch_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
         return
     place, name = rule.spot("ask"), f"rule `{rule.id}`"
     if rule.when is None or not rule.when.only_for:
-        yield f"{place}: {name}: batch: name the tools it is for, such as tool.name == \"write_file\""
+        yield f'{place}: {name}: batch: name the tools it is for, such as tool.name == "write_file"'
     for tool in sorted(rule.when.only_for if rule.when else ()):
         if tool in known and known[tool].risk is Risk.IRREVERSIBLE:
             yield f"{place}: {name}: batch: {tool} cannot be undone, so each call is signed by itself"

@@ -87,9 +87,7 @@ def request_opened(request: Request) -> bytes:
 def details_opened(request: Request, person: PersonId, account: Account, delivery: str) -> bytes:
     """Somebody had everything about these very bytes before them."""
     shown, digest = account_text(account), request.call.digest
-    return _body(
-        "details_opened", request=request.id, person=person, account=shown, digest=digest, delivery=delivery
-    )
+    return _body("details_opened", request=request.id, person=person, account=shown, digest=digest, delivery=delivery)
 
 
 def card_shown(request: Request, copy: str, ref: MessageRef, *, is_complete: bool, has_buttons: bool) -> bytes:

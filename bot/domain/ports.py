@@ -47,6 +47,7 @@ class FrontDoor(Protocol):
     async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
         """Carry a text command out (`domain/orders`), written alone or after a mention or slash; None if it is none."""
         ...
+
     async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:
         """Take a grant back, for whoever gave it, whoever it serves, or whoever could have given it."""
         ...

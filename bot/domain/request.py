@@ -109,7 +109,7 @@ class Stand(Record):
 
 
 class Vote(Record):
-    """One person's answer, as counted. `seats` are the indexes of the groups this person may fill by their own right."""
+    """One person's answer, as counted. `seats` are the indexes of the groups they may fill by their own right."""
 
     person: PersonId
     account: Account

@@ -53,9 +53,7 @@ def _title(run: Run, names: Mapping[PersonId, str]) -> tuple[str, Tone]:
 
 def _buttons(run: Run, seal: Callable[[str], str]) -> Iterator[Button]:
     if run.taken_by is None:
-        yield Button(
-            subject=run.id, move=TAKE_RUN, label="Take over", token=seal(TAKE_RUN), effect=RUN[TAKE_RUN]
-        )
+        yield Button(subject=run.id, move=TAKE_RUN, label="Take over", token=seal(TAKE_RUN), effect=RUN[TAKE_RUN])
     else:
         label = "What should I do now?"
         hint = "What people wrote in the thread meanwhile, I read as well."

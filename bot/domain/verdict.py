@@ -67,7 +67,7 @@ class Glass(Record):
 
 
 class Grantable(Record):
-    """Whoever signs may allow more calls like this one: so many, for so long, with the same values of some arguments."""
+    """Whoever signs may allow more calls like this one: so many, for so long, some arguments staying the same."""
 
     most: int
     within: timedelta

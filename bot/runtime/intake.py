@@ -48,9 +48,7 @@ ABOUT_RUN: Mapping[Meaning, str] = {  # phrases that mean the whole run, and wha
 
 
 class Intake:
-    def __init__(
-        self, parts: Parts, rights: Rights, ballot: Ballot, takeover: Takeover, commands: Commands
-    ) -> None:
+    def __init__(self, parts: Parts, rights: Rights, ballot: Ballot, takeover: Takeover, commands: Commands) -> None:
         self._takeover, self._commands = takeover, commands
         self._parts, self._store, self._rights, self._ballot = parts, parts.store, rights, ballot
 

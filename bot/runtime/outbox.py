@@ -280,7 +280,6 @@ class Outbox:
         made = held.request.opened if held.request.version > 1 else None  # unchanged: what may stand is the same
         return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request, made=made)
 
-
     async def _sheet(self, row: Row, head: Held, copy: Copy) -> Wanted | None:
         found = sheet(await items_of(self._store, head.request))
         if copy.ref is None and not found.open and copy.name != "main":

@@ -54,7 +54,7 @@ def must_be_shown(held: Held, press: Press) -> None:
 
 
 def _may_stand(copy: Copy, place: Place) -> bool:
-    """May *copy*, whose message is not known yet, be the one at *place*? Where a direct message is, only its ref says."""
+    """May *copy*, whose message is not known yet, be the one at *place*? Of a direct message only its ref says."""
     return copy.place == place or (copy.place is None and place.is_direct)
 
 

@@ -112,9 +112,7 @@ class Work:
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
                 batch = self._begin(key, signed.id, resumed, began)
-                write = self._unless_taken(
-                    takes, lambda known: self._journal.spend(replace(batch, known=known), spent)
-                )
+                write = self._unless_taken(takes, lambda known: self._journal.spend(replace(batch, known=known), spent))
                 await self._start(write, call, start, spent)
             except Unheard:
                 return await self._lapse(signed, Cause.SUPERSEDED, TAKEN, resumed)

@@ -42,9 +42,7 @@ class Giving:
         """As `Store.granted`."""
         key = Keyring(self._namespace, shard)("grants")
         now = epoch_ms(self._link.now())
-        found = await self._link.ask(
-            self._link.client.zrangebyscore(key, f"({now}", "+inf", start=0, num=GRANTS_MOST)
-        )
+        found = await self._link.ask(self._link.client.zrangebyscore(key, f"({now}", "+inf", start=0, num=GRANTS_MOST))
         pairs = [member.decode().partition(" ") for member in found]
         return tuple(GrantId(name) for name, _, where in pairs if thread is None or where == thread)
 

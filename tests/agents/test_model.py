@@ -21,6 +21,7 @@ from bot.domain.ports import Line, WantedCall
 
 BOOK = Playbook(
     label="(r) ",
+    tries=(),
     unknown="what?",
     nothing_to_correct="nothing",
     endings=(Ending(match="", say="Done: {result}", is_done=True),),

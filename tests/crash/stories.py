@@ -164,6 +164,7 @@ async def reviewed(stage: Stage) -> None:
 
 async def _card(stage: Stage, move: str) -> Posted:
     """The only card with this button, besides the question what became of a call."""
+
     def found() -> list[Posted]:
         return [post for post in stage.platform.with_button(move) if not post.offers("answer")]
 

@@ -47,9 +47,7 @@ def veto(by: PersonId = BO, **changes: Any) -> Vote:
 
 
 def glass(by: PersonId = BO, **changes: Any) -> Vote:
-    return ballot(
-        by, **{"move": Move.BREAK_GLASS, "right": Right.GLASS, "seats": (), "reason": "it burns", **changes}
-    )
+    return ballot(by, **{"move": Move.BREAK_GLASS, "right": Right.GLASS, "seats": (), "reason": "it burns", **changes})
 
 
 # --------------------------------------------------------------- the table

@@ -520,9 +520,7 @@ async def test_a_tool_that_became_dangerous_is_asked_about_under_an_old_grant(
 
 
 @pytest.mark.parametrize("who", ["bo", "ana", "chris"])
-async def test_it_is_revoked_by_who_gave_it_has_it_or_could_have_given_it(
-    build: Build, hands: Hands, who: str
-) -> None:
+async def test_it_is_revoked_by_who_gave_it_has_it_or_could_have_given_it(build: Build, hands: Hands, who: str) -> None:
     """PN-06: between two uses; said in the thread, and the next call is asked about."""
     model = Tasks(tidies("desk"), tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:

@@ -1,4 +1,4 @@
-"""What the people's side is tried on: a crew, rules of every kind, tools that write down each start, a model with a plan.
+"""What the people's side is tried on: a crew, rules of every kind, tools that write down each start, a planned model.
 
 Not the bot that runs on it (process), what people do (scene), nor what must hold (book, court).
 """

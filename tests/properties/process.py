@@ -1,4 +1,4 @@
-"""The bot of the people's histories: a whole house on a real server, which dies when its fate says so, and rises again."""
+"""The bot of the people's histories: a whole house on a real server, which dies by its fate and rises again."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Bot:
     async def kill(self) -> None:
         """SIGKILL: nothing it was doing goes on. Its lease runs out."""
         self.world.fate.bury()
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:  # type: ignore[arg-type]  # it is in a task
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.sleep(0)  # whatever was only just created begins, and so ends as it should
             for task in others:
                 task.cancel()

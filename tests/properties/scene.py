@@ -1,4 +1,4 @@
-"""What people do in a history: write, press, answer, leave, come back; and the platform that delivers it until it is taken.
+"""What people do in a history: write, press, answer, leave, come back; and the platform that delivers until it is taken.
 
 Every deed that was taken is written into the book with who was who just then. What is drawn by lot is only a number: it
 is understood by what stands there, so that it always means something.

@@ -27,7 +27,8 @@ from tests.properties.people import ASKED, RULES, Crew, World
 from tests.properties.process import Bot
 from tests.properties.scene import EVERYBODY, Scene, button_of, way_of
 
-EXAMPLES = int(os.environ.get("PEOPLE_EXAMPLES", "30"))
+ENOUGH = 30  # histories to be about everything
+EXAMPLES = int(os.environ.get("PEOPLE_EXAMPLES", str(ENOUGH)))
 STEPS = 50  # moves of one history
 WANTED = {  # what histories must be about, to say anything
     *("started on 1 signatures", "started on 2 signatures", "started on a grant", "started on broken glass"),
@@ -36,8 +37,8 @@ WANTED = {  # what histories must be about, to say anything
 }
 
 PEOPLE = st.sampled_from(EVERYBODY)
-SIGNERS = st.sampled_from([PersonId(who) for who in "bo chris bo chris dana erin eve ana gus".split()])
-TASKERS = st.sampled_from([PersonId(who) for who in "ana ana bo chris eve gus".split()])
+SIGNERS = st.sampled_from([*EVERYBODY, PersonId("bo"), PersonId("chris")])
+TASKERS = st.sampled_from([who for who in (*EVERYBODY, PersonId("ana")) if who not in ("dana", "erin")])
 WHATS = st.sampled_from(["desk", "shelf", "door"])
 PICKS = st.integers(0, 99)
 THREADS = st.integers(0, 2)
@@ -83,7 +84,8 @@ def test_whatever_people_do_in_whatever_order_the_promises_hold(
     )
     for name, count in covered.most_common():
         print(f"{count:6} {name}")  # noqa: T201  # shown by -s: what the histories were about
-    assert not (missing := WANTED - covered.keys()), f"no history has {missing}: it says nothing about that"
+    missing = WANTED - covered.keys() if EXAMPLES >= ENOUGH else set()
+    assert not missing, f"no history has {missing}: it says nothing about that"
 
 
 class People(RuleBasedStateMachine):
