@@ -204,6 +204,7 @@ def form_call(
 ) -> WantedCall:
     """The call that asks people for a *model*. Its defaults stand in the form, where people see them."""
     schema = model.model_json_schema()
+    schema["x-order"] = list(schema["properties"])  # as the author wrote them
     begun = {name: part["default"] for name, part in schema["properties"].items() if part.get("default") is not None}
     args = {"question": question, "schema": schema, "start": {**begun, **(start or {})}, "of": of}
     if table is not None:

@@ -146,12 +146,15 @@ def _plain(schema: Schema) -> Mapping[str, Any]:
 
 
 def _slots(schema: Schema) -> dict[str, _Slot]:
+    """Each argument, in the order that `x-order` gives: canonical JSON keeps the order of a list, not of keys."""
     read = _plain(schema)
-    required = read.get("required", ())
+    required, given = read.get("required", ()), read.get("x-order")
+    parts = read.get("properties", {})
+    first = [name for name in given if isinstance(name, str) and name in parts] if isinstance(given, list) else []
     return {
-        name: _slot(name, part, read, is_required=name in required)
-        for name, part in read.get("properties", {}).items()
-        if isinstance(part, Mapping)
+        name: _slot(name, parts[name], read, is_required=name in required)
+        for name in dict.fromkeys([*first, *parts])
+        if isinstance(parts[name], Mapping)
     }
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from agents.tools.people import APerson, Table, form_answer, form_call, handoff_summary, people_tools
 from bot.domain.calls import Cause, Outcome, ToolResult, make_call
 from bot.domain.errors import InvalidArguments
+from bot.domain.forms import fields_of
 from bot.domain.inquiry import flaw
 from bot.domain.request import Kind
 from bot.domain.wire import Json, dumps, loads
@@ -138,3 +139,13 @@ def test_a_handoff_is_told_in_six_lines(text: str, lines: list[str]) -> None:
     told = handoff_summary(ToolResult(outcome=Outcome.OK, text=text), "Formatting a drive")
 
     assert told.splitlines() == ["Formatting a drive", *lines]
+
+
+def test_its_fields_keep_the_order_their_author_gave_them() -> None:
+    """ST-12: canonical JSON sorts keys, and a form that begins with "board" is nobody's idea of a journey."""
+    args = loads(form_call(Stay, "Where to?").args)
+    call = make_call(id="1", tool="fill_form", version="1", args=args)
+
+    fields = fields_of(call.values["schema"], {})
+
+    assert [field.name for field in fields] == ["city", "first", "last", "guests", "host", "board"]

@@ -66,7 +66,7 @@ class Book:
     decided: dict[RequestId, tuple[Decision, tuple[Vote, ...]]] = field(default_factory=dict)
     read: set[tuple[PersonId, RequestId]] = field(default_factory=set)  # whose details somebody opened
     grants: dict[str, Given] = field(default_factory=dict)
-    taken: dict[RunId, PersonId] = field(default_factory=dict)  # who has it by hand
+    taken: dict[RunId, tuple[PersonId, int]] = field(default_factory=dict)  # who has it by hand, since which step
     stopped: dict[RunId, int] = field(default_factory=dict)
     judged: int = 0  # starts that were looked at
     seen: Counter[str] = field(default_factory=Counter)  # what really happened, and how often
@@ -145,8 +145,9 @@ class Book:
         if not again and wants.seats:
             if self.stopped.get(leave.run, start.step) < start.step:
                 yield "its run was stopped before"
-            if leave.run in self.taken:
-                yield f"{self.taken[leave.run]} works on its run by hand"
+            has, since_step = self.taken.get(leave.run, ("", start.step))
+            if since_step < start.step:
+                yield f"{has} works on its run by hand"
         if leave.request is not None:
             yield from self._unsigned(start, self.requests[leave.request], wants)
         elif wants.seats and not again:

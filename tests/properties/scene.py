@@ -1,4 +1,4 @@
-"""What people do in a history: write, press, answer, leave, come back; and the platform that delivers until it is taken.
+"""What people do in a history: write, press, answer, leave, come back; and the platform that delivers it all.
 
 Every deed that was taken is written into the book with who was who just then. What is drawn by lot is only a number: it
 is understood by what stands there, so that it always means something.
@@ -48,14 +48,15 @@ class Scene:
         place = Place(platform="playground", tenant="local", channel="general", thread=self.threads[thread])
         run = await self._court.store.live_run(place.key)
         number = f"say{next(self._numbers)}"
-        said = text if run is not None else f"@countersign {text}"
+        is_mention = run is None or text.startswith("plan:") or next(self._numbers) % 3 == 0
+        said = f"@countersign {text}" if is_mention else text
         message = Message(
             delivery=number,
             by=account(by),
             place=place,
             text=said,
             ref=MessageRef(place=place, id=number),
-            is_mention=run is None or text.startswith("plan:"),
+            is_mention=is_mention,
         )
         before = await self._open(run) if run is not None else []
         act = await self._act(by, "word", number, before)
@@ -230,7 +231,7 @@ class Scene:
     def _changes_hands(self, move: str, run: RunId, by: PersonId) -> None:
         self._book.steer(run, by, self._world.step)
         if move == "take_run":
-            self._book.taken.setdefault(run, by)
+            self._book.taken.setdefault(run, (by, self._world.step))
         else:
             self._book.taken.pop(run, None)
 

@@ -220,8 +220,10 @@ class People(RuleBasedStateMachine):
     def hands_back(self, by: PersonId, pick: int, may: bool, text: str) -> None:
         async def story() -> None:
             post = self._scene.pick("hand_back", pick)
-            has = self._court.book.taken.get(RunId(button_of(post, "hand_back").subject)) if post is not None else None
-            await self._scene.presses("hand_back", has if may and has else by, pick, fields={"text": text})
+            taken = (
+                self._court.book.taken.get(RunId(button_of(post, "hand_back").subject)) if post is not None else None
+            )
+            await self._scene.presses("hand_back", taken[0] if may and taken else by, pick, fields={"text": text})
 
         self._move(story)
 
@@ -229,6 +231,24 @@ class People(RuleBasedStateMachine):
     def stops(self, by: PersonId, pick: int) -> None:
         if pick % 3 == 0:  # seldom: a run that is stopped teaches nothing more
             self._move(lambda: self._scene.presses("stop", by, pick))
+
+    @rule(pick=PICKS, others=st.lists(st.tuples(PICKS, PICKS, TASKERS), min_size=1, max_size=3))
+    def several_press_at_once(self, pick: int, others: list[tuple[int, int, PersonId]]) -> None:
+        """A signature, and whatever else can be pressed in the same moment."""
+
+        async def story() -> None:
+            if (first := self._scene.pick("reject", pick)) is None:
+                return
+            made = [(await self._scene.likely(first, pick), first, way_of(first, 0))]
+            posts = [post for post in self._bot.chat.posts if post.card.buttons]
+            for number, way, by in others:
+                post = posts[-1 - number % min(len(posts), 6)]
+                if buttons := post.card.buttons:
+                    made.append((by, post, buttons[way % len(buttons)]))
+            await self._scene.press(made, pick)
+            self._court.note("several at once")
+
+        self._move(story)
 
     # ------------------------------------------------------- old and repeated
 
