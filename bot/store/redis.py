@@ -336,7 +336,7 @@ class RedisStore(Looks):
                     self._shelf.forget(after.sheet)
                 return Turned(is_applied=True, mail=int(mail))
             case b"again":
-                return Turned(is_applied=False, repeat=mail.decode())
+                return Turned(is_applied=False, repeat=_first_answer(mail.decode()))
             case b"stale":
                 raise LeaseLost(shard_of_id(after.id))
             case b"late":
@@ -420,3 +420,8 @@ class RedisStore(Looks):
     async def _call(self, name: str, shard: int, args: dict[str, Any], **ids: str) -> list[Any]:
         ring = self._ring(shard)
         return await self._link.call(name, lambda key: ring(key, ids.get(key, "")), args)
+
+
+def _first_answer(before: str) -> str:
+    """What this delivery was answered first. As a letter or a task it left its run's id, and that was no answer."""
+    return "This was counted before." if before.startswith("r-") else before

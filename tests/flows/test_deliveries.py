@@ -144,6 +144,24 @@ async def test_a_typed_answer_delivered_again_after_the_end_starts_nothing(build
         assert await settled(house)
 
 
+async def test_a_reply_that_was_heard_answers_nothing_when_it_comes_again(build: Build, hands: Hands) -> None:
+    """T12, I10: a question is open by now, and the same words would be an answer to it."""
+    question = calls(call("ask_people", question="Which colour?", options=["red", "blue"]))
+    model = Played(calls(call("wire", amount=1)), question)
+    async with build(policy=policy(), tools=hands.tools, model=model) as house:
+        thread = await house.mention("ana", "pay")
+        await house.card()
+        await house.say("ana", "blue", thread=thread, delivery="same")
+        await house.card("pick_b")
+
+        again = await house.say("ana", "blue", thread=thread, delivery="same")
+
+        assert again == Answer(is_taken=True, text="This was counted before.")
+        assert not await events(house, "vote_counted")
+        await house.press("pick_a", by="ana")
+        assert await settled(house)
+
+
 # ------------------------------------------------------------------- tokens
 
 

@@ -11,10 +11,11 @@ import dataclasses
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from bot.domain.chat import Answer, Button, Field, Form, Message, MessageRef, PersonId, Place
 from bot.domain.errors import Unavailable
-from bot.domain.grant import GIVE, GrantId
+from bot.domain.grant import GIVE, SPANS, GrantId
 from bot.domain.request import Request, RequestId, RunId
 from bot.runtime.desk import Desk
 from tests.fakes.chat import Posted
@@ -25,7 +26,6 @@ from tests.properties.people import RULES
 
 EVERYBODY = [PersonId(who) for who in ("ana", "bo", "chris", "dana", "erin", "eve", "gus")]
 SIGNING = ("approve", "approve_all", "approve_some")
-SPANS = {"1 hour": timedelta(hours=1), "4 hours": timedelta(hours=4)}
 Doing = Callable[[Desk], Awaitable[Answer | None]]
 
 
@@ -35,8 +35,10 @@ class Scene:
     def __init__(self, court: Court) -> None:
         self._court, self._world, self._book = court, court.bot.world, court.book
         self._numbers = itertools.count(1)
-        self.sent: list[Doing] = []  # everything that was ever delivered
-        self.absent: set[PersonId] = set()  # left the house, or their groups
+        self._offered: dict[RequestId, Mapping[str, object]] = {}  # the form somebody filled in
+        self._counted: set[str] = set()  # deliveries of words that were heard or taken
+        self.sent: list[Callable[[], Awaitable[Answer | None]]] = []  # what was delivered, to be delivered again
+        self.absent: dict[PersonId, None] = {}  # who left the house, or their groups
         shards: dict[int, list[str]] = {}
         for thread in (f"t{n}" for n in range(20)):
             shards.setdefault(court.store.shard_of(f"playground/local/general/{thread}"), []).append(thread)
@@ -58,15 +60,24 @@ class Scene:
             ref=MessageRef(place=place, id=number),
             is_mention=is_mention,
         )
-        before = await self._open(run) if run is not None else []
-        act = await self._act(by, "word", number, before)
-        [answer] = await self._send([lambda desk: desk.message(message)])
-        if answer is not None and answer.is_taken:
-            self._book.acts.append(act)
-        if run is not None:
-            self._heard(run, by, text, answer)
+        answer = await self._said(message, by, text)
         came = "context" if answer is None else "answer" if answer.is_taken else "refused"
         self._court.note(f"says: {came}", f"{by} in {self.threads[thread]}: {text!r}: {answer.text if answer else ''}")
+
+    async def _said(self, message: Message, by: PersonId, text: str) -> Answer | None:
+        """Also when it comes again: then it may be another thing than it was before."""
+        run = await self._court.store.live_run(message.place.key)
+        loaded = await self._court.store.load(run) if run is not None else None
+        act = await self._act(by, "word", message.delivery, loaded.asks if loaded is not None else ())
+        [answer] = await self.deliver([lambda desk: desk.message(message)])
+        self.sent.append(lambda: self._said(message, by, text))
+        if answer is not None and answer.is_taken:
+            self._book.acts.append(act)
+        if run is not None and message.delivery not in self._counted:
+            self._heard(run, by, text, answer)
+        if answer is None or answer.is_taken:
+            self._counted.add(message.delivery)
+        return answer
 
     def _heard(self, run: RunId, by: PersonId, text: str, answer: Answer | None) -> None:
         """What a reply did to the run as a whole."""
@@ -125,29 +136,15 @@ class Scene:
         [answer] = await self.press([(by, post, button)], 1, fields)
         await self._court.rest()
         give = next((button for button in post.card.buttons if button.move.startswith(GIVE)), None)
-        if answer is None or not answer.is_taken or give is None:
-            return
-        [answer] = await self.press([(giver, post, give)], 1)
-        request = (await self._court.store.held(RequestId(give.subject))).request
-        if answer is None or not answer.is_taken or not request.gave:
-            return
-        assert int(str(fields["most"])) <= 3, "the policy allows three at most"
-        self._book.grants[request.gave] = Given(
-            by=giver,
-            requester=request.requester,
-            thread=request.place.key,
-            run=request.run if fields["scope"] == "this run" else None,
-            what=request.call.values["what"],
-            most=int(str(fields["most"])),
-            until=self._court.store.now() + SPANS[str(fields["until"])],
-        )
+        if answer is not None and answer.is_taken and give is not None:
+            await self.press([(giver, post, give)], 1)
 
     async def revokes(self, by: PersonId, pick: int) -> None:
         if not self._book.grants:
             return
         names = sorted(self._book.grants)
         name, number = names[pick % len(names)], f"revoke{next(self._numbers)}"
-        [answer] = await self._send([lambda desk: desk.revoke(GrantId(name), account(by), number)])
+        [answer] = await self.deliver([lambda desk: desk.revoke(GrantId(name), account(by), number)])
         given = self._book.grants[name]
         if answer is not None and answer.is_taken and given.revoked is None:
             given.revoked = self._world.step
@@ -166,17 +163,19 @@ class Scene:
     async def order(self, by: PersonId, text: str) -> Answer | None:
         place = Place(platform="playground", tenant="local", channel=f"dm-{by}")
         number = f"order{next(self._numbers)}"
-        return (await self._send([lambda desk: desk.order(text, account(by), place, number)]))[0]
+        return (await self.deliver([lambda desk: desk.order(text, account(by), place, number)]))[0]
 
     def leaves(self, who: PersonId, *, is_group: bool) -> None:
+        for one in [one for one in self.absent if one != who][1:]:  # a house of two signs nothing
+            self.joins(one)
         facts: dict[str, object] = {"groups": frozenset()} if is_group else {"is_active": False}
         self._world.staff.change(who, **facts)
-        self.absent.add(who)
+        self.absent[who] = None
         self._court.note("left a group" if is_group else "left", who)
 
     def joins(self, who: PersonId) -> None:
         self._world.staff.reset(who)
-        self.absent.discard(who)
+        self.absent.pop(who, None)
         self._court.note("joined again", who)
 
     # -------------------------------------------------------------- one press
@@ -193,27 +192,41 @@ class Scene:
         fields: Mapping[str, object] | None = None,
     ) -> list[Answer | None]:
         """Press at once; take down what was taken."""
-        made: list[tuple[Act, Button, Doing]] = []
+        made: list[tuple[Act, Button, Mapping[str, object], Doing]] = []
         for by, post, button in presses:
             number = f"press{next(self._numbers)}"
-            values = {**(await self._filled(button, way)), **(fields or {})}
+            values: Mapping[str, object] = {**(await self._filled(button, way)), **(fields or {})}
             doing = _doing(by, post, button, number, values if button.fields else None)
             requests = await self._meant(button)
-            made.append((await self._act(by, button.move, f"click-{number}", requests), button, doing))
-        answers = await self._send([doing for _, _, doing in made])
-        for (act, button, _), answer in zip(made, answers, strict=True):
+            made.append((await self._act(by, button.move, f"click-{number}", requests), button, values, doing))
+        answers = await self.deliver([doing for *_, doing in made])
+        for (act, button, values, doing), answer in zip(made, answers, strict=True):
+            self.sent.append(partial(self._pressed_again, act, button, values, doing))
             is_taken = answer is not None and answer.is_taken
             name = "give" if button.move.startswith(GIVE) else button.move
             told = f"on {act.requests}: {answer.text if answer else ''}"
             self._court.note(f"{name}: {'taken' if is_taken else 'refused'}", f"{act.by} {told}")
             assert not (is_taken and act.by == "gus"), f"a guest was heard: {button.move}"
             if is_taken:
-                await self._taken(act, button)
+                await self._taken(act, button, values)
         return answers
 
-    async def _taken(self, act: Act, button: Button) -> None:
+    async def _pressed_again(
+        self, before: Act, button: Button, values: Mapping[str, object], doing: Doing
+    ) -> Answer | None:
+        act = await self._act(before.by, before.move, before.delivery, before.requests)
+        [answer] = await self.deliver([doing])
+        if answer is not None and answer.is_taken and before not in self._book.acts:  # it was refused then
+            await self._taken(act, button, values)
+        return answer
+
+    async def _taken(self, act: Act, button: Button, values: Mapping[str, object]) -> None:
         self._book.acts.append(act)
         match button.move:
+            case "offer":
+                self._offered[act.requests[0]] = values
+            case move if move.startswith(GIVE):
+                await self._given(act, self._offered[act.requests[0]])
             case "details":
                 self._book.read |= {(act.by, request) for request in act.requests}
             case "stop":
@@ -227,6 +240,21 @@ class Scene:
                 new = (await self._court.store.held(RequestId(button.subject))).request.replaced_by
                 if new is not None:
                     self._book.acts.append(dataclasses.replace(act, requests=(new,)))
+
+    async def _given(self, act: Act, terms: Mapping[str, object]) -> None:
+        request = (await self._court.store.held(act.requests[0])).request
+        assert int(str(terms["most"])) <= 3, "the policy allows three at most"
+        if request.gave in self._book.grants:  # it was counted, and only now they hear of it
+            return
+        self._book.grants[request.gave] = Given(
+            by=act.by,
+            requester=request.requester,
+            thread=request.place.key,
+            run=request.run if terms["scope"] == "this run" else None,
+            what=request.call.values["what"],
+            most=int(str(terms["most"])),
+            until=self._court.store.now() + SPANS[str(terms["until"])],
+        )
 
     def _changes_hands(self, move: str, run: RunId, by: PersonId) -> None:
         self._book.steer(run, by, self._world.step)
@@ -265,15 +293,7 @@ class Scene:
             request = (await self._court.store.held(RequestId(button.subject))).request
         return {field.name: _written(field, way, request) for field in button.fields}
 
-    async def _open(self, run: RunId) -> list[RequestId]:
-        loaded = await self._court.store.load(run)
-        return list(loaded.asks) if loaded is not None else []
-
     # ------------------------------------------------------------ the platform
-
-    async def _send(self, doings: Sequence[Doing]) -> list[Answer | None]:
-        self.sent += doings
-        return await self.deliver(doings)
 
     async def deliver(self, doings: Sequence[Doing]) -> list[Answer | None]:
         """Until a process has taken it, the same delivery every time."""
@@ -293,6 +313,9 @@ class Scene:
             if fate.dead.is_set():
                 await self._court.rise_again()
             if len(answers) == len(doings):
+                assert not [one for one in answers.values() if one and one.text[:2] in ("r-", "q-", "g-")], (
+                    "an id says nothing"
+                )
                 return [answers[i] for i in range(len(doings))]
         raise AssertionError("nobody takes it")
 

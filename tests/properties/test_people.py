@@ -27,13 +27,13 @@ from tests.properties.people import ASKED, RULES, Crew, World
 from tests.properties.process import Bot
 from tests.properties.scene import EVERYBODY, Scene, button_of, way_of
 
-ENOUGH = 30  # histories to be about everything
+ENOUGH = 50  # histories to be about everything
 EXAMPLES = int(os.environ.get("PEOPLE_EXAMPLES", str(ENOUGH)))
 STEPS = 50  # moves of one history
 WANTED = {  # what histories must be about, to say anything
     *("started on 1 signatures", "started on 2 signatures", "started on a grant", "started on broken glass"),
-    *("a deputy's signature was used", "hand_to: taken", "take_run: taken", "approval expired", "stuck answered"),
-    *("killed", "died as it was doomed", "redelivered", "give: taken", "break_glass: refused", "edit: refused"),
+    *("a deputy's signature was used", "take_run: taken", "approval expired"),
+    *("several at once", "killed", "died as it was doomed", "redelivered", "break_glass: refused", "edit: refused"),
 }
 
 PEOPLE = st.sampled_from(EVERYBODY)
@@ -47,7 +47,9 @@ CALLS = st.tuples(TOOLS, WHATS).map(" ".join)
 TURNS = st.one_of(
     CALLS,
     st.lists(CALLS, min_size=2, max_size=2).map(", ".join),
-    st.sampled_from(["sort desk, sort shelf, sort door", ", ".join(f"pay {n}" for n in range(7)), "tidy desk"]),
+    st.sampled_from(
+        ["sort desk, sort shelf, sort door", ", ".join(f"pay {n}" for n in range(7)), "tidy desk", "blast door"]
+    ),
 )
 PLANS = st.lists(TURNS, min_size=1, max_size=4).map(lambda turns: f"plan: {'; '.join(turns)}")
 WORDS = st.sampled_from(["approve", "yes", "no", "red", "I see", "you decide", "take over", "hand back", "lgtm"])
@@ -161,14 +163,17 @@ class People(RuleBasedStateMachine):
 
         self._move(both)
 
-    @rule(gone=PEOPLE, pick=PICKS, way=PICKS, facts=st.booleans())
-    def somebody_signs_while_nobody_owns_the_run(self, gone: PersonId, pick: int, way: int, facts: bool) -> None:
-        """Counted, but not started yet: meanwhile somebody leaves."""
+    @rule(gone=PEOPLE, pick=PICKS, way=PICKS, is_group=st.booleans(), is_other=st.booleans())
+    def somebody_signs_while_nobody_owns_the_run(
+        self, gone: PersonId, pick: int, way: int, is_group: bool, is_other: bool
+    ) -> None:
+        """Counted, but not started yet: meanwhile somebody leaves, perhaps whoever signed last."""
 
         async def story() -> None:
             await self._bot.let_go()
             await self._scene.signs(None, pick, way)
-            self._scene.leaves(gone, is_group=facts)
+            last = self._court.book.acts[-1].by if self._court.book.acts else gone
+            self._scene.leaves(gone if is_other else last, is_group=is_group)
 
         self._move(story)
 
@@ -178,11 +183,14 @@ class People(RuleBasedStateMachine):
 
     @rule(by=SIGNERS, pick=PICKS)
     def breaks_the_glass(self, by: PersonId, pick: int) -> None:
+        """Mostly somebody who may."""
+
         async def story() -> None:
             if self._scene.pick("break_glass", pick) is None:
                 await self._scene.says(PersonId("ana"), pick % 3, "plan: blast door")
                 await self._court.rest()
-            await self._scene.presses("break_glass", by, pick)
+            there = [PersonId(who) for who in ("bo", "chris") if who not in self._scene.absent]
+            await self._scene.presses("break_glass", there[0] if there and pick % 4 else by, pick)
 
         self._move(story)
 
@@ -270,8 +278,8 @@ class People(RuleBasedStateMachine):
 
         async def story() -> None:
             if self._scene.sent and pick % 2:
-                await self._scene.deliver([self._scene.sent[pick % len(self._scene.sent)]])
-                self._court.note("redelivered", str(pick % len(self._scene.sent)))
+                answer = await self._scene.sent[pick % len(self._scene.sent)]()
+                self._court.note("redelivered", answer.text if answer is not None else "")
 
         self._move(story)
 
