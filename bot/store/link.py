@@ -75,7 +75,7 @@ class Link:
         script = self._scripts[name]
         args["shift"] = int(self._shift().total_seconds() * 1000)
         packed = self._pack(args)
-        names = [*(key(k) for k in script.keys), *more]
+        names = [*map(key, script.keys), *more]
         try:
             reply = await _heeding(self._eval(script, names, packed))
         except (gone.ConnectionError, gone.TimeoutError, OSError) as error:

@@ -22,6 +22,7 @@ from tests.contracts.chat import HOSTILE
 from tests.domain.given import ANA, BO, CY, ask, call, decided, drawn, request
 from tests.slack.drawing import MARKUP, TEXT, WORDS, buttons, labels, nodes, parsed, texts
 from tests.slack.pictures import CARDS, GOLDEN, LONG, SLACK_USERS, pictures
+from tests.slack.second import sdk_faults, sdk_view_faults
 
 BUTTONS = st.builds(
     Button,
@@ -77,7 +78,7 @@ def test_any_card_is_drawn_whole_literally_and_without_faults(card: Card) -> Non
     """PP-06, T02, T04: sizes from 0 to 20,000 and hostile Unicode; every text stands in a block or in a file."""
     picture = shown(card)
 
-    assert faults(picture.blocks) == []
+    assert faults(picture.blocks) + sdk_faults(picture.blocks) == []
     read = "".join(texts(picture.blocks)) + "".join(file.content.decode("utf-8", "replace") for file in picture.files)
     assert [text[:80] for text in said(card) if text not in read] == []
     assert set(parsed(picture.blocks)) <= {f"<@{user}>" for user in SLACK_USERS.values()}
@@ -355,7 +356,7 @@ def test_any_whisper_is_literal_and_without_faults(text: str) -> None:
     """T04: an error may quote what somebody typed."""
     blocks = whisper_blocks(text)
 
-    assert faults(blocks) == []
+    assert faults(blocks) + sdk_faults(blocks) == []
     assert parsed(blocks) == []
 
 
@@ -381,10 +382,14 @@ def test_every_kind_of_card_looks_as_it_did(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(pictures()))
 def test_every_picture_keeps_slacks_limits(name: str) -> None:
-    """AS-29: whatever its kind and state, as blocks or as a view: nothing in it that Slack would refuse."""
+    """AS-29: whatever its kind and state, as blocks or as a view: nothing in it that Slack refuses, nor slack_sdk."""
     picture = json.loads(pictures()[name])
 
-    assert (faults(picture["blocks"]) if "files" in picture else view_faults(picture)) == []
+    if "files" in picture:
+        found = faults(picture["blocks"]) + sdk_faults(picture["blocks"])
+    else:
+        found = view_faults(picture) + sdk_view_faults(picture)
+    assert found == []
 
 
 def test_no_golden_picture_is_left_over() -> None:

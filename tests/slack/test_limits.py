@@ -17,6 +17,7 @@ from adapters.slack.limits import (
     view_faults,
     weight,
 )
+from tests.slack.second import sdk_faults, sdk_view_faults
 
 Raw = dict[str, Any]
 
@@ -149,7 +150,7 @@ AT_LIMIT = [
 @pytest.mark.parametrize(("most", "made"), [row[1:] for row in AT_LIMIT], ids=[row[0] for row in AT_LIMIT])
 def test_a_limit_holds_at_its_number_and_bites_one_above(most: int, made: Any) -> None:
     """Slack's own numbers, as documented or as slack_sdk checks them."""
-    assert faults([made(most)], VIEW_BLOCKS) == []
+    assert faults([made(most)], VIEW_BLOCKS) + sdk_faults([made(most)]) == []
     assert faults([made(most + 1)], VIEW_BLOCKS) != []
 
 
@@ -190,9 +191,10 @@ def test_length_is_counted_as_slack_may_count_it() -> None:
         ({"type": "actions", "elements": []}, "actions.elements holds 0"),
         ({"type": "data_table", "rows": []}, "unknown type 'data_table'"),
         ({"text": plain()}, "unknown type 'None'"),
-        ({"type": "section"}, "text or fields attribute must be specified"),
-        ({"type": "rich_text"}, "cannot be read"),
-        (actions(button(style="green")), "style"),
+        ({"type": "section"}, "section needs text or fields"),
+        ({"type": "rich_text"}, "rich_text needs elements"),
+        (actions(button(style="green")), "button.style cannot be 'green'"),
+        (actions({"type": "button", "text": plain()}), "button needs action_id"),
         (
             {"type": "task_card", "task_id": "t", "title": "a", "status": "late"},
             "task_card.status cannot be 'late'",
@@ -243,7 +245,7 @@ def test_the_inputs_of_a_form_may_share_their_action_id() -> None:
         ({"type": "home", "blocks": [section()], "title": plain()}, "home does not take title"),
         (modal(*[section()] * 101), "101 blocks, most is 100"),
         (modal(section("")), "plain_text has no text"),
-        (modal(blocks=[]), "views must contain between 1 and 100 blocks"),
+        (modal(blocks=[]), "holds no blocks"),
         (modal(*[section("é" * 3_000)] * 14), "bytes, most is 250000"),
     ],
 )
@@ -264,23 +266,23 @@ def test_a_view_at_its_limits_has_no_faults() -> None:
         callback_id="a" * 255,
     )
 
-    assert view_faults(full) == []
+    assert view_faults(full) + sdk_view_faults(full) == []
     assert view_faults({"type": "home", "blocks": [section()] * 100}) == []
     assert VIEW_BYTES == 250_000
 
 
 def test_no_text_of_a_block_stands_in_a_fault_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
-    """T20: faults are logged; slack_sdk would log whole blocks that it does not know."""
+    """T20: faults are logged."""
     caplog.set_level(logging.DEBUG)
     blocks = [
         section("CANARY" * 600),
         {"type": "marvel", "text": "CANARY"},
         actions({"type": "wonder", "text": "CANARY"}),
         section("CANARY") | {"extra": "CANARY"},
-        {"type": "rich_text", "text": "CANARY"},
+        {"type": "rich_text", "elements": [], "text": "CANARY"},
     ]
 
     told = faults(blocks)
 
-    assert len(told) == 5
+    assert len(told) == 6
     assert "CANARY" not in "".join(told) + caplog.text
