@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot import __version__
-from bot.domain.errors import CountersignError
+from bot.domain.errors import BadSettings, CountersignError
 
 if TYPE_CHECKING:
     from bot.cellar import Server
@@ -158,11 +158,25 @@ def doctor() -> None:
 @app.command()
 def manifest(
     url: Annotated[str | None, typer.Option(help="Where Slack posts to, https://…; without it, Socket Mode.")] = None,
+    teams: Annotated[bool, typer.Option("--teams", help="Write the package of the app in Teams instead.")] = False,
+    app_id: Annotated[str, typer.Option(help="With --teams: the bot's application id.", envvar="TEAMS_APP_ID")] = "",
+    domain: Annotated[str, typer.Option(help="With --teams: where it is reached, such as bot.example.com.")] = "",
+    out: Annotated[Path, typer.Option(help="With --teams: the file to write.")] = Path("countersign-teams.zip"),
 ) -> None:
-    """Print the manifest that makes this bot's app in Slack."""
-    from adapters.slack.manifest import written
+    """Print the manifest that makes this bot's app in Slack, or write the app package for Teams."""
+    if not teams:
+        from adapters.slack.manifest import written
 
-    typer.echo(written(url), nl=False)
+        typer.echo(written(url), nl=False)
+        return
+    from adapters.teams.manifest import App, package
+
+    data = package(App(id=app_id, domain=domain))
+    try:
+        out.write_bytes(data)
+    except OSError as error:
+        raise BadSettings([f"--out {out} cannot be written ({error.strerror})"]) from error
+    typer.echo(f"{out} is written: Teams admin centre, Manage apps, Upload new app.")
 
 
 # ------------------------------------------------------------ runs, requests

@@ -1,0 +1,1 @@
+"""Teams: mouth and ears in Microsoft Teams. See `docs/teams.md`."""
