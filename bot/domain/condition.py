@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import cel  # 150 ms: it brings its own command line; once, at start
 
+from bot.domain.condition_words import Token, has, kind, outer, scan, source, split, stands, unwrapped
+
 KNOWN: Mapping[str, tuple[str, ...]] = {  # the variables of a condition and their fields; () means any field
     "tool": ("name", "version", "risk", "touches", "category"),
     "args": (),
@@ -36,14 +38,6 @@ SHOWN = 80  # characters of one value
 CLAUSES = 6  # values shown for one rule
 FAILURES = (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError)  # what the library raises (tried)
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*)
-      |(?P<string>[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
-      |(?P<number>\d[\w.]*(?:(?<=[eE])[+-]\d+)?)
-      |(?P<name>[A-Za-z_]\w*)
-      |(?P<op>&&|\|\||[=!<>]=|.)""",
-    re.VERBOSE | re.DOTALL,
-)
 _HOLDS: Mapping[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -178,16 +172,10 @@ def why_failed(error: Exception) -> str:
 # ---------------------------------------------------------------- compiling
 
 
-class Token(NamedTuple):
-    kind: str
-    text: str
-    at: int
-
-
 def compile_condition(text: str) -> Condition:
     """Compile *text*. Raises BadCondition with the position of the first error of syntax."""
     program = _compile(text)
-    tokens = _tokens(text)
+    tokens = scan(text)
     paths, problems = _paths(tokens)
     tools = tuple(_tools(tokens))
     totals = tuple(_totals(tokens))
@@ -216,11 +204,6 @@ def _compile(text: str) -> cel.Program:
         raise BadCondition(sum(len(line) + 1 for line in before) + int(found[2]) - 1, found[3]) from error
 
 
-def _tokens(text: str) -> list[Token]:
-    found = (Token(match.lastgroup or "op", match[0], match.start()) for match in _TOKEN.finditer(text))
-    return [token for token in found if token.kind != "space"]
-
-
 def _paths(tokens: Sequence[Token]) -> tuple[tuple[Path, ...], tuple[Mention, ...]]:
     """Every variable path of the condition, and what is wrong with its names."""
     bound = _bound(tokens)
@@ -229,13 +212,13 @@ def _paths(tokens: Sequence[Token]) -> tuple[tuple[Path, ...], tuple[Mention, ..
     for index, token in enumerate(tokens):
         if token.kind != "name" or token.text in bound:
             continue
-        if _is(tokens, index + 1, "("):
-            if token.text == "total" and _kind(tokens, index + 2) != "string":
+        if stands(tokens, index + 1, "("):
+            if token.text == "total" and kind(tokens, index + 2) != "string":
                 problems.append(Mention('total needs the name of an argument: total("amount", "order_id")', token.at))
             if token.text not in FUNCTIONS:
                 known = ", ".join(sorted(FUNCTIONS))
                 problems.append(Mention(f"function {token.text!r} is unknown; known are {known}", token.at))
-        elif _is(tokens, index - 1, ".") or token.text in WORDS:
+        elif stands(tokens, index - 1, ".") or token.text in WORDS:
             continue
         elif token.text not in KNOWN:
             problems.append(Mention(f"{token.text!r} is unknown; known are {', '.join(KNOWN)}", token.at))
@@ -255,10 +238,10 @@ def _bad_field(path: Path) -> Iterator[Mention]:
 def _fields(tokens: Sequence[Token], index: int) -> Iterator[str]:
     """The fields read after a variable: `.name` and `["name"]`, up to a method call."""
     while True:
-        if _is(tokens, index, ".") and _kind(tokens, index + 1) == "name" and not _is(tokens, index + 2, "("):
+        if stands(tokens, index, ".") and kind(tokens, index + 1) == "name" and not stands(tokens, index + 2, "("):
             yield tokens[index + 1].text
             index += 2
-        elif _is(tokens, index, "[") and _kind(tokens, index + 1) == "string" and _is(tokens, index + 2, "]"):
+        elif stands(tokens, index, "[") and kind(tokens, index + 1) == "string" and stands(tokens, index + 2, "]"):
             yield _literal(tokens[index + 1])
             index += 3
         else:
@@ -270,7 +253,7 @@ def _bound(tokens: Sequence[Token]) -> frozenset[str]:
     return frozenset(
         tokens[index + 2].text
         for index, token in enumerate(tokens)
-        if token.text in MACROS and _is(tokens, index + 1, "(") and _is(tokens, index + 3, ",")
+        if token.text in MACROS and stands(tokens, index + 1, "(") and stands(tokens, index + 3, ",")
     )
 
 
@@ -279,11 +262,11 @@ def _tools(tokens: Sequence[Token]) -> Iterator[Mention]:
     for index in range(len(tokens)):
         if [token.text for token in tokens[index : index + 3]] != ["tool", ".", "name"]:
             continue
-        if _is(tokens, index + 3, "==", "!=") and _kind(tokens, index + 4) == "string":
+        if stands(tokens, index + 3, "==", "!=") and kind(tokens, index + 4) == "string":
             yield Mention(_literal(tokens[index + 4]), tokens[index + 4].at)
-        if _is(tokens, index - 1, "==", "!=") and _kind(tokens, index - 2) == "string":
+        if stands(tokens, index - 1, "==", "!=") and kind(tokens, index - 2) == "string":
             yield Mention(_literal(tokens[index - 2]), tokens[index - 2].at)
-        if _is(tokens, index + 3, "in") and _is(tokens, index + 4, "["):
+        if stands(tokens, index + 3, "in") and stands(tokens, index + 4, "["):
             for token in tokens[index + 5 :]:
                 if token.text == "]":
                     break
@@ -293,20 +276,16 @@ def _tools(tokens: Sequence[Token]) -> Iterator[Mention]:
 
 def _only_for(tokens: Sequence[Token]) -> frozenset[str]:
     """The only tools a condition can hold for; empty when that is not clear."""
-    inner = _unwrapped(tokens)
-    if _has(inner, "?"):
+    inner = unwrapped(tokens)
+    if has(inner, "?"):
         return frozenset()
-    if _has(inner, "||"):
-        options = [_only_for(option) for option in _split(inner, {"||"})]
+    if has(inner, "||"):
+        options = [_only_for(option) for option in split(inner, {"||"})]
         return frozenset[str]().union(*options) if all(options) else frozenset()
-    if _has(inner, "&&"):
-        limits = [limit for part in _split(inner, {"&&"}) if (limit := _only_for(part))]
+    if has(inner, "&&"):
+        limits = [limit for part in split(inner, {"&&"}) if (limit := _only_for(part))]
         return frozenset.intersection(*limits) if limits else frozenset()
     return frozenset(mention.name for mention in _tools(inner)) if _is_tool_test(inner) else frozenset()
-
-
-def _has(tokens: Sequence[Token], op: str) -> bool:
-    return any(token.text == op for token in _outer(tokens))
 
 
 def _is_tool_test(tokens: Sequence[Token]) -> bool:
@@ -319,7 +298,7 @@ def _is_tool_test(tokens: Sequence[Token]) -> bool:
 def _totals(tokens: Sequence[Token]) -> Iterator[Mention]:
     """The argument names given to total()."""
     for index, token in enumerate(tokens):
-        if token.text == "total" and _is(tokens, index + 1, "("):
+        if token.text == "total" and stands(tokens, index + 1, "("):
             for inner in tokens[index + 2 :]:
                 if inner.text == ")":
                     break
@@ -329,9 +308,9 @@ def _totals(tokens: Sequence[Token]) -> Iterator[Mention]:
 
 def _clauses(text: str, tokens: Sequence[Token]) -> Iterator[Clause]:
     """Split at and, or, ?: and brackets into comparisons and bare values."""
-    for part in _split(tokens, {"&&", "||", "?", ":"}):
-        bare = part[1:] if _is(part, 0, "!") and len(part) > 1 else part
-        inner = _unwrapped(bare)
+    for part in split(tokens, {"&&", "||", "?", ":"}):
+        bare = part[1:] if stands(part, 0, "!") and len(part) > 1 else part
+        inner = unwrapped(bare)
         if len(inner) < len(bare):
             yield from _clauses(text, inner)
         elif clause := _clause(text, bare):
@@ -339,7 +318,7 @@ def _clauses(text: str, tokens: Sequence[Token]) -> Iterator[Clause]:
 
 
 def _clause(text: str, tokens: Sequence[Token]) -> Clause | None:
-    op = next((token for token in _outer(tokens) if token.text in _HOLDS), None)
+    op = next((token for token in outer(tokens) if token.text in _HOLDS), None)
     cut = tokens.index(op) if op else len(tokens)
     left, right = tokens[:cut], tokens[cut + 1 :]
     if op and len(left) == 1 and left[0].kind in ("string", "number") and len(right) > 1 and op.text in ("==", "!="):
@@ -349,54 +328,16 @@ def _clause(text: str, tokens: Sequence[Token]) -> Clause | None:
         return None
     try:
         return Clause(
-            text=_shorten(_source(text, left)),
-            left=_compile(_source(text, left)),
+            text=_shorten(source(text, left)),
+            left=_compile(source(text, left)),
             op=op.text if op else "",
-            right_text=_shorten(_source(text, right)),
-            right=_compile(_source(text, right)) if right else None,
+            right_text=_shorten(source(text, right)),
+            right=_compile(source(text, right)) if right else None,
             paths=paths,
             totals=totals,
         )
     except BadCondition:
         return None  # the scanner cut it wrongly: only the explanation is poorer
-
-
-def _source(text: str, tokens: Sequence[Token]) -> str:
-    return text[tokens[0].at : tokens[-1].at + len(tokens[-1].text)] if tokens else ""
-
-
-def _split(tokens: Sequence[Token], at: set[str]) -> Iterator[Sequence[Token]]:
-    start = 0
-    outer = {token.at for token in _outer(tokens) if token.text in at}
-    for index, token in enumerate(tokens):
-        if token.at in outer:
-            yield tokens[start:index]
-            start = index + 1
-    yield tokens[start:]
-
-
-def _outer(tokens: Sequence[Token]) -> Iterator[Token]:
-    """The tokens that stand in no bracket of these."""
-    depth = 0
-    for token in tokens:
-        depth -= token.text in (")", "]", "}")
-        if depth == 0:
-            yield token
-        depth += token.text in ("(", "[", "{")
-
-
-def _unwrapped(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Without the one pair of round brackets around all of them, if there is one."""
-    is_wrapped = _is(tokens, 0, "(") and [token.at for token in _outer(tokens)] == [tokens[0].at, tokens[-1].at]
-    return tokens[1:-1] if is_wrapped else tokens
-
-
-def _is(tokens: Sequence[Token], index: int, *texts: str) -> bool:
-    return 0 <= index < len(tokens) and tokens[index].kind != "string" and tokens[index].text in texts
-
-
-def _kind(tokens: Sequence[Token], index: int) -> str:
-    return tokens[index].kind if 0 <= index < len(tokens) else ""
 
 
 def _literal(token: Token) -> str:
