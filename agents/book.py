@@ -10,8 +10,10 @@ the budget, an answer about a call forgets that call, and what people say forget
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.domain.arguments import brief
 from bot.domain.calls import Outcome, ToolResult, canonical
 from bot.domain.errors import BadJson
 from bot.domain.inquiry_stuck import Trouble
@@ -22,7 +24,9 @@ from bot.domain.wire import read_foreign
 ERRORS_MOST = 3  # of one tool, in a row
 SAME_MOST = 2  # times a call may give the same result; the next one is put to people
 TRIED_MOST = 8  # calls that a card tells of
-LINE_MOST = 160  # characters of what one of them came to
+CALL_MOST = 100  # characters of its arguments; with what it came to, a line of the card has at most 300
+LINE_MOST = 130  # characters of what one of them came to
+UNREADABLE = "arguments that cannot be read"
 NAME_MOST = 60  # characters of a tool's name, which a model may have made up
 
 
@@ -42,6 +46,7 @@ class Book:
 
     max_steps: int
     max_tokens: int
+    secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by tool: arguments that nobody is shown
     _steps: int = 0
     _tokens: int = 0
     _errors: dict[str, int] = field(default_factory=dict)  # in a row, by tool
@@ -82,7 +87,8 @@ class Book:
         text, times = self._seen.get(_shape(call), ("", 0))
         self._seen[_shape(call)] = (result.text, times + 1 if text == result.text else 1)
         self._errors[call.tool] = self._errors.get(call.tool, 0) + 1 if is_error else 0
-        self._tried.append(f"{_name(call)}: {redacted(result.text, LINE_MOST) if is_error else result.outcome}")
+        came = redacted(result.text, LINE_MOST) if is_error else result.outcome
+        self._tried.append(f"{_name(call)}({self._arguments(call)}): {came}")
         if self._errors[call.tool] < ERRORS_MOST:
             return None
         self._errors[call.tool] = 0
@@ -94,6 +100,16 @@ class Book:
         """People have said something: what they want may well be what was tried before."""
         self._errors.clear()
         self._seen.clear()
+
+    def _arguments(self, call: WantedCall) -> str:
+        """What it was called with. Of a tool whose secrets nobody named any argument may be one: names alone."""
+        try:
+            values = read_foreign(call.args or "{}")
+        except BadJson:
+            return UNREADABLE
+        if not isinstance(values, dict):
+            return UNREADABLE
+        return brief(values, self.secrets.get(call.tool, tuple(values)), CALL_MOST)
 
     def _stuck(self, what: Trouble, told: str, error: str = "") -> Stuck:
         return Stuck(what=what, told=told, tried=tuple(self._tried), error=error)

@@ -15,11 +15,12 @@ got from the context.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from agents.book import Book, Stuck
 from bot.domain.calls import Cause, Outcome, ToolResult
+from bot.domain.inquiry_question import ASK
 from bot.domain.inquiry_stuck import Trouble
 from bot.domain.ports import Line, RunContext, Said, WantedCall
 from bot.domain.redacted import redacted
@@ -27,7 +28,7 @@ from bot.domain.run import Task
 from bot.domain.wire import dumps, loads, replace
 
 FORGED = re.compile(r"(?m)^(?=\[[^\]\n]{1,80}\] )")  # a later line of a text that looks like somebody else speaking
-ASK, ASK_STUCK = "ask_people", "ask_when_stuck"  # tools that only people run
+ASK_STUCK = "ask_when_stuck"  # a tool that only people run
 MARK = "NEEDS_APPROVAL:"  # at the very start of an answer: a question to people (AS-18); anywhere else it is just words
 ERROR_MOST = 500  # characters of a tool's error on a card
 ASKED_MOST = 10  # times the same question, when somebody speaks each time before it can be put
@@ -42,6 +43,7 @@ class ReAct:
     tools: tuple[str, ...] = ()
     max_steps: int = 20  # answers of the model, until people are asked for more
     max_tokens: int = 200_000  # in and out, until people are asked for more
+    secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by tool; of a missing one no value is shown
 
     async def __call__(self, task: Task, ctx: RunContext) -> str:
         """The answer people read. An end before that says why."""
@@ -63,7 +65,8 @@ class _Talk:
     """One conversation with the model."""
 
     def __init__(self, mind: ReAct, task: Task, ctx: RunContext) -> None:
-        self._ctx, self._book = ctx, Book(max_steps=mind.max_steps, max_tokens=mind.max_tokens)
+        self._ctx = ctx
+        self._book = Book(max_steps=mind.max_steps, max_tokens=mind.max_tokens, secrets=mind.secrets)
         self._tools = tuple(name for name in mind.tools if name != ASK_STUCK)
         self._lines = [Line(role="system", text=mind.prompt), _from_person(task.by, task.text)]
         self._meanwhile: list[Line] = []  # heard between calls and their results, where no line may stand

@@ -5,7 +5,7 @@ Owns names and the default. Which tools really exist is the toolbox's business; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from agents.react import ReAct
 from bot.domain.errors import Refused
@@ -67,6 +67,6 @@ class Roster:
         return tuple(self._agents.values())
 
 
-def assistant(tools: tuple[str, ...]) -> ReAct:
-    """The agent that answers when nobody asked for another."""
-    return ReAct(name="assistant", prompt=PROMPT, tools=tools)
+def assistant(tools: tuple[str, ...], secrets: Mapping[str, Sequence[str]] | None = None) -> ReAct:
+    """The agent that answers when nobody asked for another. *secrets* are arguments that nobody is shown, by tool."""
+    return ReAct(name="assistant", prompt=PROMPT, tools=tools, secrets=secrets or {})

@@ -62,7 +62,12 @@ class Secret:
     """`Annotated[str, SECRET]`: this argument's value is never shown or logged."""
 
 
+class Private:
+    """`Annotated[str, PRIVATE]`: nobody but who may answer sees its value, in Details, before they approve it."""
+
+
 SECRET: Final = Secret()
+PRIVATE: Final = Private()
 
 
 class Traits(TypedDict, total=False):
@@ -75,6 +80,7 @@ class Traits(TypedDict, total=False):
     timeout: timedelta
     touches: tuple[str, ...]
     secrets: tuple[str, ...]
+    private: tuple[str, ...]
     category: str
     asks: str
 
@@ -227,6 +233,7 @@ class _Signature:
         self.model, self.fields = model, fields
         self.leaves: tuple[str, ...] = ()
         self.secrets: tuple[str, ...] = ()
+        self.private: tuple[str, ...] = ()
 
 
 class _Plain(GenerateJsonSchema):
@@ -238,7 +245,7 @@ class _Plain(GenerateJsonSchema):
 
 def _read_signature(fn: Callable[..., Any]) -> _Signature:
     hints = get_type_hints(fn, include_extras=True)
-    leaves, secrets = [], []
+    leaves, secrets, private = [], [], []
     space: dict[str, Any] = {}
     for name, parameter in inspect.signature(fn).parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
@@ -251,10 +258,12 @@ def _read_signature(fn: Callable[..., Any]) -> _Signature:
         space[name] = (hints[name], _field_info(fn, parameter, hints[name]))
         if any(isinstance(mark, Secret) for mark in _marks(hints[name])):
             secrets.append(name)
+        if any(isinstance(mark, Private) for mark in _marks(hints[name])):
+            private.append(name)
     config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False, protected_namespaces=())
     model = create_model(fn.__name__, __config__=config, **{f"arg_{name}": field for name, field in space.items()})
     made = _Signature(cast(type[BaseModel], model), {name: f"arg_{name}" for name in space})
-    made.leaves, made.secrets = tuple(leaves), tuple(secrets)
+    made.leaves, made.secrets, made.private = tuple(leaves), tuple(secrets), tuple(private)
     return made
 
 
@@ -281,9 +290,12 @@ def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> Tool
     doc = docstring_parser.parse(inspect.getdoc(fn) or "")
     if not doc.short_description:
         raise TypeError(f"{name} has no docstring: neither people nor the model would know what it does")
+    private = tuple(dict.fromkeys((*traits.get("private", ()), *signature.private)))
     secrets = tuple(dict.fromkeys((*traits.get("secrets", ()), *signature.secrets)))
-    if unknown := set(secrets) - set(signature.fields):
+    if unknown := {*secrets, *private} - set(signature.fields):
         raise TypeError(f"{name}: {', '.join(sorted(unknown))} cannot be secret: there is no such argument")
+    if both := set(secrets) & set(private):
+        raise TypeError(f"{name}: {', '.join(sorted(both))} cannot be secret and private: signers see what is private")
     return ToolSpec(
         name=name,
         version=traits.get("version", "1"),
@@ -293,7 +305,8 @@ def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> Tool
         is_idempotent=traits.get("idempotent", False),
         timeout=traits.get("timeout", timedelta(seconds=60)),
         touches=traits.get("touches", ()),
-        secrets=secrets,
+        secrets=(*secrets, *private),
+        private=private,
         category=traits.get("category", ""),
         asks=traits.get("asks", ""),
     )

@@ -3,11 +3,12 @@
     tenants: {slack: T0123, teams: 6f2c…}        where a plain user id of a platform belongs
     people:
       ana: {name: Ana, groups: [sales], manager: dana, email: ana@example.org,
-            accounts: {playground: ana, slack: U0123, teams: 6f2c…/29:1abc},
+            accounts: {playground: ana, slack: U0123, teams: 6f2c…/81de…},   in Teams, object ids
             zone: Europe/Berlin, hours: "Mon-Thu 09:00-17:30, Fri 09:00-14:00", quiet: "22:00-07:00"}
     groups:                                      where members come from besides the people listed
       finance: {slack_usergroup: finance-approvers}
       oncall:  {slack_channel: C0123ABCD}
+      legal:   {teams_team: Legal}               or teams_group: an Entra group's object id
 
 An account is `user`, or `tenant/user` for another workspace; a source is `name`, or `tenant/name`. Not here: who is
 in a source now (adapters), nor who may answer what (domain/people.py), nor who is on call (oncallfile).
@@ -23,9 +24,10 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import BadPolicy, Unsatisfiable
-from bot.domain.hours import UNSAID, Hours, Span, is_ever_awake, is_zone, read_spans
+from bot.domain.hours import UNSAID, Hours, is_ever_awake
 from bot.domain.people import ANYONE, MANAGED, NAME, GroupSource, SourceKind, is_unlisted, may_answer
 from bot.domain.ports import Directory, Duty
+from bot.hoursfile import read_times, read_zone
 from bot.yamlfile import Fields, Reader, open_yaml
 
 FILE_KEYS = ("tenants", "people", "groups")
@@ -33,6 +35,7 @@ PERSON_KEYS = ("name", "groups", "manager", "email", "accounts", "zone", "hours"
 LOCAL = ("playground", "terminal")  # platforms of this machine: their one tenant is "local"
 RESERVED = {ANYONE, "here", "manager", *MANAGED}
 SLACK_IDS = {SourceKind.SLACK_USERGROUP: "S", SourceKind.SLACK_CHANNEL: "CG"}  # what an id begins with
+GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # what Microsoft names tenants, people and groups by
 
 
 class PeopleDirectory:
@@ -148,10 +151,7 @@ def _zone(id: str, fields: Fields, reader: Reader) -> str:
     """Empty when there is none: then Slack may know it."""
     if "zone" not in fields:
         return ""
-    name = reader.text(fields["zone"][1], f"zone of {id}") or ""
-    if name and not is_zone(name):
-        reader.note(fields["zone"][1], f"zone of {id}: {name!r} is not a time zone; write one such as Europe/Berlin")
-        return ""
+    name = read_zone(fields["zone"][1], f"zone of {id}", reader)
     return "Etc/UTC" if name == UNSAID else name
 
 
@@ -160,7 +160,7 @@ def _hours(id: str, fields: Fields, lives: tuple[str, tuple[Account, ...]], read
     zone, accounts = lives
     if not {"hours", "quiet"} & fields.keys():
         return None
-    found = {key: _times(fields[key][1], f"{key} of {id}", reader) for key in ("hours", "quiet") if key in fields}
+    found = {key: read_times(fields[key][1], f"{key} of {id}", reader) for key in ("hours", "quiet") if key in fields}
     hours = Hours(zone=zone, work=found.get("hours", ()), quiet=found.get("quiet", ()))
     key = fields["hours" if "hours" in fields else "quiet"][0]
     is_on_slack = "email" in fields or any(account.platform == "slack" for account in accounts)  # which knows zones
@@ -169,15 +169,6 @@ def _hours(id: str, fields: Fields, lives: tuple[str, tuple[Account, ...]], read
     if all(found.values()) and not is_ever_awake(hours):
         reader.note(key, f"{id} could never be called: all their hours are quiet; leave some time between")
     return hours
-
-
-def _times(node: Node, what: str, reader: Reader) -> tuple[Span, ...]:
-    text = reader.text(node, f'{what}, such as "Mon-Fri 09:00-17:30",')
-    try:
-        return read_spans(text) if text is not None else ()
-    except ValueError as error:
-        reader.note(node, f"{what}: {error}")
-        return ()
 
 
 def _groups(id: str, fields: Fields, reader: Reader) -> frozenset[str]:
@@ -202,9 +193,14 @@ def _accounts(id: str, fields: Fields, tenants: Mapping[str, str], reader: Reade
             tenant, _, user = text.rpartition("/") if text and text.count("/") == 1 else ("", "", text or "")
             tenant = tenant or ("local" if platform in LOCAL else tenants.get(platform, ""))
             if tenant and user:
-                yield Account(platform=platform, tenant=tenant, user=user)
+                yield Account(platform=platform, tenant=_lower(tenant), user=_lower(user))
             elif text is not None:
                 reader.note(node, f"write TENANT/{user or 'USER'}, or say tenants: {{{platform}: …}} once")
+
+
+def _lower(id: str) -> str:
+    """*id* as Microsoft writes a GUID; portals copy some of them in capitals."""
+    return id.lower() if re.fullmatch(GUID, id) else id
 
 
 def _sources(node: Node, tenants: Mapping[str, str], reader: Reader) -> Iterator[tuple[str, GroupSource]]:
@@ -234,6 +230,8 @@ def _source(group: str, kind: SourceKind, node: Node, tenants: Mapping[str, str]
     if text is None:
         return None
     tenant, _, name = text.rpartition("/")
+    if kind.platform == "teams":
+        return _of_teams(kind, (_lower(tenant or tenants.get("teams", "")), name.strip()), node, reader)
     name = name.removeprefix(sign)
     if not re.fullmatch(r"[^\s/@#<>|]{1,80}", name) or not re.fullmatch(r"[A-Za-z0-9]*", tenant):
         reader.note(node, f"{what}: {text!r} is neither an id nor a name; write NAME or TENANT/NAME")
@@ -242,6 +240,18 @@ def _source(group: str, kind: SourceKind, node: Node, tenants: Mapping[str, str]
         reader.note(node, f"{what}: {name} is the id of something else; this one begins with {begins}")
     else:
         return GroupSource(kind=kind, name=name, tenant=tenant or tenants.get("slack", ""))
+    return None
+
+
+def _of_teams(kind: SourceKind, named: tuple[str, str], node: Node, reader: Reader) -> GroupSource | None:
+    """A team by its name or id, or an Entra group by its object id, in a tenant."""
+    tenant, name = named
+    if kind is SourceKind.TEAMS_GROUP and not re.fullmatch(GUID, name):
+        reader.note(node, f"{kind} {name!r} is no object id; copy the one that Entra shows for the group")
+    elif not re.fullmatch(r"[^|]{1,200}", name) or not re.fullmatch(rf"(?:{GUID})?", tenant):
+        reader.note(node, f"{kind} {name!r} is neither a team's name nor its id; write NAME or TENANT/NAME")
+    else:
+        return GroupSource(kind=kind, name=_lower(name), tenant=tenant)
     return None
 
 

@@ -1,26 +1,25 @@
-"""`policy check` and `policy explain`: does the policy fit this world, and what would it say?
+"""`policy check`: does the policy fit this world?
 
     check(policy, specs, directory) -> problems, each with its place in the file
-    explain_text(...)               -> rule by rule, the values it saw
 
-The file itself has been read (policyfile); here are the tools, the people and the agents beside it.
+The file itself has been read (policyfile); here are the tools, the people and the agents beside it. Not what the policy
+says about one call (policyexplain).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from bot.domain.calls import Risk, ToolCall, ToolSpec
+from bot.domain.calls import Risk, ToolSpec
 from bot.domain.chat import PersonId
 from bot.domain.errors import Unsatisfiable
 from bot.domain.grant import why_never
 from bot.domain.people import ANYONE, Group, ManagerOf, OnCall, One, is_unlisted, parse, resolve
-from bot.domain.policy import Facts, Oversight, Policy, Rule, why_guarded
+from bot.domain.policy import Oversight, Policy, Rule, why_guarded
 from bot.domain.ports import Directory
 from bot.domain.request import can_fill
-from bot.domain.verdict import Allow, Ask, Audience, Climb, Deny, Escalate, Glass, Rung, Verdict
+from bot.domain.verdict import Allow, Ask, Audience, Climb, Escalate, Glass
 from bot.domain.wire import loads, replace
 
 MOST_NAMED = 10  # people in one sentence
@@ -68,78 +67,6 @@ def check_text(policy: Policy, problems: Sequence[str]) -> str:
     if not problems:
         return f"{rules}: no problems"
     return "\n".join([*problems, f"{rules}: {len(problems)} problem{'s' if len(problems) > 1 else ''}"])
-
-
-def explain_text(policy: Policy, call: ToolCall, spec: ToolSpec, facts: Facts) -> str:
-    """What `policy explain` says: each rule up to the one that decides, with the values it saw; then the verdict."""
-    verdict = policy.decide(call, spec, facts)
-    tried = [*policy.trace(call, spec, facts)]
-    width = max((len(one.rule) for one in tried), default=0)
-    marks = {True: "HOLDS", False: "no", None: "FAILS"}
-    where = ", ".join(part for part in (facts.agent, facts.place.platform) if part)
-    lines = [f"{call.tool} {_safe_args(call, spec)} for {facts.requester.id}" + (f" ({where})" if where else "")]
-    lines += [f"  {one.rule:{width}}  {marks[one.is_held]:5}  {one.told}".rstrip() for one in tried]
-    if not any(one.is_held is not False for one in tried):
-        lines.append("  no rule holds: the default asks")
-    return "\n".join([*lines, *_verdict_lines(verdict)])
-
-
-def _safe_args(call: ToolCall, spec: ToolSpec) -> str:
-    shown = ", ".join(f"{k}={'(secret)' if k in spec.secrets else repr(v)[:80]}" for k, v in call.values.items())
-    return f"({shown})"
-
-
-def _verdict_lines(verdict: Verdict) -> Iterator[str]:
-    match verdict:
-        case Allow(why=why):
-            yield f"ALLOW  {why}"
-        case Deny(why=why):
-            yield f"DENY  {why}"
-        case Escalate(why=why) as by:
-            yield f"ESCALATE  {why}"
-            yield f"  to       {by.to}, who say how to go on; the call does not run"
-            yield f"  suggests {by.suggestion}"
-        case Ask(why=why) as ask:
-            yield f"ASK  {why}"
-            yield f"  who      {' and '.join(f'{need.need} of {need.of}' for need in ask.groups)}"
-            apart = "nobody signs their own request" if ask.separate_duties else ""
-            yield "  how      " + ", ".join(
-                part
-                for part in (
-                    f"in {ask.place}",
-                    apart,
-                    "high risk" if ask.is_high else "",
-                    "words count" if ask.may_use_words else "buttons only",
-                    f"reason {ask.reason.replace('_', ' ')}",
-                )
-                if part
-            )
-            yield from (f"  {told}" for told in _besides(ask))
-            yield f"  ladder   {' · '.join(map(_rung, ask.ladder))}; starts within {_span(ask.exec_window)}"
-
-
-def _besides(ask: Ask) -> Iterator[str]:
-    if ask.veto:
-        yield f"veto     {' and '.join(ask.veto)} may reject"
-    if ask.typed:
-        yield f"type     the value of {ask.typed}, letter for letter"
-    if bounds := ask.grant:
-        bound = f", with the same {' and '.join(bounds.same)}" if bounds.same else ""
-        yield f"grant    up to {bounds.most} more within {_span(bounds.within)}{bound}"
-    if ask.is_batch:
-        yield "batch    equal calls of one turn stand on one card"
-    if glass := ask.break_glass:
-        yield f"glass    one of {glass.of} may approve alone; {glass.review} review it within {_span(glass.within)}"
-
-
-def _rung(rung: Rung) -> str:
-    return f"{_span(rung.after)} {rung.do}" + ("" if rung.do is Climb.EXPIRE else f" {rung.to}")
-
-
-def _span(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
-    size, unit = next((n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if seconds % n == 0)
-    return f"{seconds // size}{unit}"
 
 
 # ------------------------------------------------------------------- rules

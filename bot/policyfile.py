@@ -5,23 +5,24 @@
     or a bare list of rules
 
     rule    id · when · because · allow: true | deny: reason | ask: {...} | escalate: {to: managers, suggestion: …}
-            and where it asks: ladder · exec_window · place
+            and where it asks: ladder · exec_window · place · clock
     ask     groups: [approvers, {of: finance, need: 2}] · separate_duties · reason · words · high
             veto: [legal, "@bo"] · type: table · break_glass: {of: oncall, review: managers, within: 24h}
             grant: {most: 10, within: 24h, same: [order_id]} · batch: true
     ladder  [{after: 10m, remind: here}, {after: 20m, also: "@bo"}, {after: 25m, also: "#ops"},
              {after: 30m, dm: manager(approver)}, {after: 4h, expire: true}],
             or as its last step {after: 7d, review: here}: asked again, for ever
+    clock   {hours: "Mon-Fri 09:00-17:00", zone: Europe/Berlin}: the ladder's time goes by in these hours alone
+            clock: always, where a rule wants none though the defaults have one
 
-Reads the file alone. Whether its tools and people exist is `bot/policycheck.py`; what it means, `domain/policy.py`.
+Reads the file alone: what stands under `ask` with `policyask`, a clock with `policyclock`. Whether its tools and people
+exist is `bot/policycheck.py`; what it means, `domain/policy.py`.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,42 +31,25 @@ from yaml.nodes import Node, ScalarNode
 
 from bot.domain.condition import BadCondition, Condition, compile_condition
 from bot.domain.errors import BadPolicy
-from bot.domain.people import Group, ManagerOf, One, parse
+from bot.domain.people import Group, One, parse
 from bot.domain.policy import RISKY_WORDS, WHY_ALLOW, WHY_ASK, Oversight, Policy, Reviews, Rule
-from bot.domain.verdict import (
-    ENDS,
-    Allow,
-    Ask,
-    Audience,
-    Climb,
-    Deny,
-    Escalate,
-    Glass,
-    Grantable,
-    Need,
-    ReasonRule,
-    Rung,
-    Verdict,
-)
+from bot.domain.verdict import ENDS, Allow, Ask, Audience, Climb, Deny, Escalate, Need, Rung, Verdict
 from bot.domain.wire import replace
+from bot.policyask import AskReader
+from bot.policyclock import must_end, read_clock
 from bot.yamlfile import Fields, Reader, open_yaml
 
 FILE_KEYS = ("defaults", "hints", "oversight", "reports", "reviews", "rules")
-DEFAULT_KEYS = ("ask", "ladder", "exec_window")
-RULE_KEYS = ("id", "when", "allow", "deny", "ask", "escalate", "because", "ladder", "exec_window", "place")
-ASK_KEYS = ("groups", "separate_duties", "reason", "words", "high", "veto", "type", "break_glass", "grant", "batch")
+DEFAULT_KEYS = ("ask", "ladder", "exec_window", "clock")
+RULE_KEYS = ("id", "when", "allow", "deny", "ask", "escalate", "because", "ladder", "exec_window", "place", "clock")
 REVIEW_KEYS = ("of", "separate_duties")
-GLASS_KEYS = ("of", "review", "within")
-GRANT_KEYS = ("most", "within", "same")
 RUNG_KEYS = ("after", *Climb)
 ESCALATE_KEYS = ("to", "suggestion")
 VERDICTS = ("allow", "deny", "ask", "escalate")
-CHANNEL = r"#[^\s#|]{1,80}"
+CHANNEL = r"(?:(?:slack|playground)/)?#[^\s#|]{1,80}|teams/#[^\s#|](?:[^\t-\r#|]{0,78}[^\s#|])?"  # Teams has blanks
+CHANNELS_TOLD = '"#channel", or "slack/#channel", "teams/#Channel", "playground/#channel" on another platform'
 ID = r"[a-z0-9][a-z0-9_-]{0,63}"
-MOST_USES = 1_000  # calls of one grant
-LONGEST_GRANT = timedelta(days=30)
 LONGEST_SUGGESTION = 2_000  # characters: as long as an agent's own may be
-MOST_NEEDED = 20  # persons of one group
 LAST_RESORT = Ask(  # for a file that sets no defaults: somebody else, within a day
     rule="default",
     why="",
@@ -92,12 +76,11 @@ def parse_policy(data: bytes, *, name: str = "policy.yml") -> Policy:
     return policy
 
 
-@dataclass(slots=True)
 class _PolicyReader:
     """Reads the whole file, wrong parts left out: `reader` remembers them."""
 
-    reader: Reader
-    default: Ask = LAST_RESORT
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.asks, self.default = reader, AskReader(reader), LAST_RESORT
 
     def policy(self, root: Node) -> Policy:
         if isinstance(root, yaml.SequenceNode):
@@ -120,7 +103,7 @@ class _PolicyReader:
     def _defaults(self, node: Node) -> Ask:
         fields = self.reader.fields(node, "defaults", DEFAULT_KEYS) or {}
         timed = self._timed(self.default, fields)
-        ask = self._ask(fields["ask"][1], timed) if "ask" in fields else timed
+        ask = self.asks.ask(fields["ask"][1], timed) if "ask" in fields else timed
         if ask.grant:
             told = "defaults cannot say grant: a call that no rule speaks of is always asked about"
             self.reader.note(fields["ask"][1], told)
@@ -147,7 +130,7 @@ class _PolicyReader:
 
     def _reports(self, node: Node) -> list[Audience]:
         """Groups and persons. Nobody asks when a report is read, so it cannot be for somebody's manager."""
-        found = [(item, self._audience(item)) for item in self.reader.items(node, "reports") or []]
+        found = [(item, self.asks.audience(item)) for item in self.reader.items(node, "reports") or []]
         for item, audience in found:
             if audience and not isinstance(parse(audience), One | Group):
                 self.reader.note(item, f"reports are for a group or a person: {audience} depends on who asks")
@@ -159,8 +142,8 @@ class _PolicyReader:
         if "of" not in read:
             self.reader.note(node, "reviews must say who accepts a draft: of: approvers")
             return None
-        of = self._anybody(read["of"], "of reviews")
-        separate = self._flag(read, "separate_duties", False)
+        of = self.asks.anybody(read["of"], "of reviews")
+        separate = "separate_duties" in read and bool(self.reader.flag(read["separate_duties"], "separate_duties"))
         if of == "requester" and separate:
             self.reader.note(read["of"], "nobody could accept a draft: whoever gives the task is the only one asked")
         return Reviews(of=of, separate_duties=separate) if of else None
@@ -242,7 +225,7 @@ class _PolicyReader:
             self.reader.note(node, f"rule {id!r} {says}; it needs exactly one of {', '.join(VERDICTS)}")
             return None
         if given != ["ask"]:
-            for key in ("ladder", "exec_window", "place"):
+            for key in ("ladder", "exec_window", "place", "clock"):
                 if key in fields:
                     self.reader.note(fields[key][0], f"only a rule that asks has {key!r}")
         key, value = given[0], fields[given[0]][1]
@@ -256,16 +239,14 @@ class _PolicyReader:
             case "escalate":
                 return self._escalate(value, id)
         start = replace(self._timed(self.default, fields), rule=id, why="")
-        return self._ask(value, self._placed(start, fields))
+        return self.asks.ask(value, self._placed(start, fields))
 
     def _escalate(self, node: Node, id: str) -> Escalate | None:
-        fields = self.reader.fields(node, "escalate", ESCALATE_KEYS)
+        told = "to whom, and what they might do"
+        fields = self.reader.whole(node, "escalate", ESCALATE_KEYS, ESCALATE_KEYS, told)
         if fields is None:
             return None
-        if missing := [key for key in ESCALATE_KEYS if key not in fields]:
-            self.reader.note(node, f"escalate needs {' and '.join(missing)}: to whom, and what they might do")
-            return None
-        to = self._anybody(fields["to"][1], "to of escalate")
+        to = self.asks.anybody(fields["to"][1], "to of escalate")
         suggestion = (self.reader.text(fields["suggestion"][1], "suggestion") or "").strip()
         if not suggestion or len(suggestion) > LONGEST_SUGGESTION:
             told = f"suggestion must say in at most {LONGEST_SUGGESTION:,} characters what they might do"
@@ -273,131 +254,27 @@ class _PolicyReader:
             return None
         return Escalate(rule=id, why="", to=to, suggestion=suggestion) if to else None
 
-    # -------------------------------------------------------------- asks
-
-    def _ask(self, node: Node, start: Ask) -> Ask:
-        """*start* gives the ladder, the window and, where none are written, the groups. All else is off."""
-        fields = self.reader.fields(node, "ask", ASK_KEYS) or {}
-        read = {key: value for key, (_, value) in fields.items()}
-        reason = self.reader.choice(read["reason"], "reason", tuple(ReasonRule)) if "reason" in read else None
-        ask = replace(
-            start,
-            groups=self._groups(read["groups"]) if "groups" in read else start.groups,
-            separate_duties=self._flag(
-                read, "separate_duties", start.separate_duties if "groups" not in read else False
-            ),
-            reason=ReasonRule(reason) if reason else ReasonRule.NEVER,
-            may_use_words=self._flag(read, "words", False),
-            is_high=self._flag(read, "high", False),
-            veto=self._veto(read["veto"]) if "veto" in read else (),
-            is_batch=self._flag(read, "batch", False),
-            typed=self._typed(read["type"]) if "type" in read else "",
-            break_glass=self._glass(read["break_glass"]) if "break_glass" in read else None,
-            grant=self._grant(read["grant"]) if "grant" in read else None,
-        )
-        if ask.is_high and ask.may_use_words:
-            self.reader.note(read["words"], "words cannot sign what is high: it needs a button")
-        if ask.is_batch and (ask.is_high or ask.typed):
-            self.reader.note(read["batch"], "what is high, or has to be typed, is approved one by one: not in a batch")
-        if ask.typed and ask.may_use_words:
-            self.reader.note(read["words"], "words cannot sign what has to be typed: it needs a form")
-        return ask
-
-    def _veto(self, node: Node) -> tuple[str, ...]:
-        items = self.reader.items(node, "veto")
-        if items == []:
-            self.reader.note(node, "veto is empty: leave it out, or say who may reject")
-        return tuple(of for item in items or [] if (of := self._anybody(item, "veto")))
-
-    def _typed(self, node: Node) -> str:
-        name = self.reader.text(node, "type (the argument whose value has to be typed)")
-        if name is not None and not name.strip():
-            self.reader.note(node, "type must name an argument of the call")
-        return (name or "").strip()
-
-    def _glass(self, node: Node) -> Glass | None:
-        fields = self.reader.fields(node, "break_glass", GLASS_KEYS)
-        if fields is None:
-            return None
-        if missing := [key for key in GLASS_KEYS if key not in fields]:
-            self.reader.note(node, f"break_glass needs {' and '.join(missing)}: who may, who reviews it, until when")
-            return None
-        of, review = (self._anybody(fields[key][1], f"{key} of break_glass") for key in ("of", "review"))
-        within = self.reader.span(fields["within"][1], "within")
-        return Glass(of=of, review=review, within=within) if of and review and within else None
-
-    def _grant(self, node: Node) -> Grantable | None:
-        fields = self.reader.fields(node, "grant", GRANT_KEYS)
-        if fields is None:
-            return None
-        if missing := [key for key in ("most", "within") if key not in fields]:
-            self.reader.note(node, f"grant needs {' and '.join(missing)}: how many calls at most, and for how long")
-            return None
-        most = self.reader.count(fields["most"][1], "most", least=1, most=MOST_USES)
-        within = self.reader.span(fields["within"][1], "within")
-        if within and within > LONGEST_GRANT:
-            self.reader.note(fields["within"][1], f"a grant ends within {LONGEST_GRANT.days}d")
-        items = (self.reader.items(fields["same"][1], "same") or []) if "same" in fields else []
-        same = [name for item in items if (name := self.reader.text(item, "an argument of same"))]
-        return Grantable(most=most, within=within, same=tuple(sorted(set(same)))) if most and within else None
-
-    def _anybody(self, node: Node, what: str) -> str | None:
-        """An audience that stands beside those who were asked, and so cannot be named after them."""
-        of = self._audience(node)
-        term = parse(of) if of is not None else None
-        if isinstance(term, ManagerOf) and term.of == "approver":
-            self.reader.note(node, f"{what} cannot be {of}: name a group, @id or manager(requester)")
-            return None
-        return of
-
-    def _flag(self, read: Mapping[str, Node], key: str, default: bool) -> bool:
-        return bool(self.reader.flag(read[key], key)) if key in read else default
-
-    def _groups(self, node: Node) -> tuple[Need, ...]:
-        items = self.reader.items(node, "groups")
-        if items == []:
-            self.reader.note(node, "groups is empty: nobody would be asked")
-        return tuple(need for item in items or [] if (need := self._need(item)))
-
-    def _need(self, node: Node) -> Need | None:
-        if isinstance(node, ScalarNode):
-            of = self._audience(node)
-            return Need(of=of) if of else None
-        fields = self.reader.fields(node, "a group", ("of", "need"))
-        if fields is None:
-            return None
-        if "of" not in fields:
-            self.reader.note(node, "a group must say whom: of: approvers")
-            return None
-        of = self._audience(fields["of"][1])
-        count = self.reader.count(fields["need"][1], "need", least=1, most=MOST_NEEDED) if "need" in fields else 1
-        return Need(of=of, need=count) if of and count else None
-
-    def _audience(self, node: Node) -> str | None:
-        text = self.reader.text(node, "an audience")
-        try:
-            if text is not None:
-                parse(text)
-        except ValueError as error:
-            self.reader.note(node, str(error))
-            return None
-        return text
-
     # -------------------------------------------------------------- time
 
     def _timed(self, start: Ask, fields: Fields) -> Ask:
-        """*start* with the ladder and the execution window that *fields* give."""
+        """*start* with the ladder, its clock and the execution window that *fields* give."""
         if "exec_window" in fields:
             window = self.reader.span(fields["exec_window"][1], "exec_window")
             start = replace(start, exec_window=window or start.exec_window)
-        return replace(start, ladder=self._ladder(fields["ladder"][1], start)) if "ladder" in fields else start
+        if "ladder" in fields:
+            start = replace(start, ladder=self._ladder(fields["ladder"][1], start))
+        if "clock" in fields:
+            start = replace(start, clock=read_clock(fields["clock"][1], self.reader))
+        if key := next((key for key in ("clock", "ladder") if key in fields), None):
+            must_end(start, fields[key][1], self.reader)
+        return start
 
     def _placed(self, start: Ask, fields: Fields) -> Ask:
         if "place" not in fields:
             return start
         place = self.reader.text(fields["place"][1], "place") or "thread"
         if place != "thread" and not re.fullmatch(CHANNEL, place):
-            self.reader.note(fields["place"][1], f'place {place!r} must be thread or "#channel"')
+            self.reader.note(fields["place"][1], f"place {place!r} must be thread, {CHANNELS_TOLD}")
         return replace(start, place=place)
 
     def _ladder(self, node: Node, start: Ask) -> tuple[Rung, ...]:
@@ -433,5 +310,8 @@ class _PolicyReader:
             return Rung(after=after, do=Climb.EXPIRE) if after else None
         is_here = does[0] in (Climb.REMIND, Climb.REVIEW) and isinstance(to, ScalarNode) and to.value == "here"
         is_channel = does[0] is Climb.ALSO and isinstance(to, ScalarNode) and bool(re.fullmatch(CHANNEL, to.value))
-        audience = to.value if isinstance(to, ScalarNode) and (is_here or is_channel) else self._audience(to)
+        if does[0] is Climb.ALSO and isinstance(to, ScalarNode) and "#" in to.value and not is_channel:
+            self.reader.note(to, f"also {to.value!r} is no channel: write {CHANNELS_TOLD}")
+            return None
+        audience = to.value if isinstance(to, ScalarNode) and (is_here or is_channel) else self.asks.audience(to)
         return Rung(after=after, do=does[0], to=audience) if after and audience else None

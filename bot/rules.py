@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,12 +28,15 @@ from bot.domain.ports import Directory, Tool
 from bot.domain.wire import Json
 from bot.oncallfile import OnCallFile
 from bot.peoplefile import PeopleDirectory, read_people
-from bot.policycheck import check, explain_text
+from bot.policycheck import check
+from bot.policyexplain import explain_text
 from bot.policyfile import read_policy
 
 AGENT = "assistant"  # the one agent there is
 FOR_TESTS = ("agents.testing", "agents.tryout")  # simulated people and models: no bot that runs may hold them (D-49)
-ASKED_OF_SLACK = ("anyone", "manager(requester)", "manager(approver)")  # audiences that people.yml knows in part
+LED = ("manager(requester)", "manager(approver)")
+ASKED_OF: Mapping[str, tuple[str, ...]] = {"slack": ("anyone", *LED), "teams": LED}
+"""Audiences that people.yml knows in part, where a platform knows the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,8 @@ async def read_rules(settings: Settings) -> Rules:
     with usable(f"{settings.var} or {settings.work}, where the tools keep things,"):
         toolbox = Toolbox(tools(settings))
     rules = Rules(policy=policy, people=people, toolbox=toolbox, oncall=oncall)
-    outside = {*people.sources, *(ASKED_OF_SLACK if settings.chat == "slack" else ())}
+    asked = [audience for chat in settings.chats for audience in ASKED_OF.get(chat, ())]
+    outside = {*people.sources, *asked}
     if problems := await rules.problems(people, frozenset(outside)):
         raise BadPolicy(problems)
     return rules

@@ -158,7 +158,7 @@ class Metrics(Meter):
                 ("oldest_pending", "oldest_pending_seconds", "Age of the oldest open request", ()),
                 ("outbox_depth", "outbox_depth", "Cards that no platform has confirmed yet", ()),
                 ("waiting", "waiting_requests", "Open requests that each person may answer now", ("person",)),
-                ("ladders_late", "ladders_late", "Timers of any shard that nobody dealt with for 30 s", ()),
+                ("ladders_late", "ladders_late", "Timers of any shard that are 30 s late, or that fail", ()),
                 ("slack_silence", "slack_silence_seconds", "Since the socket last heard Slack", ()),
                 ("slack_reconnects", "slack_reconnects", "How often the socket to Slack was built anew", ()),
                 ("loop_lag", "loop_lag_seconds", "How late the event loop woke up last", ()),
@@ -175,6 +175,7 @@ class Metrics(Meter):
                 ("approvals_quick", "Approvals within 3 s of the request's opening", ()),
                 ("tool_runs", "Started calls by outcome", ("outcome",)),
                 ("model_calls", "Model calls by outcome", ("outcome",)),
+                ("feedback", "What people think of an answer: like or dislike", ("reaction",)),
             )
         }
         self._histograms = {

@@ -66,6 +66,14 @@ class Reader:
                 found[name] = (key, value)
         return found
 
+    def whole(self, node: Node, what: str, known: Sequence[str], needs: Sequence[str], told: str) -> Fields | None:
+        """As `fields`; None as well where one of *needs* is missing: *told* says what they are for."""
+        fields = self.fields(node, what, known)
+        missing = [key for key in needs if key not in fields] if fields is not None else []
+        if missing:
+            self.note(node, f"{what} needs {' and '.join(missing)}: {told}")
+        return None if missing else fields
+
     def items(self, node: Node, what: str) -> list[Node] | None:
         if not isinstance(node, SequenceNode):
             self.note(node, f"{what} must be a list")

@@ -140,9 +140,9 @@ class House:
         if model is None:
             served = ChatCompletions(base_url=self.rehearsal.base_url, api_key="rehearsal", name="rehearsal")
             model = await self._stack.enter_async_context(served)
-        names = tuple(spec.name for spec in toolbox.specs())
+        secrets = {spec.name: spec.secrets for spec in toolbox.specs()}
         policy = parse_policy(self._policy.encode()) if self._policy else read_policy(ROOT / "policy.yml")
-        agents = (*self._agents, assistant(names))
+        agents = (*self._agents, assistant(tuple(secrets), secrets))
         chat, directory = await self._outside(toolbox)
         return Parts(
             store=self.store,

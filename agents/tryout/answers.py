@@ -19,6 +19,7 @@ from bot.domain import inquiry, typed, words
 from bot.domain.calls import Cause, ToolCall, make_call
 from bot.domain.chat import MessageRef, PersonId
 from bot.domain.errors import InvalidArguments, Refused, Unsatisfiable
+from bot.domain.ladder import deadline
 from bot.domain.request import Edit, Kind, Move, Request, RequestId, Right, Vote, close, look, vote
 from bot.domain.run import Heard
 from bot.domain.verdict import Allow, Ask, Deny, Escalate, ReasonRule, Verdict
@@ -202,7 +203,7 @@ def _version(old: Request, call: ToolCall, ask: Ask, editor: PersonId, table: Ta
         place=old.place,
         opened=table.now,
         excluded=tuple(dict.fromkeys((*old.excluded, editor))),
-        deadline=table.now + ask.expires_after if ask.expires_after else None,
+        deadline=deadline(ask, table.now),
         why=old.why,
         edit=Edit(editor=editor, was=was),
         replaces=old.id,

@@ -1,4 +1,7 @@
-"""Branches of one run, side by side: the run is awake while any of them is."""
+"""Branches of one run, side by side: the run is awake while any of them is.
+
+As in the runtime. The floor, where wings share what is the same, has no event loop.
+"""
 
 from __future__ import annotations
 

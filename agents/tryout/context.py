@@ -14,9 +14,10 @@ from agents.tryout.errors import ScriptError
 from agents.tryout.gate import World, use
 from agents.tryout.journal import MISSING
 from bot.domain.calls import ToolResult
+from bot.domain.inquiry_question import asking
 from bot.domain.ports import Line, Model, Said, WantedCall
 from bot.domain.run import Heard, Task
-from bot.domain.wire import dumps, pack
+from bot.domain.wire import pack
 
 T = TypeVar("T")
 
@@ -92,11 +93,8 @@ class Context:
         default: str = "",
         may_write: bool = True,
     ) -> ToolResult:
-        asked = {"question": question, "options": list(options), "of": of}
-        more = {"default": default} if default else {}
-        closed = {} if may_write else {"may_write": False}
-        args = dumps({**asked, **more, **closed}).decode()
-        (result,) = await self.use((WantedCall(id="ask", tool="ask_people", args=args),))
+        wanted = asking(question, options=options, of=of, default=default, may_write=may_write)
+        (result,) = await self.use((wanted,))
         return result
 
     async def note(self, text: str) -> None:

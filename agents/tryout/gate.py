@@ -19,10 +19,11 @@ from agents.tryout.branches import side_by_side
 from agents.tryout.journal import MISSING, Journal
 from agents.tryout.story import Called
 from agents.tryout.table import Table
-from bot.domain import by_rule, inquiry
+from bot.domain import by_rule, inquiry, inquiry_form
 from bot.domain.calls import Cause, Outcome, Past, ToolCall, ToolResult, make_call
 from bot.domain.chat import PersonId
 from bot.domain.errors import BadJson, InvalidArguments, Twin, UnknownTool, Unsatisfiable
+from bot.domain.ladder import deadline
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Leave, Tool, WantedCall
 from bot.domain.request import Decision, Kind, Request, RequestId, RunId, Status, spend
@@ -148,6 +149,8 @@ class _Passage:
     def _read(self) -> tuple[Tool, ToolCall]:
         tool = self._world.toolbox.get(self._wanted.tool)
         args = tool.check(read_foreign(self._wanted.args or "{}"))
+        if tool.spec.asks == Kind.FORM:
+            args = inquiry_form.in_order(args)
         return tool, make_call(id=self._wanted.id, tool=tool.spec.name, version=tool.spec.version, args=args)
 
     async def _inquire(self, tool: Tool, call: ToolCall) -> None:
@@ -214,7 +217,7 @@ class _Passage:
             place=task.place,
             opened=table.now,
             excluded=table.barred,
-            deadline=table.now + ask.expires_after if ask.expires_after else None,
+            deadline=deadline(ask, table.now),
             why=self._why,
             history=self._world.others(self._path),
         )

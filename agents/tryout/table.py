@@ -17,7 +17,7 @@ from functools import partial
 from agents.tryout.cast import SILENCE, Act, Cast
 from agents.tryout.errors import ScriptError
 from agents.tryout.story import Moment
-from bot.domain import inquiry
+from bot.domain import inquiry, ladder
 from bot.domain.calls import Cause
 from bot.domain.chat import PersonId
 from bot.domain.errors import Unsatisfiable
@@ -189,7 +189,7 @@ class Table:
             if request.rung < len(request.ask.ladder):
                 rung = request.ask.ladder[request.rung]
                 again = request.reviews + 1 if rung.do is Climb.REVIEW else 1
-                due = request.opened + rung.after * again
+                due = ladder.due(request.ask, request.opened, rung, times=again)
                 yield Turn(due, (0, at), partial(self._climb, request, rung), rung.do is Climb.REVIEW)
         for path, (_, due) in self.timers.items():
             yield Turn(due, (1, 0), partial(self._ring, path))

@@ -59,16 +59,23 @@ def leaving(text: str, *, now: datetime, zone: str) -> Leaving:
     plain = " ".join(text.split()).rstrip(".! ")
     named = _DEPUTY.fullmatch(plain)
     when, deputy = (named["rest"].rstrip(", "), named["deputy"].strip()) if named else (plain, "")
-    found = _WHOLE.fullmatch(when)
-    if found is None:
+    until = moment(when, now=now, zone=zone)
+    if until is None:
         raise NotUnderstood(text, f"Please write for example: {USAGE}; or: away for 3 days.")
-    here = now.astimezone(ZoneInfo(zone))
-    until = _until(found["until"], here) if found["until"] else _after(found["count"], found["unit"].lower(), here)
     if until <= now:
         raise NotUnderstood(text, f"{when} is over already; please name a time that comes.")
     if until > now + LONGEST:
         raise NotUnderstood(text, f"An absence may last {LONGEST.days} days at most; please name an earlier time.")
     return Leaving(until=until, deputy=deputy)
+
+
+def moment(when: str, *, now: datetime, zone: str) -> datetime | None:
+    """The moment that `until WHEN` or `for SPAN` means; None if *when* is neither. Raises NotUnderstood for no time."""
+    found = _WHOLE.fullmatch(when)
+    if found is None:
+        return None
+    here = now.astimezone(ZoneInfo(zone))
+    return _until(found["until"], here) if found["until"] else _after(found["count"], found["unit"].lower(), here)
 
 
 def told(at: datetime, zone: str) -> str:

@@ -3,17 +3,13 @@
     a veto only rejects · glass is broken by somebody apart, with a reason, and its review is opened in the same step
     what is high-risk is approved by nobody who had not opened its details before
 
-Parts of I4 and I8, read from the records alone; the quorum itself is `invariants`'.
+Parts of I4 and I8, read from the records alone; the quorum itself is in `quorum`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bot.domain.audit import Entry
-from bot.domain.history import Case, Log
-
-Found = Iterator[tuple[Entry, str]]
+from bot.domain.history import Case, Found, Log
 
 BREAK = "break_glass"
 SIGNED = ("approve", BREAK)  # votes after which a call runs

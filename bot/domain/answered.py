@@ -4,21 +4,18 @@
     after a question was handed on, only whom it was handed to answers, or whom the ladder called since
     an answer and a refusal name those who gave it, and no others
 
-A part of I4, read from the records alone. The quorum is `invariants`'; vetoes and broken glass are `alone`'s.
+A part of I4, read from the records alone. The quorum is in `quorum`; vetoes and broken glass are in `alone`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bot.domain.alone import right_of
 from bot.domain.audit import Entry
-from bot.domain.history import Case
-
-Found = Iterator[tuple[Entry, str]]
+from bot.domain.history import Case, Found
 
 ONE_WORD = {"answered": "answer", "rejected": "reject"}  # ends that one person's move makes, and the move
 BY_NOBODY = frozenset({"expired", "cancelled", "superseded"})
+HANDED = frozenset({"request_handed", "request_fell_back"})  # from then on one person is asked
 CALLED = frozenset({"rung_fired", "copy_sent"})  # after these, others may be asked as well
 
 
@@ -51,7 +48,7 @@ def _handed_to(case: Case, vote: Entry) -> str | None:
     for entry in case.entries:
         if entry.seq > vote.seq:
             break
-        if entry.event == "request_handed":
+        if entry.event in HANDED:
             found = str(entry.fields["to"])
         elif entry.event in CALLED:
             found = None

@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
+from bot.domain import redacted
 from bot.domain.calls import ToolSpec, canonical, digest
 from bot.domain.chat import Attachment, Block, Fact
 from bot.domain.errors import BadJson
@@ -24,6 +25,8 @@ FACT_MOST = 120  # characters of one argument shown as a fact of its own
 FACTS_MOST = 12  # arguments shown as facts of their own; the rest stand in the whole
 CHANGE_MOST = 300  # characters of one changed value; a longer one is named by length and hash
 GONE = "this tool is gone, and with it the knowledge which arguments are secret."
+BRIEF_MOST = 80  # characters of one argument where a whole call is one line
+PRIVATE = "•••• (private, shown in Details)"
 SECRET_LEAST = 4  # characters; a shorter secret is not looked for in other texts
 
 
@@ -60,7 +63,7 @@ def arguments(request: Request, spec: ToolSpec | None) -> Arguments:
     if spec is None:
         hide = tuple(_texts(list(values.values())))
         return Arguments(blocks=(Block(label="Arguments", text=f"not shown: {GONE}"),), secrets=hide)
-    masked = _masked(values, spec.secrets)
+    masked = _masked(values, spec)
     blocks, attachments = _whole(masked)
     return Arguments(
         facts=tuple(_facts(request, spec, masked, is_attached=bool(attachments))),
@@ -73,12 +76,19 @@ def arguments(request: Request, spec: ToolSpec | None) -> Arguments:
 
 def canonical_text(request: Request, spec: ToolSpec) -> str:
     """All arguments as canonical JSON, a fingerprint in the place of each secret."""
-    return canonical(_masked(request.call.values, spec.secrets)).decode()
+    return canonical(_masked(request.call.values, spec)).decode()
 
 
 def pretty(request: Request, spec: ToolSpec) -> str:
     """The same in lines, with every hidden character spelled out."""
-    return _pretty(_masked(request.call.values, spec.secrets))
+    return _pretty(_masked(request.call.values, spec))
+
+
+def private_text(request: Request, spec: ToolSpec) -> str:
+    """What no card shows, in lines: for Details, whose reader may answer. Empty if nothing is private."""
+    values = request.call.values
+    shown = {name: values[name] for name in spec.private if name in values}
+    return _pretty(shown) if shown else ""
 
 
 def secret_texts(request: Request, spec: ToolSpec) -> tuple[str, ...]:
@@ -92,6 +102,23 @@ def without(text: str, secrets: Collection[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "••••")
     return text
+
+
+def brief(
+    values: Mapping[str, Json], secrets: Collection[str], most: int, *, only: Collection[str] | None = None
+) -> str:
+    """Arguments, or *only* some of them, on one line of at most *most* characters: `amount=90, pin=•••`.
+
+    Long values are cut. What is secret, or looks like it, is masked, also where another argument repeats it.
+    """
+    hide = tuple(_texts([values[name] for name in secrets if name in values]))
+    shown = {name: value for name, value in values.items() if only is None or name in only}
+    told = (f"{name}={redacted.MASK if name in secrets else _brief(value, hide)}" for name, value in shown.items())
+    return redacted.redacted(", ".join(redacted.redacted(one, BRIEF_MOST) for one in told), most)
+
+
+def _brief(value: Json, hide: Collection[str]) -> str:
+    return without(canonical(value).decode(), hide)
 
 
 def _flaw(request: Request) -> str | None:
@@ -171,7 +198,7 @@ def _unusual(spec: ToolSpec, values: Mapping[str, Json]) -> list[str]:
 def _changes(request: Request, spec: ToolSpec, values: Mapping[str, Json]) -> str:
     """`- old` and `+ new` for each argument a person changed."""
     assert request.edit is not None, "only an edited request has changes"
-    was = _masked(cast(dict[str, Json], loads(request.edit.was)), spec.secrets)
+    was = _masked(cast(dict[str, Json], loads(request.edit.was)), spec)
     lines: list[str] = []
     for name in sorted(was.keys() | values.keys()):
         if name in was and (name not in values or was[name] != values[name]):
@@ -196,18 +223,24 @@ def _clip(shown: str, most: int) -> str:
 # ----------------------------------------------------------------- secrets
 
 
-def _masked(values: Mapping[str, Json], secrets: Collection[str]) -> dict[str, Json]:
-    return {name: _mask(value) if name in secrets else value for name, value in values.items()}
+def _masked(values: Mapping[str, Json], spec: ToolSpec) -> dict[str, Json]:
+    """What is private has no fingerprint either: a salary is guessed in a moment."""
+    hidden = {name: _mask(value) for name, value in values.items() if name in spec.secrets}
+    private = dict.fromkeys((name for name in spec.private if name in values), PRIVATE)
+    return {**values, **hidden, **private}
 
 
 def _mask(value: Json) -> str:
-    content = value.encode() if isinstance(value, str) else canonical(value)
-    return f"•••• (secret, sha256 {hashlib.sha256(content).hexdigest()[:8]})"
+    return redacted.mask(value.encode() if isinstance(value, str) else canonical(value))
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """Every text in *value* that is long enough to be recognised elsewhere."""
+    """Every text and number in *value* that is long enough to be recognised elsewhere."""
     match value:
+        case bool():
+            return
+        case int() | float():
+            yield from _texts(canonical(value).decode())
         case str():
             if len(value) >= SECRET_LEAST:
                 yield value

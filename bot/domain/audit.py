@@ -50,6 +50,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "vote_refused": ("request", "person", "account", "cause", "delivery"),
     "request_decided": ("request", "status", "digest", "by", "cause"),
     "request_handed": ("request", "by", "to", "version"),
+    "request_fell_back": ("request", "gone", "to", "version"),
     "rung_fired": ("request", "index", "do"),
     "copy_sent": ("request", "person", "why"),
     "tool_started": ("run", "path", "request", "tool", "digest", "key", "epoch", "idempotent"),

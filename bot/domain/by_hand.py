@@ -1,4 +1,5 @@
-"""While somebody works on a run by hand, nothing new begins: shown from the audit alone (a part of I1).
+"""While somebody works on a run by hand, nothing new begins, nor what was asked for before, ever after: shown from the
+audit alone (a part of I1).
 
 What was under way may end, a call in doubt may be settled or repeated under its key, and an edit that was sent in the
 same moment may still put its own version in the old one's place, to be withdrawn at once.
@@ -6,25 +7,35 @@ same moment may still put its own version in the old one's place, to be withdraw
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bot.domain.audit import Entry
-from bot.domain.history import Log, same
+from bot.domain.history import Found, Log, same
 
 STAYING = frozenset({"recovery", "aftermath"})  # kinds of requests that are opened whoever has the run
 
 
-def begun_by_hand(log: Log) -> Iterator[tuple[Entry, str]]:
-    """Every call that was begun, and every request that was opened, between a takeover and its end."""
+def begun_by_hand(log: Log) -> Found:
+    """Every call that was begun, and every request that was opened, between a takeover and its end.
+
+    And every call that was begun after it on what had been asked for before it.
+    """
     for entries in log.runs.values():
-        has = ""
+        has, last = "", ""
+        asked: dict[str, int] = {}  # request -> before how many takeovers it was put to people, or what it replaces was
+        takes = 0
         for position, entry in enumerate(entries):
+            if entry.event == "request_opened":
+                asked[str(entry.fields["request"])] = asked.get(str(entry.fields["replaces"]), takes)
             if entry.event == "run_taken":
-                has = has or str(entry.fields["person"])
+                takes, last = takes + 1, str(entry.fields["person"])
+                has = has or last
             elif entry.event == "run_returned":
                 has = ""
             elif has and _begins(log, entry, entries[position + 1 :]):
                 yield entry, f"this began while {has} worked on the run by hand"
+            elif asked.get(str(entry.fields.get("request")), takes) < takes and _begins_late(log, entry):
+                yield entry, f"this began on what was asked for before {last} took the run over"
 
 
 def _begins(log: Log, entry: Entry, later: Sequence[Entry]) -> bool:
@@ -33,9 +44,20 @@ def _begins(log: Log, entry: Entry, later: Sequence[Entry]) -> bool:
         return fields["kind"] not in STAYING and fields["replaces"] is None
     if entry.event != "tool_started":
         return False
-    step = log.steps[str(fields["run"]), str(fields["path"])]
-    is_again = any(one.event == "tool_started" and one.seq < entry.seq for one in step)
-    return not is_again and not _is_a_look(entry, later)
+    return not _is_again(log, entry) and not _is_a_look(entry, later)
+
+
+def _begins_late(log: Log, entry: Entry) -> bool:
+    """Is it the first beginning of a call? What is in doubt may be repeated; what people say of it counts when said."""
+    if entry.event != "tool_started":
+        return False
+    kind = log.requests[str(entry.fields["request"])].openings[0].fields["kind"]
+    return kind not in STAYING and not _is_again(log, entry)
+
+
+def _is_again(log: Log, start: Entry) -> bool:
+    step = log.steps[str(start.fields["run"]), str(start.fields["path"])]
+    return any(one.event == "tool_started" and one.seq < start.seq for one in step)
 
 
 def _is_a_look(start: Entry, later: Sequence[Entry]) -> bool:

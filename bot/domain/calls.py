@@ -65,6 +65,7 @@ class ToolSpec(Record):
     secrets: tuple[str, ...] = ()  # argument names whose values are never shown or logged
     category: str = ""  # "technical", "business", …: where its card is routed
     asks: str = ""  # a kind of request: this tool is never run; people are asked, and their answer is its result
+    private: tuple[str, ...] = ()  # of `secrets`, those that Details show to whoever may answer
 
 
 class ToolCall(Record):

@@ -34,8 +34,9 @@ def buttons(view: View, seal: Callable[[str], str]) -> Iterator[Button]:
 
     sure = f"Run {view.tool} with exactly the arguments shown?" if request.ask.is_high else ""
     if request.kind is Kind.RECOVERY:
-        result = Field(name=RESULT, label="What came of it", kind=FieldKind.LONG_TEXT, is_required=False)
-        yield button(Move.ANSWER, "It happened", fields=(result, *_reason(view, Move.ANSWER)))
+        is_wanted = request.ask.reason is ReasonRule.ALWAYS  # what came of it is why one says so: one field, not two
+        result = Field(name=RESULT, label="What came of it", kind=FieldKind.LONG_TEXT, is_required=is_wanted)
+        yield button(Move.ANSWER, "It happened", fields=(result,))
         if view.objection is None:
             label = "It did not – run it now"
             yield button(Move.APPROVE, label, "primary", _beside(view, Move.APPROVE), sure)

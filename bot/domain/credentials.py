@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 WORKSPACE = (
     *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"),
-    *("TEAMS_APP_ID", "TEAMS_APP_PASSWORD"),
+    *("TEAMS_APP_ID", "TEAMS_APP_PASSWORD", "TEAMS_APP_CERTIFICATE"),
 )
 REAL = (*WORKSPACE, "OPENAI_API_KEY", "SMTP_PASSWORD")  # whatever speaks in somebody's name, or costs money
 

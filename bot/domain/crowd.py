@@ -21,14 +21,30 @@ def stand(request: Request) -> Place:
 
 
 def channel_of(request: Request, name: str) -> Place:
-    """The channel called *name*, beside the conversation of *request*."""
-    return replace(request.place, channel=name, thread=None, is_direct=False)
+    """The channel called *name*: `finance`, beside the conversation of *request*, or `teams/#Finance` elsewhere.
+
+    Elsewhere, its tenant is left empty: the platform's adapter fills it in, and the posted message's ref has it.
+    """
+    platform, is_elsewhere, channel = name.partition("/#")
+    if is_elsewhere and platform != request.place.platform:
+        return Place(platform=platform, tenant="", channel=channel)
+    return replace(request.place, channel=channel or name, thread=None, is_direct=False)
 
 
 def channel_key(request: Request) -> str:
     """The channel where *request* is counted; empty if it counts nowhere."""
-    place = stand(request)
-    return "" if request.outlives else f"{place.platform}/{place.tenant}/{place.channel}"
+    return "" if request.outlives else place_key(stand(request))
+
+
+def place_key(place: Place) -> str:
+    """What the requests that one channel shows are counted by."""
+    return f"{place.platform}/{place.tenant}/{place.channel}"
+
+
+def counted(request: Request) -> tuple[str, ...]:
+    """Every channel that counts *request* while it is open: where it stands, and where its ladder showed it since."""
+    first = channel_key(request)
+    return (*((first,) if first else ()), *request.also)
 
 
 def call_key(request: Request) -> str:

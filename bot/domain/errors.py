@@ -4,7 +4,7 @@
     ├── Refused        tell the person; nothing changed and nothing will
     │   ├── NoSuchRequest · AlreadySettled · TooLate · NotEligible · NotShown · AlreadyVoted · Unread
     │   ├── InvalidArguments · UnknownTool · NotAllowed · Unsatisfiable · NotRequestable
-    │   ├── NoSuchGrant · Ungranted · NotUnderstood · Unheard · TooMany · Twin · Undeliverable
+    │   ├── NoSuchGrant · Ungranted · NotUnderstood · Unheard · Overtaken · TooMany · Twin · Undeliverable
     │   ├── BadJson · BadSettings · BadPolicy
     ├── Unavailable    nothing is known to have changed; try again later
     │   ├── StoreUnavailable · ChatUnavailable · ModelUnavailable · LeaseLost
@@ -191,6 +191,16 @@ class Unheard(Refused):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"run {run_id} has replies it has not taken in")
         self.run_id = run_id
+
+
+class Overtaken(Refused):
+    """Somebody took the run over after this was asked for: whoever works by hand may have done that very thing."""
+
+    people_read = "Somebody took this over first."
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"request {request_id} was asked for before somebody took its run over; ask for it anew")
+        self.request_id = request_id
 
 
 class TooMany(Refused):

@@ -10,10 +10,11 @@ from bot.domain.absence import Absence
 from bot.domain.calls import Cause, ToolCall
 from bot.domain.chat import Account, MessageRef, PersonId
 from bot.domain.grant import Grant, digest_of_same
+from bot.domain.hours import written
 from bot.domain.offer import Offer
 from bot.domain.request import Decision, Request, RequestId, RunId, Vote
 from bot.domain.run import Run, RunStatus
-from bot.domain.verdict import Climb
+from bot.domain.verdict import Ask, Climb
 from bot.domain.wire import dumps
 
 
@@ -80,7 +81,9 @@ def request_opened(request: Request) -> bytes:
         veto=ask.veto,
         glass={"of": ask.break_glass.of, "review": ask.break_glass.review} if ask.break_glass else None,
         about=request.about,
+        **({"edit_reason": request.edit.reason} if request.edit and request.edit.reason else {}),
         **_grantable(request),
+        **_clocked(ask),
     )
 
 
@@ -148,6 +151,12 @@ def request_handed(request: Request) -> bytes:
     """Whom it is asked of now, by the one who could have answered it."""
     last = request.handed[-1]
     return _body("request_handed", request=request.id, by=last.by, to=last.to, version=request.version)
+
+
+def request_fell_back(request: Request) -> bytes:
+    """Whom it is asked of again, because the one it was handed to can no longer answer."""
+    last = request.handed[-1]
+    return _body("request_fell_back", request=request.id, gone=last.by, to=last.to, version=request.version)
 
 
 def rung_fired(request: RequestId, index: int, do: Climb, *, period: int | None = None) -> bytes:
@@ -260,6 +269,11 @@ def _grantable(request: Request) -> dict[str, object]:
         return {}
     within = int(bounds.within.total_seconds() * 1000)
     return {"grantable": {"most": bounds.most, "within_ms": within, "same": bounds.same}}
+
+
+def _clocked(ask: Ask) -> dict[str, object]:
+    """The hours in which the ladder's time goes by, where it pauses outside of them."""
+    return {"clock": {"hours": written(ask.clock.work), "zone": ask.clock.zone}} if ask.clock else {}
 
 
 def _body(event: str, **fields: object) -> bytes:

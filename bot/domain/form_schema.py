@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.domain import pattern
 from bot.domain.chat import FieldKind
-from bot.domain.forms import EDIT_REASON, fields_of
+from bot.domain.forms import EDIT_REASON, LONGEST_FIELD, fields_of
 from bot.domain.inert import show_line
 from bot.domain.wire import Json
 
@@ -67,6 +67,7 @@ def _of_field(name: str, part: object, schema: Mapping[str, Any]) -> Iterator[st
             yield "is not described by an object"
             return
         yield from _of_part(one)
+        yield from _of_items(one, schema)
 
 
 def _read(part: object, schema: Mapping[str, Any]) -> Iterator[Any]:
@@ -97,6 +98,10 @@ def _of_part(part: Mapping[str, Any]) -> Iterator[str]:
     for least, most in (("minLength", "maxLength"), ("minItems", "maxItems")):
         if part.get(least, 0) > part.get(most, part.get(least, 0)):
             yield f"has a {least} above its {most}"
+    if part.get("minLength", 0) > LONGEST_FIELD:
+        yield f"has a minLength above the {LONGEST_FIELD:,} characters of a field"
+    if told := _no_number(part):
+        yield told
     if "pattern" in part and (told := pattern.flaw(part["pattern"])):
         yield f"has a pattern that {told}"
     options = part.get("enum", [""])
@@ -104,6 +109,31 @@ def _of_part(part: Mapping[str, Any]) -> Iterator[str]:
         yield "has nothing to choose from"
     elif len(options) > OPTIONS_MOST:
         yield f"has more than {OPTIONS_MOST} values to choose from"
+    elif any(isinstance(option, str) and len(option) > LONGEST_FIELD for option in options):
+        yield f"has a value to choose of more than {LONGEST_FIELD:,} characters"
+
+
+def _no_number(part: Mapping[str, Any]) -> str | None:
+    """Bounds between which no number lies."""
+    given = {key: part[key] for key in BOUNDS if _is_number(part.get(key))}
+    least = max((given[key] for key in ("minimum", "exclusiveMinimum") if key in given), default=None)
+    most = min((given[key] for key in ("maximum", "exclusiveMaximum") if key in given), default=None)
+    if least is None or most is None or least < most:
+        return None
+    is_one = least == most and least not in (given.get("exclusiveMinimum"), given.get("exclusiveMaximum"))
+    return None if is_one else "has bounds that no number keeps"
+
+
+def _of_items(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """Of several choices, more have to be made than there are."""
+    if part.get("type") != "array" or not isinstance(part.get("items"), Mapping):
+        return
+    items = (part["items"], *_below(part["items"], schema))
+    found = (one["enum"] for one in items if isinstance(one, Mapping) and isinstance(one.get("enum"), list))
+    options: list[Json] = next(found, [])
+    least = part.get("minItems")
+    if options and type(least) is int and least > len(options):
+        yield f"has a minItems above the {len(options)} values to choose from"
 
 
 def _is_number(value: object) -> bool:

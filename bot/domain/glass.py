@@ -8,7 +8,7 @@ Not who may break it or review it (rights), nor the one step in which all this i
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain import wording
 from bot.domain.arguments import canonical_text, secret_texts, without
@@ -75,14 +75,31 @@ def review_ask(glass: Glass) -> Ask:
     )
 
 
+def until(review: Request) -> str | None:
+    """By when *review* is to be answered, and what happens when it is not; None of a request that reviews no glass."""
+    late = next((step.after for step in review.ask.ladder if step.do is Climb.DM), None)
+    return _until(review.opened, late) if review.kind is Kind.AFTERMATH and late is not None else None
+
+
+def _until(opened: datetime, late: timedelta) -> str:
+    return (
+        f"until {wording.time(opened + late)}; if nobody has by then, whoever may review it and their managers are "
+        f"asked by direct message, and it is asked again every {wording.span(late + AGAIN_AFTER)} "
+        "until somebody answers"
+    )
+
+
 def note(broken: Request, spec: ToolSpec, *, breaker: str, reviewers: frozenset[PersonId]) -> Note:
-    """What the thread hears at once: who, what, why, and who looks at it until when."""
+    """What the thread hears at once: who, what, why, who looks at it until when, and what happens otherwise.
+
+    The card of the review says the same of its time (`until`).
+    """
     vote, glass = _broken(broken)
     reason = wording.line(without(vote.reason, secret_texts(broken, spec)))
-    until = wording.time(vote.at + glass.within)
     body = (
         f"Glass broken: {breaker} approved {wording.line(broken.call.tool)} ({broken.call.digest[:12]}) alone. "
-        f"Reason: “{reason}”. To be reviewed by {wording.audience(glass.review, broken.requester, {})} until {until}."
+        f"Reason: “{reason}”. To be reviewed by {wording.audience(glass.review, broken.requester, {})} "
+        f"{_until(vote.at, glass.within)}."
     )
     called = tuple(sorted(reviewers))[:CALLED_MOST]
     card = Card(body=body, tone=Tone.DANGER, mentions=called, run=broken.run)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import cast
 
-from bot.domain import wording
+from bot.domain import redacted, wording
 from bot.domain.calls import Digest, ToolCall, ToolSpec, canonical, digest
 from bot.domain.chat import Field, PersonId
 from bot.domain.errors import InvalidArguments
@@ -275,8 +275,7 @@ def _with(terms: Terms) -> str:
 
 def _value(value: Json, *, is_hidden: bool) -> str:
     written = canonical(value)
-    mark = sha256(written).hexdigest()[:12]
     if is_hidden:
-        return f"•••• (secret, sha256 {mark})"
+        return redacted.mask(written)
     shown = show_line(written.decode())
-    return shown if len(shown) <= VALUE_MOST else f"({len(written):,} bytes, sha256 {mark})"
+    return shown if len(shown) <= VALUE_MOST else f"({len(written):,} bytes, sha256 {sha256(written).hexdigest()[:12]})"

@@ -12,11 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.domain.audit import Entry
-from bot.domain.history import Log, lacks, ms, same
+from bot.domain.history import Found, Log, lacks, ms, same
 
 RULE = "grant:"  # in front of a grant's id, where a rule's name stands
-
-Found = Iterator[tuple[Entry, str]]
 
 
 def granted(log: Log) -> Found:

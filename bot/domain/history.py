@@ -1,6 +1,7 @@
 """The audit as a history that can be asked: by request, by run, by step.
 
-Only an index of what was written; what it must add up to is `invariants`'.
+Only an index of what was written; what it must add up to is `invariants`'. A promise yields `Found`: an entry that
+breaks it, and in a sentence why.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.domain.audit import EVENTS, Entry
+
+Found = Iterator[tuple[Entry, str]]
 
 
 class Log:

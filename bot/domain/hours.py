@@ -2,9 +2,10 @@
 
     work   "Mon-Thu 09:00-17:30, Fri 09:00-14:00"      quiet  "22:00-07:00"
 
-    hours + moment -> is_awake() · next_awake()
+    hours + moment          -> is_awake() · next_awake()
+    hours + moment + span   -> open_after(): when so much of the open time has gone by · open_between(): how much has
 
-Pure. Not who is called and why (runtime/reach), nor whose hours these are (people.yml).
+Pure. Not who is called and why (runtime/reach), nor whose hours these are (people.yml; a rule's `clock`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from itertools import groupby, pairwise, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.domain.wire import Record
@@ -80,6 +82,39 @@ def is_ever_awake(hours: Hours) -> bool:
     return any(_is_open(hours, day, minute) for day in range(7) for minute in {0, *_edges(hours)})
 
 
+def open_a_week(hours: Hours) -> timedelta:
+    """How much of a week without a change of the clocks is open."""
+    minutes = sum(last - first for day in range(7) for first, last in _open_minutes(hours, day))
+    return timedelta(minutes=minutes)
+
+
+def open_after(hours: Hours | None, since: datetime, span: timedelta) -> datetime:
+    """The first moment at which *span* of open time has gone by since *since*; in UTC.
+
+    What is not open counts for nothing: nights, weekends, an hour that the clocks skip. An hour that they repeat counts
+    twice. At all hours, or if none ever is open, it is *since* + *span*: a clock that never ran would end nothing.
+    One step of work for each day in between.
+    """
+    if hours is None or not hours.zone or not is_ever_awake(hours):
+        return since + span
+    if span <= timedelta():
+        return since
+    left, end = span, since
+    for begin, end in _stretches(hours, since):
+        if left <= end - begin:
+            return begin + left
+        left -= end - begin
+    return end  # the end of the calendar
+
+
+def open_between(hours: Hours | None, since: datetime, until: datetime) -> timedelta:
+    """How much open time there is from *since* to *until*; nothing if that is not later. What undoes `open_after`."""
+    if hours is None or not hours.zone or not is_ever_awake(hours):
+        return max(until - since, timedelta())
+    stretches = takewhile(lambda stretch: stretch[0] < until, _stretches(hours, since))
+    return sum((min(end, until) - begin for begin, end in stretches), timedelta())
+
+
 def is_awake(hours: Hours | None, at: datetime) -> bool:
     """May whoever has these *hours* be called *at* this moment? Whoever has none always may."""
     if hours is None or not hours.zone:
@@ -101,6 +136,35 @@ def on_their_clock(hours: Hours, at: datetime, *, now: datetime) -> str:
     here = at.astimezone(ZoneInfo(hours.zone))
     day = f" {here:%Y-%m-%d}" if at - now > timedelta(days=6) else ""
     return f"{DAYS[here.weekday()]}{day} {here:%H:%M}"
+
+
+def written(spans: tuple[Span, ...]) -> str:
+    """*spans* as `read_spans` reads them: `Mon-Fri 09:00-17:30, Sun 10:00-12:00`."""
+    return ", ".join(
+        f"{_day_text(first, last)} {_clock_text(span.start)}-{_clock_text(span.end)}"
+        for span in spans
+        for first, last in _runs(span.days)
+    )
+
+
+def _runs(days: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """The first and the last of days that follow each other; Fri-Mon is one run, though a week ends in it."""
+    if len(days) == 7:
+        yield 0, 6
+        return
+    start = next((day for day in days if (day - 1) % 7 not in days), 0)
+    turned = sorted((day - start) % 7 for day in days)
+    for _, run in groupby(enumerate(turned), lambda pair: pair[1] - pair[0]):
+        found = [(day + start) % 7 for _, day in run]
+        yield found[0], found[-1]
+
+
+def _day_text(first: int, last: int) -> str:
+    return DAYS[first] if first == last else f"{DAYS[first]}-{DAYS[last]}"
+
+
+def _clock_text(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _days(first: str, last: str) -> tuple[int, ...]:
@@ -156,3 +220,47 @@ def _shifts(zone: ZoneInfo, at: datetime) -> Iterator[datetime]:
 
 def _offset(zone: ZoneInfo, at: datetime) -> timedelta | None:
     return at.astimezone(zone).utcoffset()
+
+
+# --------------------------------------------------------------- open time
+
+
+def _open_minutes(hours: Hours, day: int) -> tuple[tuple[int, int], ...]:
+    """From which minute to which a weekday is open."""
+    edges = sorted({0, *_edges(hours), DAY})
+    return tuple((first, last) for first, last in pairwise(edges) if _is_open(hours, day, first))
+
+
+def _stretches(hours: Hours, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Every stretch of open time from *since* on, one after the other, to the end of the calendar.
+
+    Looks at one piece of a day at a time in which the clocks stay as they are: wall and UTC differ by one offset there.
+    """
+    zone, begin = ZoneInfo(hours.zone), since.astimezone(UTC)
+    week = [_open_minutes(hours, day) for day in range(7)]
+    try:
+        while True:
+            ahead = begin.astimezone(zone).utcoffset() or timedelta()
+            wall = (begin + ahead).replace(tzinfo=None)
+            midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+            end = _unchanged_until(zone, begin, begin + (midnight + timedelta(days=1) - wall))
+            for first, last in week[midnight.weekday()]:
+                start, stop = ((midnight + timedelta(minutes=n)).replace(tzinfo=UTC) - ahead for n in (first, last))
+                if max(start, begin) < min(stop, end):
+                    yield max(start, begin), min(stop, end)
+            begin = end
+    except OverflowError:
+        return
+
+
+def _unchanged_until(zone: ZoneInfo, begin: datetime, end: datetime) -> datetime:
+    """The moment from *begin* to *end* at which the clocks are changed, to the second; *end* if they are not."""
+    if _offset(zone, end) == _offset(zone, begin):
+        return end
+    start = begin.replace(microsecond=0)
+    low, high = 0, int((end - start).total_seconds())
+    while high - low > 1:
+        middle = (low + high) // 2
+        is_same = _offset(zone, start + timedelta(seconds=middle)) == _offset(zone, begin)
+        low, high = (middle, high) if is_same else (low, middle)
+    return start + timedelta(seconds=high)

@@ -10,18 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.domain.asking import (
-    PERSON,
-    SEPARATE,
-    TEXT,
-    TEXT_MOST,
-    Choice,
-    Fields,
-    Inquiry,
-    Part,
-    Values,
-    never_typed,
-)
+from bot.domain import words
+from bot.domain.asking import PERSON, SEPARATE, TEXT, TEXT_MOST, Choice, Fields, Inquiry, Part, Values, never_typed
 from bot.domain.calls import Outcome, Past, ToolCall, ToolResult, canonical
 from bot.domain.chat import Field, FieldKind, PersonId
 from bot.domain.errors import InvalidArguments
@@ -92,9 +82,9 @@ def typed(request: Request, text: str) -> str | None:
 
 
 def offers(request: Request, text: str) -> bool:
-    """Is *text* one of the options of this question, word for word?"""
+    """Is *text* one of the options of this question, word for word, whatever its case and closing marks?"""
     options = options_of(request.call.values) if request.kind is Kind.QUESTION else ()
-    return text.casefold() in [option.casefold() for option in options]
+    return words.normal(text) in [words.normal(option) for option in options]
 
 
 def told(request: Request, answer: str) -> str:
@@ -120,8 +110,10 @@ def unanswered(request: Request, why: str) -> ToolResult:
         text = f"Nobody answered. The default you declared is used: {default!r}"
         answer = canonical({"move": "default", "default": default}).decode()
         return ToolResult(outcome=Outcome.OK, text=text, answer=answer)
-    cause = request.decision.cause if request.decision else None
-    return ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=f"{why} Assume nothing.")
+    cause, told = request.decision.cause if request.decision else None, f"{why} Assume nothing."
+    if request.kind is Kind.HANDOFF:
+        told = _handoff_result(request, status=request.status.upper(), note=told)
+    return ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=told)
 
 
 def outcome(request: Request, answer: str) -> str:
@@ -198,17 +190,26 @@ def _handoff_typed(_values: Values, text: str) -> tuple[str, Fields] | None:
 
 
 def _handoff_told(asked: Request, answer: Values) -> str:
-    """What the agent's guide promises: message, the person's input, status, a reference; and who and when (ST-24)."""
-    decision = asked.decision
+    """`status` says that an answer came, `decision` which: a no was delivered as well as a yes (D-27)."""
+    return _handoff_result(asked, status="SUCCESS", user_input=answer.get(TEXT) or answer["move"], by=answer["move"])
+
+
+def _handoff_result(asked: Request, *, status: str, user_input: str = "", by: str | None = None, note: str = "") -> str:
+    """What the agent's guide promises: message, the person's input, status, a reference; and who and when (ST-24).
+
+    *by* is the button: yes, no or write; None, and a *note* why, if nobody answered.
+    """
+    end = asked.decision
     told: dict[str, Json] = {
         "message": asked.call.values["message"],
-        "user_input": answer.get(TEXT) or answer["move"],
-        "status": "SUCCESS",
+        "user_input": user_input,
+        "decision": by,
+        "status": status,
         "reference_id": asked.id,
-        "answered_by": list(decision.by) if decision else [],
-        "answered_at": decision.at.isoformat() if decision else None,
+        "answered_by": list(end.by) if end else [],
+        "answered_at": end.at.isoformat() if end and end.by else None,
     }
-    return canonical(told).decode()
+    return canonical({**told, "note": note} if note else told).decode()
 
 
 def _handoff_shown(_asked: Request, answer: Values) -> str:
@@ -263,7 +264,8 @@ def _escalation_shown(asked: Request, answer: Values) -> str:
         case "take":
             return "They work on it by hand; the agent waits."
         case "follow":
-            return f"The agent does what it suggested: {asked.call.values['suggestion']!r}"
+            whose = "the rule suggests" if "rule" in asked.call.values else "it suggested"
+            return f"The agent does what {whose}: {asked.call.values['suggestion']!r}"
         case "decline":
             return "They decline: it goes back to the agent, and nothing was decided."
     return _escalation_told(asked, answer)

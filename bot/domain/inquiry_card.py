@@ -1,6 +1,7 @@
 """An inquiry as a card: whose words, whose answer, how to give it.
 
-Everything the agent proposes is labelled as its own and shown whole; what does not fit stands in an attachment.
+Everything the agent proposes is labelled as its own, each text or, where all of them are, the card; and shown whole:
+what does not fit stands in an attachment.
 Not what may be answered (inquiry), nor by whom (rights).
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 
-from bot.domain import button_effects, inquiry, wording
+from bot.domain import button_effects, glass, inquiry, wording
 from bot.domain.arguments import SHOWN_MOST
 from bot.domain.asking import PERSON, Part
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, FieldKind, PersonId, Tone
@@ -20,17 +21,20 @@ from bot.domain.wire import replace
 
 HAND_TO = "hand_to"  # the move of the button that asks somebody else instead
 ANSWER_MOST = 1_000  # characters of an answer on its card
+WHOSE = Fact(label="Whose words", value="All texts below are the agent's words, not verified")
 TONES: Mapping[Status, Tone] = {Status.OPEN: Tone.WAITING, Status.ANSWERED: Tone.GOOD}
 
 
 def inquiry_card(request: Request, *, names: Mapping[PersonId, str], seal: Callable[[str], str]) -> Card:
     """The card of *request* as it stands now. *seal* makes a button's token from its move, as for `render.card`."""
-    parts = [_drawn(number, part) for number, part in enumerate(inquiry.parts(request), 1)]
+    told = inquiry.parts(request)
+    is_of_agent = len(told) > 1 and not any(part.is_ours for part in told)  # then it is said once, above all of them
+    parts = [_drawn(number, part, is_labelled=not is_of_agent) for number, part in enumerate(told, 1)]
     is_danger = request.kind in (Kind.ESCALATION, Kind.AFTERMATH) and request.is_open
     return Card(
         title=_title(request),
         tone=Tone.DANGER if is_danger else TONES.get(request.status, Tone.QUIET),
-        facts=tuple(_facts(request, names)),
+        facts=(*_facts(request, names), *((WHOSE,) if is_of_agent else ())),
         blocks=tuple(block for block, _ in parts),
         attachments=tuple(file for _, file in parts if file is not None),
         status=_status(request, names),
@@ -43,7 +47,8 @@ def inquiry_card(request: Request, *, names: Mapping[PersonId, str], seal: Calla
 def passed_on(drawn: Card, request: Request, names: Mapping[PersonId, str]) -> Card:
     """A copy of an open *request* that stands before people who are asked no more: whole, but nothing to press."""
     last = request.handed[-1]
-    told = f"{wording.name(names, last.by)} handed this to {wording.name(names, last.to)} at {wording.time(last.at)}."
+    did = "can no longer answer this; asked again is" if last.is_back else "handed this to"
+    told = f"{wording.name(names, last.by)} {did} {wording.name(names, last.to)} at {wording.time(last.at)}."
     stop = tuple(button for button in drawn.buttons if button.move == STOP)
     return replace(drawn, tone=Tone.QUIET, status=told, buttons=stop, mentions=())
 
@@ -72,15 +77,18 @@ def _facts(request: Request, names: Mapping[PersonId, str]) -> Iterator[Fact]:
     barred = request.excluded if request.ask.separate_duties else ()
     but = f", but not {' or '.join(wording.name(names, who) for who in barred)}" if barred else ""
     yield Fact(label="Who may answer", value=" and ".join(people) + but)
-    if request.deadline:
-        yield Fact(label="Until", value=f"{wording.time(request.deadline)}; silence is not an answer")
+    pause = wording.pause(request.ask.clock)
+    if until := glass.until(request):
+        yield Fact(label="To be reviewed", value=until)
+    elif request.deadline:
+        yield Fact(label="Until", value=f"{wording.time(request.deadline)}; silence is not an answer{pause}")
     elif every := request.ask.reviewed_every:
-        yield Fact(label="Until", value=f"No deadline; asked again every {wording.span(every)}")
+        yield Fact(label="Until", value=f"No deadline; asked again every {wording.span(every)}{pause}")
 
 
-def _drawn(number: int, part: Part) -> tuple[Block, Attachment | None]:
-    """Whole on the card, or whole in a file."""
-    label = part.label if part.is_ours else f"{part.label} (the agent's words, not verified)"
+def _drawn(number: int, part: Part, *, is_labelled: bool) -> tuple[Block, Attachment | None]:
+    """Whole on the card, or whole in a file. What is the agent's says so, where that is not said of all (T08)."""
+    label = f"{part.label} (the agent's words, not verified)" if is_labelled and not part.is_ours else part.label
     text = (
         show(part.text) if part.is_exact else "\n".join(line for line in show(part.text).splitlines() if line.strip())
     )
@@ -114,7 +122,12 @@ def _status(request: Request, names: Mapping[PersonId, str]) -> str:
 
 
 def _handed(request: Request, names: Mapping[PersonId, str]) -> str:
-    return f"{wording.name(names, request.handed[-1].by)} handed this to you. " if request.handed else ""
+    if not request.handed:
+        return ""
+    last = request.handed[-1]
+    if last.is_back:
+        return f"{wording.name(names, last.by)} can no longer answer: {wording.name(names, last.to)} may again. "
+    return f"{wording.name(names, last.by)} handed this to you. "
 
 
 def _buttons(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:

@@ -12,6 +12,7 @@ from bot.domain.forms import fields_of, problems_of, values_from_fields
 from bot.domain.request import Kind, Request
 from bot.domain.wire import Json
 
+ORDER = "x-order"  # names a schema's properties in their author's order: canonical JSON keeps no order of keys
 WIDE = 100  # characters of a line; a wider table is shown as one line a column
 
 
@@ -22,6 +23,18 @@ def filled(asked: Request, fields: Mapping[str, object]) -> dict[str, Json]:
     if wrong := problems_of(schema, values):
         raise InvalidArguments(Kind.FORM, wrong)
     return values
+
+
+def in_order(args: Json) -> Json:
+    """The arguments of a form as its author wrote them, with the order of its fields where the schema names none.
+
+    Only before they are made canonical: from then on nobody knows the order.
+    """
+    schema = args.get("schema") if isinstance(args, dict) else None
+    if not isinstance(args, dict) or not isinstance(schema, dict) or ORDER in schema:
+        return args
+    parts = schema.get("properties")
+    return {**args, "schema": {**schema, ORDER: list(parts)}} if isinstance(parts, dict) else args
 
 
 def _parts(values: Values) -> Sequence[Part]:

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain import words
 from bot.domain.asking import CHOICE, TEXT, Choice, Fields, Inquiry, Part, Values
 from bot.domain.chat import Field, FieldKind
 from bot.domain.errors import InvalidArguments
+from bot.domain.ports import WantedCall
 from bot.domain.request import Request
+from bot.domain.wire import dumps
 
+ASK = "ask_people"  # the shipped tool that only people run
 BUTTONS_MOST = 5  # options that are buttons; more are a list to choose from
 GOES_ON = "the agent goes on with that"
 OPTION_MOST = 60  # characters of an option on a button or in a list; a longer one is numbered, and whole in the body
+
+
+def asking(question: str, *, options: Sequence[str], of: str, default: str, may_write: bool) -> WantedCall:
+    """The call of an agent's program that asks this, as `RunContext.ask` says it."""
+    asked = {"question": question, "options": list(options), "of": of}
+    more = {"default": default} if default else {}  # what is not said stays out: old journals know no such words
+    closed = {} if may_write else {"may_write": False}
+    return WantedCall(id="ask", tool=ASK, args=dumps({**asked, **more, **closed}).decode())
 
 
 def _parts(values: Values) -> Sequence[Part]:
@@ -47,14 +59,22 @@ def _choices(values: Values) -> Sequence[Choice]:
 
 def _typed(values: Values, text: str) -> tuple[str, Fields] | None:
     options, labels = options_of(values), _labels(values)
-    for index, (option, label) in enumerate(zip(options, labels, strict=True)):
-        if text.casefold() in (option.strip().casefold(), label.casefold()):
-            return ("choose", {CHOICE: label}) if len(options) > BUTTONS_MOST else (_pick(index), {})
+    if (index := _named(options, labels, text)) is not None:
+        return ("choose", {CHOICE: labels[index]}) if len(options) > BUTTONS_MOST else (_pick(index), {})
     if text.casefold().rstrip(".!") == "you decide":
         return "leave", {}
     if values.get("may_write", True):
         return "write", {TEXT: text}
     raise InvalidArguments("question", {"": f"Please choose one of: {', '.join(options)}."})
+
+
+def _named(options: Sequence[str], labels: Sequence[str], text: str) -> int | None:
+    """The option that *text* is: as written, else the only one it is but for closing marks; a question is none."""
+    pairs = list(enumerate(zip(options, labels, strict=True)))
+    exact = [n for n, (option, label) in pairs if text.casefold() in (option.strip().casefold(), label.casefold())]
+    plain = "" if "?" in text else words.normal(text)
+    alike = [n for n, (option, label) in pairs if plain and plain in (words.normal(option), words.normal(label))]
+    return exact[0] if exact else alike[0] if len(alike) == 1 else None
 
 
 def _told(asked: Request, answer: Values) -> str:

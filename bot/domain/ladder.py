@@ -3,8 +3,9 @@
     remind · also · dm · …  -> expire, at the deadline
                             -> review, again and again: that request has no deadline
 
-The steps are a snapshot in the request; only the next one has a timer. Not who is meant (rights) nor how
-it is told (climbing, outbox).
+The steps are a snapshot in the request; only the next one has a timer. Where a rule gives the ladder a `clock`, time
+goes by inside its hours alone: for every step, and so for the deadline. Not who is meant (rights) nor how it is told
+(climbing, outbox).
 """
 
 from __future__ import annotations
@@ -12,12 +13,23 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot.domain.chat import PersonId
+from bot.domain.hours import open_after, open_between
 from bot.domain.request import Request, RequestId
 from bot.domain.store import Timer
-from bot.domain.verdict import Climb, Rung
+from bot.domain.verdict import Ask, Climb, Rung
 from bot.domain.wire import replace
 
 SKEW = timedelta(seconds=2)  # how far our idea of the store's clock may be ahead: a review is never counted early
+
+
+def due(ask: Ask, opened: datetime, step: Rung, *, times: int = 1) -> datetime:
+    """When *step* is due of what was *opened* then; of a review, when it is for so many *times*."""
+    return open_after(ask.clock, opened, step.after * times)
+
+
+def deadline(ask: Ask, opened: datetime) -> datetime | None:
+    """Until when what was *opened* then may be answered; None if it does not expire."""
+    return open_after(ask.clock, opened, ask.expires_after) if ask.expires_after else None
 
 
 def first_timer(request: Request) -> tuple[Timer, ...]:
@@ -30,7 +42,7 @@ def timer_for(request: Request, index: int) -> tuple[Timer, ...]:
         return ()
     step = request.ask.ladder[index]
     times = request.reviews + 1 if step.do is Climb.REVIEW else 1
-    return (Timer(name=timer_name(request, index), due=request.opened + step.after * times),)
+    return (Timer(name=timer_name(request, index), due=due(request.ask, request.opened, step, times=times)),)
 
 
 def timer_name(request: Request, index: int) -> str:
@@ -49,7 +61,8 @@ def wake_name(request: RequestId, person: PersonId) -> str:
 
 def reviewed(request: Request, step: Rung, now: datetime) -> Request:
     """*request* after its review: periods that went by unseen are over, and make one review together."""
-    over = max((now - SKEW - request.opened) // step.after, request.reviews + 1)
+    gone_by = open_between(request.ask.clock, request.opened, now - SKEW)
+    over = max(gone_by // step.after, request.reviews + 1)
     return replace(request, reviews=over, version=request.version + 1)
 
 

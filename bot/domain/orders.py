@@ -20,6 +20,7 @@ from bot.domain.wire import Record
 NAME = "@countersign"
 WORD_MOST = 40  # characters of a word that is quoted back
 _ID = r"['\"`]?(?P<rest>[rq]-[0-9a-z-]{1,80}|[0-9a-f]{4,80})['\"`]?"  # whole, or its last characters
+_ONE = r"['\"`]?(?:q-[0-9a-z-]{1,80}|[0-9a-f]{4,80})['\"`]?"  # a request
 _PAGE = r"(?: (?P<rest>\d{1,4}))?"
 
 
@@ -55,7 +56,28 @@ class Misread(Record):
 
 TABLE: tuple[Word, ...] = (
     Word(name="status", what="what runs and what waits: for whom, and since when"),
-    Word(name="pending", after="[PAGE]", what="what waits for you", grammar=_PAGE),
+    Word(
+        name="pending",
+        after="[team] [PAGE]",
+        what="what waits for you, or for those whose manager you are",
+        grammar=r"(?: (?P<rest>team(?: \d{1,4})?|\d{1,4}))?",
+    ),
+    Word(
+        name="later",
+        after="ID WHEN",
+        what="put off what waits for you (until Mon, or 2h): your list alone leaves it out",
+        grammar=rf" (?P<rest>{_ONE} (?:(?:until|till|for) .+|\d{{1,4}}[mhd]))",
+        hint="Such as {name} later q-0-9f3a until Mon, or 2h. {name} pending lists ids.",
+        does=True,
+    ),
+    Word(
+        name="now",
+        after="ID",
+        what="see again what you put off",
+        grammar=rf" (?P<rest>{_ONE})",
+        hint="{name} pending lists ids.",
+        does=True,
+    ),
     Word(name="queue", after="[PAGE]", what="what was escalated to you and your groups", grammar=_PAGE),
     Word(name="runs", after="[PAGE]", what="what runs, latest first", grammar=_PAGE),
     Word(name="show", after="ID", what="one request or run", grammar=f" {_ID}", hint="{name} status lists ids."),

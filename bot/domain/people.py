@@ -19,7 +19,7 @@ from bot.domain.verdict import Audience
 from bot.domain.wire import Record
 
 ANYONE = "anyone"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a person's id or a group
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")  # a person's id (teams.<tenant>.<object id> has 79), or a group
 MANAGED = ("requester", "approver")
 HIGHEST = 5  # managers above one another; more is a mistake, or a circle
 PLATFORMS = ("slack", "teams")  # where somebody may be a person without being listed
@@ -62,12 +62,19 @@ class SourceKind(enum.StrEnum):
 
     SLACK_USERGROUP = "slack_usergroup"
     SLACK_CHANNEL = "slack_channel"
+    TEAMS_TEAM = "teams_team"
+    TEAMS_GROUP = "teams_group"  # a group of Entra, by its object id
+
+    @property
+    def platform(self) -> str:
+        return self.value.partition("_")[0]
 
 
 class GroupSource(Record):
-    """Where members of a group come from besides the people listed: one user group or channel of one workspace.
+    """Where members of a group come from besides the people listed: one user group or channel of one workspace
+    of Slack, one team or Entra group of one tenant of Teams.
 
-    `name` is its id, or what people call it, without @ or #. An empty `tenant` means the only workspace there is.
+    `name` is its id, or what people call it, without @ or #. An empty `tenant` means the only one there is.
     """
 
     kind: SourceKind

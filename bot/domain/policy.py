@@ -117,7 +117,7 @@ class Policy:
         """May *call* run? *spec* is the tool of that name. Pure; never raises for what a condition does."""
         verdict = self._first(call, spec, facts)
         verdict = self._guarded(verdict, spec, facts)
-        return self._hinted(verdict, call, spec)
+        return _read_first(self._hinted(verdict, call, spec), call, spec)
 
     def inquiry(self, of: Audience, *, is_review: bool, climbs: bool = False) -> Ask:
         """How *of* are asked for an answer. Who accepts a draft is the policy's choice first, and no agent's (GN-12).
@@ -134,6 +134,7 @@ class Policy:
             groups=(Need(of=reviews.of if reviews else of),),
             separate_duties=reviews is not None and reviews.separate_duties,
             ladder=tuple(rung if _is_up(rung) else replace(rung, to="here") for rung in kept),
+            clock=self.default.clock,
         )
 
     def trace(self, call: ToolCall, spec: ToolSpec, facts: Facts) -> Iterator[Tried]:
@@ -205,6 +206,13 @@ class Policy:
         """What conditions read. Only the variables that some rule names: history is dear."""
         values = {name: _variable(name, call, spec, facts) for name in self._roots}
         return cel.Context(variables=values, functions={"total": lambda *names: total(call, facts.history, *names)})
+
+
+def _read_first(verdict: Verdict, call: ToolCall, spec: ToolSpec) -> Verdict:
+    """What the card may not show is read in Details before anybody approves it (A2-01)."""
+    if not isinstance(verdict, Ask) or not any(name in call.values for name in spec.private):
+        return verdict
+    return replace(verdict, is_high=True, may_use_words=False, why=f"{verdict.why}; some of it is private")
 
 
 def _is_up(rung: Rung) -> bool:

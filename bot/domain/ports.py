@@ -22,6 +22,7 @@ from bot.domain.absence import Absence
 from bot.domain.calls import ToolCall, ToolResult, ToolSpec
 from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
 from bot.domain.offer import Grant
+from bot.domain.pages import AuditRow, Awaited, Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.run import Heard, RunStatus, Task
 from bot.domain.wire import Json, Record
@@ -98,78 +99,15 @@ class Chat(Protocol):
         ...
 
 
-class Waiting(Record):
-    """One request that waits for a person, as that person may see and answer it."""
-
-    request: RequestId
-    run: RunId
-    card: Card
-    place: Place
-    ref: MessageRef | None
-    opened: datetime
-
-
-class Moment(Record):
-    """One line of a run's timeline: what happened, when, and who did it."""
-
-    at: datetime
-    event: str  # the audit event's name: run_started, request_opened, vote_counted, …
-    text: str  # one readable sentence
-    person: PersonId | None = None
-
-
-class RunView(Record):
-    run: RunId
-    status: str
-    task: str
-    requester: PersonId
-    place: Place
-    began: datetime
-    moments: tuple[Moment, ...] = ()
-    stop: Button | None = None  # while it lives
-    asked_by: str = ""  # what the requester is called
-
-
-class AuditRow(Record):
-    shard: int
-    seq: int
-    at: datetime
-    event: str
-    subject: str
-    body: str  # the record's JSON
-    link: str  # its hash-chain link
-
-
-class Settled(Record):
-    """One request a person has answered, as it stands now."""
-
-    request: RequestId
-    run: RunId
-    card: Card
-    move: str  # their own answer
-    at: datetime
-
-
-class Queued(Record):
-    """One escalation that waits for somebody; or that somebody took, and has not handed back."""
-
-    request: RequestId
-    run: RunId
-    reason: str  # the agent's own words, inert
-    requester: PersonId
-    place: Place
-    opened: datetime
-    age: timedelta
-    claimed_by: PersonId | None = None
-    asked_by: str = ""  # what the requester is called
-    taken_by: str = ""  # what whoever has it is called
-
-
 class Views(Protocol):
     """Read-only looks at the store for pages and commands."""
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
-        """Open requests this person may answer now, oldest first."""
+        """Open requests this person may answer now, oldest first; those they put off among them."""
+        ...
+
+    async def team(self, viewer: Account) -> tuple[Awaited, ...]:
+        """What waits for the people whose manager this person is, oldest first; as far as they may see it."""
         ...
 
     async def queue(self, viewer: Account) -> tuple[Queued, ...]:
@@ -405,7 +343,7 @@ class Roster(Protocol):
 
 
 class Keep(Protocol):
-    """Small durable values for adapters: what was posted, who installed. Sealed at rest; every process sees them.
+    """Small durable values: what was posted, who installed, what is put off. Sealed at rest; every process sees them.
 
     Names are opaque to the store. Raises StoreUnavailable; a value that somebody changed raises BadSeal.
     """

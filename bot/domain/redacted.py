@@ -6,9 +6,11 @@ a time that grows with its length alone. `*+` and `++` never give back what they
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 MASK = "•••"
+FINGERPRINTED = 16  # bytes of a secret; a shorter one shows no part of its hash
 _WORD = r"(?:secret|passw(?:or)?d|token|credential|cookie|api[_-]?key|authorization)"
 _NAMED = re.compile(
     rf"(?i)(?<![\w-])((?:(?!{_WORD})[\w-])*+{_WORD}[\w-]*+[\"']?\s*+[:=]\s*+[\"']?(?:bearer\s+|basic\s+)?)[^\s,;&\"'}}]+"
@@ -35,3 +37,13 @@ def redacted(text: str, most: int) -> str:
 
 def _masked(run: str, *wanted: re.Pattern[str]) -> str:
     return MASK if all(one.search(run) for one in wanted) else run
+
+
+def mask(secret: bytes) -> str:
+    """What stands for a secret where it is not shown; a long one with the beginning of its hash, to tell two apart.
+
+    A short one is guessed from its hash: a PIN has 10,000 values.
+    """
+    if len(secret) < FINGERPRINTED:
+        return "•••• (secret)"
+    return f"•••• (secret, sha256 {hashlib.sha256(secret).hexdigest()[:8]})"

@@ -169,10 +169,11 @@ def _facts(view: View) -> Iterator[Fact]:
     is_named = not ask.rule or ask.rule in ask.why
     asked = without(ask.why if is_named else f"{ask.rule}: {ask.why}", view.args.secrets)
     yield Fact(label="Why a person is asked", value=wording.line(asked))
+    pause = wording.pause(ask.clock)
     if request.deadline:
-        yield Fact(label="Deadline", value=f"{wording.time(request.deadline)}, then it is not executed")
+        yield Fact(label="Deadline", value=f"{wording.time(request.deadline)}, then it is not executed{pause}")
     elif every := ask.reviewed_every:
-        yield Fact(label="Deadline", value=f"No deadline; asked again every {wording.span(every)}")
+        yield Fact(label="Deadline", value=f"No deadline; asked again every {wording.span(every)}{pause}")
     yield Fact(label="Signatures", value=_tally(view))
     if ask.veto:
         yield Fact(label="May veto", value=" and ".join(view.audience(of) for of in ask.veto))
@@ -208,6 +209,8 @@ def _blocks(view: View) -> Iterator[Block]:
     if request.edit is not None and view.args.changes:
         label = f"Changed by {view.name(request.edit.editor)}"
         yield Block(label=label, text=view.args.changes, is_code=True)
+        if why := request.edit.reason:
+            yield Block(label="Why it was changed, in their words", text=wording.quoted(without(why, hide), LINE_MOST))
     yield from _allowed(view)
     if request.task:
         label = f"Task, in {view.name(request.requester)}'s words"

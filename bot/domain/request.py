@@ -98,6 +98,7 @@ VOTES: Mapping[Kind, frozenset[Move]] = {
 }
 
 SIGNING = frozenset({Move.APPROVE, Move.BREAK_GLASS})  # moves after which a call runs
+OUTSTAYING = frozenset({Kind.RECOVERY})  # stay open when somebody takes their run over
 OUTLIVING = frozenset({Kind.AFTERMATH})  # stay open when their run ends: nothing waits for them but people
 
 
@@ -142,6 +143,7 @@ class Edit(Record):
     editor: PersonId
     was: str  # the original canonical arguments
     delivery: str = ""  # the form that changed it: sent again, it changes nothing more
+    reason: str = ""
 
 
 class Handed(Record):
@@ -151,6 +153,7 @@ class Handed(Record):
     to: PersonId
     at: datetime
     delivery: str = ""  # the form that did it: sent again, it changes nothing more
+    is_back: bool = False  # nobody did: `by` can no longer answer, and it fell to `to`
 
 
 class Copy(Record):
@@ -204,6 +207,7 @@ class Request(Record):
     about: RequestId | None = None  # the request whose broken glass this one reviews
     sheet: RequestId | None = None  # the request whose message shows this one, too (domain/sheet)
     items: tuple[RequestId, ...] = ()  # all that this one's message shows, itself first; empty: itself alone
+    also: tuple[str, ...] = ()  # channels where a step of its ladder shows it, too (crowd.place_key): it counts there
     offer: Offer | None = None  # what somebody would like to allow from now on
     gave: str = ""  # the grant that came with its approval
 

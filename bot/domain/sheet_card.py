@@ -20,16 +20,7 @@ from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, FieldK
 from bot.domain.inert import show_line
 from bot.domain.render import RISKS, TASK_MOST
 from bot.domain.request import Move, Request, Status, seats
-from bot.domain.sheet import (
-    APPROVE_ALL,
-    APPROVE_SOME,
-    CHOSEN,
-    OPEN_ONE,
-    REJECT_ALL,
-    Sheet,
-    label,
-    taken_out,
-)
+from bot.domain.sheet import APPROVE_ALL, APPROVE_SOME, CHOSEN, OPEN_ONE, REJECT_ALL, Sheet, label, taken_out
 from bot.domain.verdict import ReasonRule
 from bot.domain.wire import replace
 from bot.domain.wording import LINE_MOST, NAME_MOST
@@ -131,7 +122,7 @@ def _facts(
     deadlines = [one.deadline for one in sheet.open if one.deadline is not None]
     if deadlines:
         told = f"{wording.time(min(deadlines))}, then {'they are' if len(deadlines) > 1 else 'it is'} not executed"
-        yield Fact(label="Deadline", value=told)
+        yield Fact(label="Deadline", value=told + wording.pause(head.ask.clock))
     for item in items:
         warnings = (fact for fact in item.args.facts if fact.label.startswith(WARNING))  # the rest stands below
         yield from (replace(fact, label=label(item.number, fact.label)) for fact in warnings)

@@ -17,9 +17,11 @@ from typing import Protocol
 
 from bot.domain.absence import Absence
 from bot.domain.chat import Card, PersonId, Place
+from bot.domain.letters import Letter
 from bot.domain.offer import Grant, GrantId
+from bot.domain.ports import Keep
 from bot.domain.request import Copy, Request, RequestId, RunId
-from bot.domain.run import Entry, Heard, Run, RunStatus
+from bot.domain.run import Entry, Run, RunStatus
 from bot.domain.wire import Record
 
 FORM = "form"  # the copy an editor saw: the form they filled in and sent
@@ -39,11 +41,13 @@ class Note(Record):
     key: str
     place: Place
     card: Card
+    is_aside: bool = False  # it stands beside the run's own conversation, and keeps no order with what stands there
 
 
 class Timer(Record):
-    name: str  # rung|<request>|<index>, wake|<request>|<person> or sleep|<run>|<path>
+    name: str  # rung|<request>|<index>, wake|<request>|<person>, sleep|<run>|<path>, late|<run>| …: see runtime/timers
     due: datetime
+    tries: int = 0  # how often dealing with it has failed, one time after the other
 
 
 class Effects(Record):
@@ -74,47 +78,7 @@ class Batch(Record):
     known: int | None = None  # letters the writer has seen: refused if there are more
     closes: Request | None = None  # the signed request whose outcome is now known
     uses: Grant | None = None  # for `append`: the grant the call begins on, as it is after this use
-
-
-class Explain(Record, tag="explain"):
-    """Somebody wants the agent to say why."""
-
-    request: RequestId
-    by: str
-
-
-class Said(Record, tag="said"):
-    """Somebody replied in the thread."""
-
-    heard: Heard
-
-
-class Took(Record, tag="took"):
-    """Somebody works on this run by hand from now on."""
-
-    by: PersonId
-
-
-class GaveBack(Record, tag="gave_back"):
-    """Whoever had it, or whoever gave the task, lets the agent go on; *text* is what they say to it."""
-
-    by: PersonId
-    text: str = ""
-
-
-Letter = Explain | Said | Took | GaveBack
-
-
-def taken_by(letters: Sequence[Letter]) -> PersonId | None:
-    """Who has a run after *letters*, all it ever got: the first who took it, until somebody gave it back."""
-    has: PersonId | None = None
-    for letter in letters:
-        match letter:
-            case Took(by=by):
-                has = has or by
-            case GaveBack():
-                has = None
-    return has
+    took: int = 0  # for `spend`: letters up to the last takeover; refused when the request was asked for before it
 
 
 class Loaded(Record):
@@ -174,6 +138,8 @@ class Turn(Record):
     fence: Fence | None = None
     is_expiry: bool = False  # allowed only at or after the deadline; every other vote only before it
     is_single: bool = False  # not applied when exactly what it opens waits already
+    adds: str = ""  # a channel (crowd.place_key) that `after` is shown in from now on, and counted in; it is in `also`
+    place_most: int | None = None  # not applied, and `is_full`, when that channel would show more open requests
     shared: tuple[Copy, ...] = ()  # copies to add to the sheet on which `after` stands, unless it has them
     letter: Letter | None = None  # what the run hears of it in the same step
     known: int | None = None  # letters the writer has seen: not applied if the run has more
@@ -185,6 +151,7 @@ class Turned(Record):
     is_applied: bool
     mail: int = 0
     repeat: str | None = None
+    is_full: bool = False  # nothing was done: the channel shows as much as it may
 
 
 class Started(Record):
@@ -220,6 +187,9 @@ GRANTS_MOST = 1_000  # of a shard that are looked at; what lies beyond gives no 
 PLACE_MOST = 100  # open requests in one channel on one shard (T18): beyond that nobody reads them
 CARDS_MOST = 5  # cards that one turn of an agent posts; what is beyond stands on a list (T19)
 AGES = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}  # counted apart
+
+
+FAILS_LATE = 3  # a timer that failed so often in a row is late, however soon it is tried again
 
 
 class Totals(Record):
@@ -264,6 +234,14 @@ class Store(Protocol):
         """
         ...
 
+    async def remember(self, thread: str, delivery: str, answer: str, *, is_refused: bool) -> None:
+        """What *delivery* was answered in *thread*; nothing if it was counted. From now on it counts nowhere there."""
+        ...
+
+    async def refusal(self, thread: str, delivery: str) -> str | None:
+        """What *delivery* was told when it was refused first; None if it was not."""
+        ...
+
     async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
         """Mark the run as stopping. False when it has already ended."""
         ...
@@ -293,7 +271,7 @@ class Store(Protocol):
         ...
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
-        """The one start of an approved call. Raises LeaseLost, TooLate, AlreadySettled, Unheard."""
+        """The one start of an approved call. Raises LeaseLost, TooLate, AlreadySettled, Unheard, Overtaken."""
         ...
 
     # requests, by any process
@@ -361,13 +339,29 @@ class Store(Protocol):
     async def executing(self, shard: int) -> tuple[RunId, ...]: ...
     async def due(self, fence: Fence, *, most: int, hidden: timedelta) -> tuple[Timer, ...]: ...
     async def untime(self, shard: int, name: str) -> None: ...
+    async def retime(self, shard: int, timer: Timer) -> None:
+        """Have *timer* come back when it is due, unless it was taken down."""
+        ...
+
+    async def failed(self, fence: Fence, name: str, waits: Sequence[timedelta]) -> int:
+        """Dealing with a timer failed; it comes back after the first of *waits*, next time after the second, and in the
+        end always after the last. Returns how often it has failed; 0 if it was taken down since. Raises LeaseLost."""
+        ...
+
+    async def mended(self, shard: int, name: str) -> None:
+        """It was dealt with after all: how often it failed is forgotten."""
+        ...
+
     async def rows(self, shard: int, *, after: int = 0) -> tuple[Row, ...]:
         """The next rows marked after stamp *after*, oldest first; empty when there are none."""
         ...
 
     async def note(self, shard: int, key: str) -> Note | None: ...
-    async def show_again(self, shard: int, rows: tuple[str, ...]) -> None:
-        """Mark *rows*, also by whoever lost the shard: what it showed last may be out of date."""
+    async def show_again(self, shard: int, rows: tuple[str, ...], *, unless_marked: bool = False) -> None:
+        """Mark *rows*, also by whoever lost the shard: what it showed last may be out of date.
+
+        *unless_marked*: those that are marked already keep their place in line.
+        """
         ...
 
     async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
@@ -375,11 +369,16 @@ class Store(Protocol):
         ...
 
     # looks
+    def keep(self) -> Keep:
+        """A place beside the records for small things: adapters', and what people put off."""
+        ...
+
     async def open_requests(self, shard: int) -> tuple[RequestId, ...]: ...
     async def recent_runs(self, shard: int, most: int) -> tuple[RunId, ...]: ...
     async def trail(self, run: RunId) -> tuple[str, ...]: ...
     async def audit_lines(self, shard: int, first: int, last: int) -> tuple[str, ...]: ...
     async def totals(self, shard: int) -> Totals: ...
     async def overdue(self, shard: int, by: timedelta) -> int:
-        """How many timers of *shard* were due longer than *by* ago and were claimed by nobody since."""
+        """How many timers of *shard* were due longer than *by* ago and claimed by nobody since, or failed so often in a
+        row as FAILS_LATE says."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import timedelta
 
+from bot.domain.hours import Hours
 from bot.domain.wire import Record
 
 Audience = str
@@ -37,9 +38,10 @@ ENDS = (Climb.EXPIRE, Climb.REVIEW)  # what a ladder ends with: no request waits
 
 
 class Rung(Record):
-    """One step of the ladder, `after` the request was opened.
+    """One step of the ladder, `after` the request was opened; of that time only what the ask's `clock` counts.
 
-    `to` is an audience, "here" for the thread, or "#channel" where ALSO shows the card and gives nobody a right.
+    `to` is an audience, "here" for the thread, or where ALSO shows the card and gives nobody a right: "#channel" on
+    the request's own platform, "teams/#channel" on another one.
     """
 
     after: timedelta
@@ -48,8 +50,8 @@ class Rung(Record):
 
     @property
     def channel(self) -> str:
-        """Where the card is shown as well, without its #; empty for a step that turns to people."""
-        return self.to.removeprefix("#") if self.to.startswith("#") else ""
+        """Where the card is shown as well: `ops`, or `teams/#Ops` elsewhere; empty for a step that turns to people."""
+        return self.to.removeprefix("#") if "#" in self.to else ""
 
 
 class ReasonRule(enum.StrEnum):
@@ -85,13 +87,14 @@ class Ask(Record, tag="ask"):
     may_use_words: bool = False  # an exact "approve" or "reject" in the thread counts as a click
     ladder: tuple[Rung, ...] = ()
     exec_window: timedelta = timedelta(minutes=15)  # from decision to start
-    place: str = "thread"  # or "#channel": where the card stands
+    place: str = "thread"  # or "#channel", or "teams/#channel" on another platform: where the card stands
     is_high: bool = False  # shown as dangerous; its buttons ask once more, and only who opened its details approves
     veto: tuple[Audience, ...] = ()  # may reject, and fill no seat
     typed: str = ""  # the argument whose value whoever approves has to type
     break_glass: Glass | None = None
     is_batch: bool = False  # equal calls of one turn stand on one card, and may be approved together
     grant: Grantable | None = None
+    clock: Hours | None = None  # when the ladder's time goes by; None: always. `exec_window` never pauses
 
     @property
     def expires_after(self) -> timedelta | None:

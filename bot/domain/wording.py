@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.chat import PersonId
+from bot.domain.hours import Hours, written
 from bot.domain.inert import show, show_line
 from bot.domain.verdict import Audience
 
@@ -61,3 +62,8 @@ def span(length: timedelta) -> str:
 
 def time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def pause(clock: Hours | None) -> str:
+    """What is said behind a deadline whose time goes by in some hours alone; empty where it always does."""
+    return f"; the clock pauses outside {written(clock.work)}, {clock.zone}" if clock else ""

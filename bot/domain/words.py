@@ -18,6 +18,9 @@ TAKE = frozenset({"i'll do this", "i’ll do this", "take over"})
 HAND_BACK = frozenset({"hand back"})
 _LIKE_YES = frozenset({"approve", "approved", "yes", "yep", "yeah", "ok", "okay", "lgtm", "sure", "proceed", "confirm"})
 _LIKE_YES_PHRASES = ("go ahead", "looks good", "sounds good", "do it", "ship it")
+_FOR_IT = frozenset({"approve", "approved", "yes", "yep", "yeah", "proceed", "confirm", "accept"})
+_AGAINST_IT = frozenset({"reject", "rejected", "no", "deny", "denied", "cancel"})
+_SHORT = 12  # words: a longer text explains something, and both words may well stand in it
 _AGAINST = frozenset(
     {"not", "no", "don't", "dont", "never", "but", "disapprove", "wait", "instead", "reject", "cancel"}
 )
@@ -54,6 +57,13 @@ def read(text: str) -> Meaning:
         if plain in words:
             return meaning
     return Meaning.LIKE_YES if _is_like_yes(plain) else Meaning.CONTEXT
+
+
+def is_torn(text: str) -> bool:
+    """Does a short reply say yes and no at once? It decides nothing, and whoever wrote it should hear so (D-11)."""
+    said = set(words := re.findall(r"[\w']+", normal(text)))
+    is_asking = "?" in unicodedata.normalize("NFKC", text)
+    return len(words) <= _SHORT and not is_asking and bool(said & _FOR_IT) and bool(said & _AGAINST_IT)
 
 
 def addressed(text: str) -> str:

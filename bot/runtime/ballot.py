@@ -17,6 +17,7 @@ from bot.domain import events, inquiry, typed
 from bot.domain.chat import Answer
 from bot.domain.errors import AlreadySettled, Broken, InvalidArguments, NoSuchRequest, NotEligible, Refused
 from bot.domain.ladder import waiting_timer
+from bot.domain.render import REASON, RESULT
 from bot.domain.report import QUICK
 from bot.domain.request import (
     SIGNING,
@@ -35,6 +36,7 @@ from bot.domain.request import (
 from bot.domain.run import Decided
 from bot.domain.store import Effects, Held, Turn
 from bot.domain.verdict import ReasonRule
+from bot.domain.wire import replace
 from bot.runtime.afterwards import Afterwards
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
@@ -57,7 +59,8 @@ class Ballot:
         people = inquiry.people(held.request, said)
         if unknown := [name for name, who in people.items() if await self._rights.person(who) is None]:
             raise InvalidArguments(held.request.kind, dict.fromkeys(unknown, "I do not know this person."))
-        return await self.vote(held, Move.ANSWER, press, said)
+        words = replace(press, fields={})  # they are the answer: a field called `reason` is no reason, and in no audit
+        return await self.vote(held, Move.ANSWER, words, said)
 
     async def vote(
         self, held: Held, move: Move, press: Press, said: str = "", *, also: Callable[[Turn], Turn] | None = None
@@ -88,7 +91,7 @@ class Ballot:
         person, right, chairs = await self._rights.claim(request, press.by, move)
         must_have_read(request, move, person.id)
         if problem := _reason_missing(request, move, press.reason):
-            return Answer(is_taken=False, text=problem, problems={"reason": problem})
+            return Answer(is_taken=False, text=problem, problems={_reason_field(request, move): problem})
         if problem := typed.problem(request, move, press.fields):
             return Answer(is_taken=False, text=problem, problems={typed.TYPED: problem})
         if move in SIGNING and not await self._rights.requester_may(request):
@@ -142,15 +145,22 @@ class Ballot:
         body = events.vote_refused(press.subject[:80], person.id if person else None, press.by, cause, press.delivery)
         await self._store.log(_shard(press.subject, self._store.shards), (body,))
         problems = getattr(error, "problems", None)
-        told = await self._late_text(error) if isinstance(error, AlreadySettled) else error.people_read
+        told = await self._late(press, error) if isinstance(error, AlreadySettled) else error.people_read
         return Answer(is_taken=False, text=told, problems=problems if isinstance(problems, dict) else None)
 
-    async def _late_text(self, error: AlreadySettled) -> str:
-        """Who was faster, by name: an id says nothing to people who are not in people.yml (CD-07)."""
+    async def _late(self, press: Press, error: AlreadySettled) -> str:
+        """Who was faster, by name: an id says nothing to people who are not in people.yml (CD-07).
+
+        They pressed a button, so perhaps the picture of the end never reached that message: it is shown again (CD-08).
+        """
         try:
-            request = (await self._store.held(RequestId(error.request_id))).request
+            held = await self._store.held(RequestId(error.request_id))
         except NoSuchRequest:
             return error.people_read
+        request, pressed = held.request, tuple(copy for copy in held.copies if copy.ref == press.ref)
+        if pressed and not request.is_open:
+            again = Held(request=request, copies=pressed)
+            await self._store.show_again(_shard(request.id, self._store.shards), again.rows, unless_marked=True)
         by = request.decision.by if request.decision else ()
         return settled_text(request, {who: await self._rights.name(who) for who in by}) if by else error.people_read
 
@@ -173,6 +183,11 @@ def _reason_missing(request: Request, move: Move, reason: str) -> str | None:
     is_on_reject = rule is ReasonRule.ON_REJECT and move is Move.REJECT
     is_wanted = rule is ReasonRule.ALWAYS or is_on_reject or move is Move.BREAK_GLASS
     return "Please say why." if is_wanted and not reason else None
+
+
+def _reason_field(request: Request, move: Move) -> str:
+    """Where a reason is written beside *move* (card_buttons)."""
+    return RESULT if request.kind is Kind.RECOVERY and move is Move.ANSWER else REASON
 
 
 def _counted_text(after: Request) -> str:

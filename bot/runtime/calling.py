@@ -1,7 +1,7 @@
 """Calling one person beside the ladder's own steps: when their hours begin or they have room, or in place of another.
 
     wake|<request>|<person> is due -> still open, still asked, room? -> a direct message, or a word below theirs
-    a manager's message cannot be shown -> the next manager up (CD-09) -> nobody left: the thread says so
+    a message cannot be shown -> a manager's: the next manager up (CD-09) -> nobody left: the thread says so
 
 Each is one turn of the request. Not whom a step calls (climbing), nor that a message could not be shown (outbox).
 """
@@ -21,7 +21,7 @@ from bot.domain.request import Copy, Request, RequestId
 from bot.domain.store import Effects, Fence, Held, Note, Timer, Turn
 from bot.domain.verdict import Climb, Rung
 from bot.domain.wire import replace
-from bot.runtime.climbing import CHANNEL, HERE, said_again
+from bot.runtime.climbing import CHANNEL, DIRECT, HERE, said_again
 from bot.runtime.parts import Parts
 from bot.runtime.reach import Reaching
 from bot.runtime.rights import Rights
@@ -101,8 +101,8 @@ class Calling:
     # ---------------------------------------------------------------- instead
 
     async def instead(self, held: Held, lost: Copy, fence: Fence) -> bool:
-        """*lost* can never be shown. If it was a manager's, ask the next one up; of this, and of a channel that cannot
-        be written to, the thread is told.
+        """*lost* can never be shown. If it was a manager's, ask the next one up; the thread is told of whoever cannot
+        be written to, and of a channel.
 
         True if somebody is asked in their place. Safe to repeat.
         """
@@ -113,9 +113,10 @@ class Calling:
                 return True  # found by a process that was gone before it could say so
             stands = next((one for one in held.copies if one.name == lost.name), lost)
             is_channel = stands.name.startswith(CHANNEL)
-            if not request.is_open or not (is_channel or (stands.is_manager and stands.to is not None)):
+            is_direct = stands.name.startswith(DIRECT) and stands.to is not None
+            if not request.is_open or not (is_channel or is_direct):
                 return False
-            above = None if stands.to is None else await self._above(held, stands.to)
+            above = await self._above(held, stands.to) if stands.is_manager and stands.to is not None else None
             call = _unseen(request, stands) if is_channel else await self._replaced(request, stands, above)
             if (await self._store.turn(await shared(self._store, _turn(held, call, fence)))).is_applied:
                 log.info("copy_replaced", request=request.id, lost=stands.name, by=above)
@@ -137,12 +138,13 @@ class Calling:
         return None
 
     async def _replaced(self, request: Request, lost: Copy, above: PersonId | None) -> Call:
-        assert lost.to is not None, "a manager's copy is somebody's"
+        assert lost.to is not None, "a direct message is somebody's"
         told = f"{await self._rights.name(lost.to)} cannot be reached by direct message"
         done = replace(lost, is_manager=False)  # whoever loses it again looks for nobody more
         if above is None:
-            text = f"{told}, nor is there a manager above to ask: whoever may answer does so here."
-            return Call(copies=(done,), notes=(_note(request, lost.to, text),))
+            nor = ", nor is there a manager above to ask" if lost.is_manager else ""
+            text = f"{told}{nor}: whoever may answer does so here."
+            return Call(copies=(done,) if lost.is_manager else (), notes=(_note(request, lost.to, text),))
         reach = await self.sparing.spare(request, await self._reaching.reach(request, (above,)))
         asked = f": asked {await self._rights.name(above)} instead." if reach.now else f".{reach.told}"
         copy = Copy(name=f"dm-{above}", to=above, is_manager=True, instead_of=lost.to)
@@ -157,7 +159,9 @@ class Calling:
 
 def _unseen(request: Request, lost: Copy) -> Call:
     """The channel that a step names cannot be written to: said where the request came from."""
-    text = f"The card cannot be shown in #{lost.name.removeprefix(CHANNEL)}: whoever may answer does so here."
+    channel = lost.name.removeprefix(CHANNEL)
+    named = channel if "#" in channel else f"#{channel}"  # on another platform it says which
+    text = f"The card cannot be shown in {named}: whoever may answer does so here."
     return Call(notes=(_note(request, lost.name, text),))
 
 

@@ -16,7 +16,7 @@ import structlog
 from bot.domain import events, wording
 from bot.domain.calls import Cause
 from bot.domain.chat import Card, PersonId, Tone
-from bot.domain.crowd import channel_of
+from bot.domain.crowd import channel_of, place_key
 from bot.domain.errors import ChatUnavailable, NoSuchRequest, Unsatisfiable
 from bot.domain.inquiry import is_inquiry
 from bot.domain.ladder import reviewed, rung, timer_for, timer_name
@@ -36,6 +36,7 @@ from bot.runtime.sparing import Sparing
 log = structlog.get_logger()
 HERE = "here"
 CHANNEL = "also-"  # begins the name of a copy that stands in a channel
+DIRECT = "dm-"  # and of one that goes to a person
 CALLED_MOST = 10  # of those who were asked from the beginning: a whole workspace may be
 
 
@@ -55,9 +56,11 @@ class Climbing:
     def __init__(self, parts: Parts, rights: Rights, runner: Runner) -> None:
         self._store, self._rights, self._runner = parts.store, rights, runner
         self._reaching, self.sparing = Reaching(parts.store, rights), Sparing(parts.store, rights)
+        self._place_most = parts.place_most
 
     async def climb(self, id: RequestId, index: int, fence: Fence) -> None:
         """Take step *index* of a request's ladder, unless it was taken or the request has ended."""
+        is_full = False  # has the channel that it names no room for another card?
         while True:
             try:
                 held = await self._store.held(id)
@@ -68,8 +71,9 @@ class Climbing:
                 await self._store.untime(fence.shard, f"rung|{id}|{index}")
                 return
             held = replace(held, copies=await copies_of(self._store, held))
-            turn = await shared(self._store, await self._step(held, step, fence))
+            turn = await shared(self._store, await self._step(held, step, fence, is_full=is_full))
             turned = await self._store.turn(turn)
+            is_full = turned.is_full
             if turned.is_applied:
                 log.info("rung_fired", request=id, run=held.request.run, index=index, do=step.do)
                 for entry in turn.entries:
@@ -82,7 +86,7 @@ class Climbing:
     async def _has_changed(self, held: Held) -> bool:
         return (await self._store.held(held.request.id)).request.version != held.request.version
 
-    async def _step(self, held: Held, step: Rung, fence: Fence) -> Turn:
+    async def _step(self, held: Held, step: Rung, fence: Fence, *, is_full: bool) -> Turn:
         request = held.request
         match step.do:
             case Climb.EXPIRE:
@@ -95,9 +99,12 @@ class Climbing:
                 said = await self._reminder(request, step)
             case Climb.ALSO | Climb.DM:
                 after = replace(request, rung=request.rung + 1, version=request.version + 1)
-                said = _shown_in(held, step) if step.channel else await self._widened(held, step)
-        after = replace(after, standins=tuple(sorted({*request.standins, *said.standins})))
-        return _turn(held, step, after, said, fence)
+                said = _shown_in(held, step, is_full=is_full) if step.channel else await self._widened(held, step)
+        adds = tuple(place_key(copy.place) for copy in said.copies if copy.place is not None)  # at most one channel
+        standins = tuple(sorted({*request.standins, *said.standins}))
+        after = replace(after, standins=standins, also=(*request.also, *adds))
+        turn = _turn(held, step, after, said, fence)
+        return replace(turn, adds=adds[0], place_most=self._place_most) if adds else turn
 
     # ---------------------------------------------------------- what is said
 
@@ -130,7 +137,8 @@ class Climbing:
         reach = await self._reach(request, step, people, most=CALLED_MOST if step.to == HERE else None)
         have = frozenset(copy.to for copy in held.copies if copy.to)
         reach = await self.sparing.spare(request, reach, have)
-        again = f"It has no deadline; asked again every {wording.span(step.after)}."
+        every = f"{wording.span(step.after)}{wording.pause(request.ask.clock)}"
+        again = f"It has no deadline; asked again every {every}."
         text = f"Still open: {request.call.tool} waits for {_wanted(request)}. {again}"
         text += reach.nobody if step.to == HERE else ""
         make = partial(said_again, text=text, part=f"rung{request.rung}.{period}")
@@ -187,12 +195,18 @@ class Climbing:
         return request.deadline is not None and self._store.now() >= request.deadline
 
 
-def _shown_in(held: Held, step: Rung) -> Said:
-    """The card stands in a channel as well. Whoever reads it there may answer if they might before, and nobody else."""
+def _shown_in(held: Held, step: Rung, *, is_full: bool) -> Said:
+    """The card stands in a channel as well. Whoever reads it there may answer if they might before, and nobody else.
+
+    A channel that shows as many open requests as it may is not written to: nobody reads them all (T18).
+    """
+    if is_full:
+        text = f"No answer yet. {step.to} shows as many open requests as it may, so this one is not shown there."
+        return Said(text=text, reach=Reach())
     place = channel_of(held.request, step.channel)
     is_there = any(copy.where == place for copy in held.copies)
     copies = () if is_there else (Copy(name=f"{CHANNEL}{step.channel}", place=place),)
-    return Said(text=f"No answer yet: shown in #{step.channel} as well.", reach=Reach(), copies=copies)
+    return Said(text=f"No answer yet: shown in {step.to} as well.", reach=Reach(), copies=copies)
 
 
 def said_again(held: Held, person: PersonId, *, text: str, part: str) -> Note | None:
@@ -205,7 +219,8 @@ def said_again(held: Held, person: PersonId, *, text: str, part: str) -> Note | 
         return None
     request = held.request
     card = Card(body=text, tone=Tone.WAITING, mentions=(person,), run=request.run)
-    return Note(key=f"{request.run}/{request.id}/{part}/{person}", place=place, card=card)
+    is_aside = place.in_thread(None) != request.place.in_thread(None)
+    return Note(key=f"{request.run}/{request.id}/{part}/{person}", place=place, card=card, is_aside=is_aside)
 
 
 def _copies(held: Held, step: Rung, reach: Reach) -> tuple[Copy, ...]:

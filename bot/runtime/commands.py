@@ -2,7 +2,7 @@
 
     text -> domain/orders: is all of it a command? -> who asks -> its row here -> an answer, for them alone
 
-Owns which command does what. Not the grammar (orders), nor the deeds (leaving, lists, overview).
+Owns which command does what. Not the grammar (orders), nor the deeds (leaving, lists, overview, putting_off).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from bot.runtime.leaving import Leaving, Remembering
 from bot.runtime.lists import Lists, Stop
 from bot.runtime.overview import Overview
 from bot.runtime.parts import Parts
+from bot.runtime.putting_off import PuttingOff
 from bot.runtime.rights import Rights
 from bot.runtime.views import RuntimeViews
 
@@ -82,7 +83,8 @@ def commands(parts: Parts, rights: Rights, absences: Remembering, *, stop: Stop,
     return Commands(
         people,
         Overview(store, views, rights),
-        Lists(views, store.now, stop),
+        Lists(views, people, store.now, stop),
+        PuttingOff(store, views),
         Leaving(store, people, absences),
         Allowed(views, revoke),
     )

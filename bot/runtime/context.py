@@ -19,6 +19,7 @@ from bot.domain.calls import ToolResult, ToolSpec
 from bot.domain.chat import Card
 from bot.domain.errors import LeaseLost
 from bot.domain.inert import spoken
+from bot.domain.inquiry_question import asking
 from bot.domain.ports import Chat, Line, Live, Meter, Model, OnText, Said, Toolbox, WantedCall
 from bot.domain.run import Heard, Step, Task
 from bot.domain.store import Batch, Effects, Note, Timer
@@ -27,7 +28,6 @@ from bot.runtime.host import Host
 
 T = TypeVar("T")
 NOTHING = Effects()
-ASK = "ask_people"  # the shipped tool that only people run
 
 
 class Scope:
@@ -128,11 +128,8 @@ class Context:
         default: str = "",
         may_write: bool = True,
     ) -> ToolResult:
-        asked = {"question": question, "options": list(options), "of": of}
-        more = {"default": default} if default else {}  # what is not said stays out: old journals know no such words
-        closed = {} if may_write else {"may_write": False}
-        args = dumps({**asked, **more, **closed}).decode()
-        (result,) = await self.use((WantedCall(id="ask", tool=ASK, args=args),))
+        wanted = asking(question, options=options, of=of, default=default, may_write=may_write)
+        (result,) = await self.use((wanted,))
         return result
 
     async def note(self, text: str) -> None:

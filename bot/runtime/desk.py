@@ -18,10 +18,11 @@ from bot.domain.errors import AlreadySettled, BadRecord, BadSeal, NotShown, Refu
 from bot.domain.grant import GIVE, GrantId
 from bot.domain.inquiry import is_inquiry
 from bot.domain.inquiry_card import HAND_TO
+from bot.domain.letters import Explain
 from bot.domain.request import VOTES, Move, Request, RequestId, RunId
 from bot.domain.run_card import HAND_BACK, TAKE_RUN
 from bot.domain.sheet import MOVES as SHEET_MOVES
-from bot.domain.store import Effects, Explain, Held
+from bot.domain.store import Effects, Held
 from bot.runtime.ballot import Ballot
 from bot.runtime.commands import commands
 from bot.runtime.edits import Edits

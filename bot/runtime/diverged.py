@@ -10,15 +10,16 @@ that was signed is carried over: the new run asks anew. Owns that one question. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 
 import structlog
 
 from bot.domain import events, inquiry
+from bot.domain.arguments import brief
 from bot.domain.asking import TEXT
-from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec, canonical
+from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec
 from bot.domain.chat import Tone
 from bot.domain.errors import Broken, Diverged, NoSuchRequest, UnknownTool
 from bot.domain.inquiry_stuck import Trouble
@@ -49,7 +50,7 @@ HAPPENED = (
     "everything anew: what is listed here was done already, and approvals that were not used are void."
 )
 CAME_MOST = 1_500  # characters of what somebody says came of it, at the run's end
-VALUE_MOST, LINE_MOST = 80, 280  # characters of one argument, and of one line
+CALL_MOST = 130  # characters of one call's arguments; a tool's name has 64, and a line of the card 300
 
 
 class Parting(Record):
@@ -161,9 +162,9 @@ class Changed:
         if begun is None and (spec is None or spec.risk is Risk.READ):
             return ""
         name = tool or (begun.tool if begun else "") or f"a call at step {path}"
-        shown = ", ".join(_arguments(values, spec)) if spec is not None else ""
+        shown = brief(values, spec.secrets, CALL_MOST) if spec is not None else ""
         outcome = finished.result.outcome if finished is not None else Outcome.UNKNOWN
-        return f"{name}({shown})"[: LINE_MOST - 80] + f": {OUTCOMES[outcome]}"
+        return f"{name}({shown}): {OUTCOMES[outcome]}"
 
     async def _call(self, host: Host, path: str) -> tuple[str, dict[str, Json]]:
         """The tool and arguments of the call at *path*, as far as they are still known."""
@@ -181,12 +182,6 @@ class Changed:
             return self._house.spec(tool)
         except UnknownTool:  # gone with the old program, and with it the knowledge what is secret
             return None
-
-
-def _arguments(values: dict[str, Json], spec: ToolSpec) -> Iterator[str]:
-    for name, value in values.items():
-        text = "•••" if name in spec.secrets else canonical(value).decode()
-        yield f"{name}={text if len(text) <= VALUE_MOST else text[: VALUE_MOST - 1] + '…'}"
 
 
 def _is_withdrawn(host: Host, request: RequestId) -> bool:

@@ -83,15 +83,18 @@ class Drawing:
         """Is every byte of *request* shown on its sheet?"""
         return is_whole(request, self._spec(request))
 
-    async def details(self, request: Request) -> Card:
-        """All there is to know about *request*, for whoever is about to approve it."""
+    async def details(self, request: Request, before: str) -> Card:
+        """All there is to know about *request*, for whoever is about to approve it; *before* is about calls like it."""
         names = await self._names({request.requester, *(vote.person for vote in request.votes)})
-        return details(request, self._spec(request), names)
+        return details(request, self._spec(request), names, before)
 
     async def copy(self, request: Request, copy: Copy) -> Card:
-        """*request* as it stands in one place: where it was handed on from, there is nothing left to answer."""
+        """*request* as it stands in one place: where it was handed on from, there is nothing left to answer; nor where
+        whoever can no longer answer it would read it."""
         drawn = await self.request(request, to=copy.to)
         if not request.is_open or not request.handed or copy.to == (last := request.handed[-1]).to:
+            return drawn
+        if last.is_back and copy.to != last.by:
             return drawn
         return passed_on(drawn, request, await self._names({last.by, last.to}))
 

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 from bot.domain import events
 from bot.domain.calls import Cause, Past, ToolCall, make_call
-from bot.domain.chat import Answer
+from bot.domain.chat import Answer, PersonId
+from bot.domain.crowd import stand
+from bot.domain.details import unreadable
 from bot.domain.errors import (
     AlreadySettled,
     InvalidArguments,
@@ -21,9 +23,10 @@ from bot.domain.errors import (
     Unsatisfiable,
 )
 from bot.domain.forms import EDIT_REASON, values_from_fields
-from bot.domain.ladder import first_timer, waiting_timer
+from bot.domain.ladder import deadline, first_timer, waiting_timer
 from bot.domain.policy import Facts
 from bot.domain.ports import Tool
+from bot.domain.render import REASON
 from bot.domain.request import Copy, Edit, Move, Request, RequestId, close, settled_text
 from bot.domain.run import Decided, Entry, Finished, Opened
 from bot.domain.store import FORM, Effects, Held, Loaded, Turn
@@ -49,12 +52,12 @@ class Edits:
         person, _ = await self._rights.seats(old, press.by)
         if not old.is_open:
             return await self._again(old, press)
-        if old.ask.reason is ReasonRule.ALWAYS and not press.reason:
+        if old.ask.reason is ReasonRule.ALWAYS and not press.edit_reason:
             return Answer(is_taken=False, text="Please say why.", problems={EDIT_REASON: "Please say why."})
         tool = self._parts.toolbox.get(old.call.tool)
         call = self._changed(tool, old, press)
         ask = await self._judged(tool, call, old)
-        new = await self._opened(old, call, ask, Edit(editor=person.id, was=_was(old), delivery=press.delivery))
+        new = await self._opened(old, call, ask, _edit(old, person.id, press))
         if not await self._swap(held, new, press):
             return await self.edit(await self._store.held(old.id), press)
         return await self._concluded(new, press)
@@ -73,14 +76,15 @@ class Edits:
             return Answer(is_taken=True, text=CHANGED)
         if new.ask.is_high or new.ask.typed:  # nobody has read these bytes yet, nor typed what has to be typed
             return Answer(is_taken=True, text=READ_IT)
-        vote = replace(press, subject=new.id, delivery=f"{press.delivery}/edit")
+        said = {REASON: press.edit_reason}
+        vote = replace(press, subject=new.id, delivery=f"{press.delivery}/edit", fields=said)
         answer = await self._ballot.vote(await self._store.held(new.id), Move.APPROVE, vote)
         return replace(answer, text="Approved with your changes. It runs now.") if answer.is_taken else answer
 
     async def _is_own_decision(self, new: Request, press: Press) -> bool:
         """Is the editor's signature the one that is needed, and did they say all that it needs?"""
         is_alone = sum(need.need for need in new.ask.groups) == 1 and not new.ask.separate_duties
-        if not is_alone or (new.ask.reason is ReasonRule.ALWAYS and not press.reason):
+        if not is_alone or (new.ask.reason is ReasonRule.ALWAYS and not press.edit_reason):
             return False
         try:
             await self._rights.seats(new, press.by)
@@ -152,7 +156,7 @@ class Edits:
             votes=(),
             looked=(),
             opened=now,
-            deadline=now + ask.expires_after if ask.expires_after else None,
+            deadline=deadline(ask, now),
             edit=edit,
             offer=None,  # it was about another call
             excluded=tuple(dict.fromkeys((*old.excluded, edit.editor))),
@@ -161,12 +165,14 @@ class Edits:
             rung=0,
             reviews=0,
             standins=(),
+            also=(),
             sheet=None,  # the new version has a card of its own
             items=(),
             policy=self._parts.policy.hash,
         )
         try:
-            if told := untypable(new, self._parts.toolbox.get(call.tool).spec):
+            spec = self._parts.toolbox.get(call.tool).spec
+            if told := untypable(new, spec) or unreadable(new, spec):
                 raise Unsatisfiable(told)
             await self._rights.must_be_satisfiable(new)
         except Unsatisfiable as error:
@@ -181,7 +187,8 @@ class Edits:
         assert gone.decision is not None, "a closed request has its decision"
         main = next((copy for copy in held.copies if copy.name == "main"), held.copies[0])
         seen = Copy(name=FORM, ref=press.ref)
-        copies = (Copy(name="main", place=main.where, to=main.to), seen)
+        place = main.where if main.to else stand(old)  # a ref need not name the thread it stands in
+        copies = (Copy(name="main", place=place, to=main.to), seen)
         audit = (
             events.request_decided(gone),
             events.request_opened(new),
@@ -208,6 +215,10 @@ class Edits:
         if turned.is_applied:
             self._ballot.tell(new.run, entry, turned.mail)
         return turned.is_applied
+
+
+def _edit(old: Request, editor: PersonId, press: Press) -> Edit:
+    return Edit(editor=editor, was=_was(old), delivery=press.delivery, reason=press.edit_reason)
 
 
 def _last_asked(entries: Iterable[Entry]) -> dict[str, RequestId]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import structlog
 
 from bot.domain.errors import CountersignError
+from bot.domain.letters import Explain
 from bot.domain.ports import Line
 from bot.domain.request import Request
-from bot.domain.store import Effects, Explain, Turn
+from bot.domain.store import Effects, Turn
 from bot.domain.wire import replace
 from bot.runtime.host import Host
 from bot.runtime.parts import Parts
@@ -41,7 +42,7 @@ class Explainer:
             said = await self._parts.model.think(_lines(host, request), ())
         except CountersignError as error:
             log.warning("explain_failed", request=request.id, error=str(error))
-            return "(The agent could not be asked; please decide without it, or press Explain again later.)"
+            return "(The agent could not be asked; please decide without it.)"
         return said.text or "(The agent gave no explanation.)"
 
     async def _show(self, letter: Explain, text: str) -> None:

@@ -12,24 +12,21 @@ from functools import partial
 
 import structlog
 
-from bot.domain import events, wording
+from bot.domain import events, inquiry_form, wording
 from bot.domain.calls import Cause, ToolCall, ToolSpec, make_call
 from bot.domain.chat import PersonId
 from bot.domain.crowd import stand
-from bot.domain.errors import (
-    Broken,
-    NoSuchRequest,
-    NotAllowed,
-    Unsatisfiable,
-)
+from bot.domain.details import unreadable
+from bot.domain.errors import Broken, NoSuchRequest, NotAllowed, Unsatisfiable
 from bot.domain.grant import Grant
-from bot.domain.ladder import first_timer
+from bot.domain.ladder import deadline, first_timer
+from bot.domain.letters import Letter
 from bot.domain.people import may_answer
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Meter, Tool, Toolbox, WantedCall
 from bot.domain.request import Copy, Kind, Request, RequestId
 from bot.domain.run import Opened
-from bot.domain.store import CARDS_MOST, OPEN_MOST, PLACE_MOST, Batch, Effects, Fence, Held, Letter, Note, Store
+from bot.domain.store import CARDS_MOST, OPEN_MOST, PLACE_MOST, Batch, Effects, Fence, Held, Note, Store
 from bot.domain.typed import untypable
 from bot.domain.verdict import Ask, Escalate, Verdict
 from bot.domain.wire import Record, read_foreign, replace
@@ -56,7 +53,7 @@ class Gatehouse:
     def __init__(self, store: Store, policy: Policy, toolbox: Toolbox, rights: Rights, meter: Meter) -> None:
         self._store, self._policy, self._toolbox = store, policy, toolbox
         self._rights, self._meter = rights, meter
-        self._escalating = Escalating(rights)
+        self._escalating = Escalating(store, rights)
         self.open_most, self.place_most, self.cards_most, self.may_repeat = OPEN_MOST, PLACE_MOST, CARDS_MOST, False
         self.owns: Callable[[Fence], Awaitable[bool]] = _alone  # the engine knows its leases
 
@@ -64,6 +61,8 @@ class Gatehouse:
         """The call as it would run. Raises UnknownTool, BadJson or InvalidArguments: no person is bothered."""
         tool = self._toolbox.get(wanted.tool)
         args = tool.check(read_foreign(wanted.args or "{}"))
+        if tool.spec.asks == Kind.FORM:
+            args = inquiry_form.in_order(args)
         return tool, make_call(id=wanted.id, tool=tool.spec.name, version=tool.spec.version, args=args)
 
     def spec(self, tool: str) -> ToolSpec:
@@ -87,6 +86,8 @@ class Gatehouse:
         """Raises Unsatisfiable if too few people could ever answer *request*."""
         if request.ask.typed and (told := untypable(request, self._toolbox.get(request.call.tool).spec)):
             raise Unsatisfiable(told)
+        if request.kind is Kind.APPROVAL and (told := unreadable(request, self._toolbox.get(request.call.tool).spec)):
+            raise Unsatisfiable(told)
         await patiently(partial(self._rights.must_be_satisfiable, request))
 
     async def put(self, host: Host, drafts: Sequence[Draft], *audit: bytes) -> None:
@@ -97,8 +98,8 @@ class Gatehouse:
         """
         head, *others = (draft.request for draft in drafts)
         called = await self._escalating.asked(head)
-        notes = (await self._escalating.note(head, called),) if called else ()
-        copies = (Copy(name="main", place=stand(head)), *copies_for(called))
+        notes = (await self._escalating.note(head, called),) if called.now or called.later else ()
+        copies = (Copy(name="main", place=stand(head)), *copies_for(called.now))
         is_capped = head.kind is not Kind.RECOVERY  # what became of a call must be settled
         batch = Batch(
             op="",
@@ -108,7 +109,10 @@ class Gatehouse:
                 audit=(*audit, *(events.request_opened(draft.request) for draft in drafts)),
                 notes=notes,
                 dirty=(*Held(request=head, copies=copies).rows, *(f"note|{note.key}" for note in notes)),
-                timers=tuple(timer for draft in drafts for timer in first_timer(draft.request)),
+                timers=(
+                    *(timer for draft in drafts for timer in first_timer(draft.request)),
+                    *called.timers(head),
+                ),
             ),
             line="Waiting for an answer",
             known=min((draft.known for draft in drafts if draft.known is not None), default=None),
@@ -135,7 +139,7 @@ class Gatehouse:
             requester=host.run.task.by,
             place=host.run.task.place,
             opened=now,
-            deadline=now + ask.expires_after if ask.expires_after else None,
+            deadline=deadline(ask, now),
             excluded=host.barred,
             why=why,
             history=host.others(path),

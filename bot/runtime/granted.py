@@ -11,13 +11,14 @@ import structlog
 
 from bot.domain import grant as grants
 from bot.domain.calls import ToolSpec
-from bot.domain.chat import Account, Card, Person, PersonId
+from bot.domain.chat import Account, Card, PersonId
 from bot.domain.errors import Broken, NoSuchGrant, Unsatisfiable
 from bot.domain.grant import Grant
 from bot.domain.request import Request
 from bot.domain.store import Note, Store
 from bot.domain.wire import replace
 from bot.runtime.rights import Rights
+from bot.runtime.sight import may_look
 
 log = structlog.get_logger()
 
@@ -54,14 +55,9 @@ async def listed(store: Store, rights: Rights, viewer: Account) -> tuple[Grant, 
     for shard in range(store.shards):
         for grant in await _live(store, shard):
             is_over = grant.run is not None and await store.live_run(grant.thread) != grant.run
-            found.extend([grant] if not is_over and _may_see(grant, person, viewer) else [])
+            is_seen = may_look(person, viewer, grant.place, {grant.requester, grant.by})
+            found.extend([grant] if is_seen and not is_over else [])
     return tuple(sorted(found, key=lambda grant: (grant.until, grant.id)))
-
-
-def _may_see(grant: Grant, person: Person, viewer: Account) -> bool:
-    """As with runs: not another workspace's, and a direct message's by its writer and the giver alone."""
-    is_elsewhere = grant.place.platform == viewer.platform and grant.place.tenant != viewer.tenant
-    return not is_elsewhere and (not grant.place.is_direct or person.id in {grant.requester, grant.by})
 
 
 async def _live(store: Store, shard: int, thread: str | None = None) -> list[Grant]:

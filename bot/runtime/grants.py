@@ -11,6 +11,7 @@ nor the counting of its uses (the store).
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -45,6 +46,7 @@ from bot.runtime.rights import Rights
 
 log = structlog.get_logger()
 OFFERED = "Nothing is allowed yet: the card now says exactly what would be. Press “Approve and give it” if it is right."
+LONGER = "You decide for somebody who is back before this would end; please drop it and draw up one of your own."
 CHANGED = "What would be allowed has changed since; please look at the card again."
 
 
@@ -62,6 +64,8 @@ class Grants:
         person = await self._giver(held.request, press.by)
         tool = self._tool(held.request)
         offer = grants.offer_from_form(held.request, tool.spec, press.fields, person.id, self._store.now())
+        ends = await self._lent_until(held.request, press.by)
+        offer = replace(offer, until=min(offer.until, ends)) if ends else offer
         offer = await self._preview.counted(held.request, tool, offer)
         return await self._redrawn(held, press, person, offer)
 
@@ -72,7 +76,8 @@ class Grants:
     async def give(self, held: Held, press: Press) -> Answer:
         """Approve the call and give the very offer that was pressed, in one step."""
         await self._giver(held.request, press.by)
-        return await self._ballot.vote(held, Move.APPROVE, press, also=partial(self._with_grant, press.move))
+        ends = await self._lent_until(held.request, press.by)
+        return await self._ballot.vote(held, Move.APPROVE, press, also=partial(self._with_grant, press.move, ends))
 
     async def _redrawn(self, held: Held, press: Press, person: Person, offer: Offer | None) -> Answer:
         while True:
@@ -96,6 +101,17 @@ class Grants:
             raise NotEligible(request.id, person.id, "Sorry, only whom the rule itself asks may allow more of this.")
         return person
 
+    async def _lent_until(self, request: Request, account: Account) -> datetime | None:
+        """When the absence is over in which *account* stands for somebody; None for whoever gives by their own right.
+
+        What a deputy allows ends with it at the latest. If it ends sooner, they are no signer any more (granted).
+        """
+        _, chairs = await self._rights.seats(replace(request, standins=()), account)
+        if chairs.own:
+            return None
+        gone = [await self._rights.absence(stand.person) for stand in chairs.stands_for]
+        return max((one.until for one in gone if one is not None), default=self._store.now())
+
     def _tool(self, request: Request) -> Tool:
         """Raises NotAllowed with the reason why more of *request*'s call cannot be allowed, or UnknownTool."""
         tool = self._parts.toolbox.get(request.call.tool)
@@ -103,7 +119,7 @@ class Grants:
             raise NotAllowed(request.call.tool, Cause.POLICY, told)
         return tool
 
-    def _with_grant(self, move: str, turn: Turn) -> Turn:
+    def _with_grant(self, move: str, ends: datetime | None, turn: Turn) -> Turn:
         """*turn*, an approval, gives what its card offered. Raises Ungranted if that is not what was pressed."""
         request, offer = turn.after, turn.after.offer
         if offer is None or f"{grants.GIVE}{offer.mark}" != move or request.decision is None:
@@ -112,6 +128,8 @@ class Grants:
         bounds = request.ask.grant
         if bounds is None or not grants.is_within(offer, bounds) or not grants.has_same(offer, request.call):
             raise Ungranted(request.id, "The policy does not allow so much.")
+        if ends is not None and offer.until > ends:
+            raise Ungranted(request.id, LONGER)
         if offer.until <= self._store.now():
             raise Ungranted(request.id, "The time of this offer has passed; please drop it and draw up another one.")
         grant = grants.given(request, offer, GrantId(f"g-{shard_of(request.id)}-{secrets.token_hex(8)}"))

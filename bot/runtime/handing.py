@@ -14,12 +14,14 @@ from functools import partial
 from bot.domain import events
 from bot.domain.chat import Answer, Person, PersonId
 from bot.domain.errors import AlreadySettled, InvalidArguments, Unsatisfiable
+from bot.domain.inert import show_line
 from bot.domain.inquiry import PERSON
 from bot.domain.people import ANYONE, NAME, may_answer
-from bot.domain.request import Copy, Handed, Request, settled_text
+from bot.domain.request import Copy, Handed, Kind, Request, settled_text
 from bot.domain.store import Effects, Held, Turn
 from bot.domain.verdict import Need
 from bot.domain.wire import replace
+from bot.runtime.gone import look_timer
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press, sound
@@ -43,6 +45,7 @@ class Handing:
                 raise AlreadySettled(request.id, request.status, settled_text(request))
             to = await self._meant(sound(str(press.fields.get(PERSON) or "")).strip())
             self._must_be_able(request, to)
+            await self._must_be_named(request, to)
             told = f"{to.name} is asked now."
             turned = await once_more(partial(self._store.turn, self._turn(held, by, to, press.delivery, told)))
             if turned.repeat is not None:
@@ -54,17 +57,17 @@ class Handing:
     def _turn(self, held: Held, by: Person, to: Person, delivery: str, told: str) -> Turn:
         """The request asked of *to* alone, with a copy for them and every other copy to show again."""
         request, name = held.request, f"dm-{to.id}"
-        handed = (*request.handed, Handed(by=by.id, to=to.id, at=self._store.now(), delivery=delivery))
+        given = Handed(by=by.id, to=to.id, at=self._store.now(), delivery=delivery)
         after = replace(
             request,
             ask=replace(request.ask, groups=(Need(of=f"@{to.id}"),)),
             standins=(),
-            handed=handed,
+            handed=(*request.handed, given),
             version=request.version + 1,
         )
         copies = () if any(copy.name == name for copy in held.copies) else (Copy(name=name, to=to.id),)
         rows = Held(request=after, copies=(*held.copies, *copies)).rows
-        effects = Effects(audit=(events.request_handed(after),), dirty=rows)
+        effects = Effects(audit=(events.request_handed(after),), dirty=rows, timers=(look_timer(after, given),))
         return Turn(after=after, copies=copies, effects=effects, delivery=delivery, answer=told)
 
     # -------------------------------------------------------------- whom
@@ -103,6 +106,14 @@ class Handing:
             raise _wrong(f"{to.name} is asked already.")
         if not _can_be_written_to(to, request, frozenset(self._parts.chats)):
             raise _wrong(f"{to.name} cannot be reached by a direct message here.")
+
+    async def _must_be_named(self, request: Request, to: Person) -> None:
+        """Raises InvalidArguments for a draft whose judges the policy names, and *to* is none of them (GN-12)."""
+        reviews = self._parts.policy.reviews
+        if request.kind is not Kind.REVIEW or reviews is None:
+            return
+        if to.id not in await self._rights.reached(request, reviews.of):
+            raise _wrong(f"The policy lets only {show_line(reviews.of)} accept drafts, and {to.name} is none of them.")
 
 
 def _can_be_written_to(to: Person, request: Request, connected: frozenset[str]) -> bool:

@@ -21,9 +21,10 @@ import structlog
 
 from bot.domain.calls import Digest, Outcome, Past, ToolResult
 from bot.domain.chat import PersonId
+from bot.domain.letters import GaveBack, Letter, Said, Took, taken_by
 from bot.domain.request import Request, RequestId, RunId
 from bot.domain.run import Decided, Entry, Heard, Run, RunStatus, Told
-from bot.domain.store import Batch, Fence, GaveBack, Letter, Loaded, Said, Store, Tail, Took, taken_by
+from bot.domain.store import Batch, Fence, Loaded, Store, Tail
 from bot.domain.wire import replace
 from bot.runtime.journal import Journal
 
@@ -137,11 +138,13 @@ class Host:
         task = self._tasks.create_task(_told(work), name=name)
         self.hands.add(task)
         task.add_done_callback(self.hands.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before its turn came, it was never awaited
         return task
 
     async def surely(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* to its end even if a Stop comes meanwhile: what a tool did must be written down."""
         task = self._tasks.create_task(_caught(work), name=f"record of {self.id}")
+        task.add_done_callback(lambda _: work.close())
         try:
             error = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -236,8 +239,7 @@ class Host:
 
     def instructions(self) -> tuple[Heard, ...]:
         """Those of the unheard words that ask for something: not that somebody merely handed the run back."""
-        bare = [letter for letter in self.letters[self.told :] if isinstance(letter, GaveBack) and not letter.text]
-        return tuple(heard for heard in self.unheard() if heard not in [_said(letter) for letter in bare])
+        return instructions(self.letters[self.told :])
 
     async def hear(self, path: str) -> tuple[Heard, ...]:
         """Take in the waiting replies before the step at *path*: their authors now steer this run."""
@@ -295,6 +297,12 @@ class Host:
         self.status = made.status or self.status
         self.line = made.line or self.line
         self.seen = made.seen or 0
+
+
+def instructions(letters: Sequence[Letter]) -> tuple[Heard, ...]:
+    """What *letters* ask for: not that somebody merely handed the run back."""
+    asking = (letter for letter in letters if not (isinstance(letter, GaveBack) and not letter.text))
+    return tuple(heard for letter in asking if (heard := _said(letter)) is not None)
 
 
 def _said(letter: Letter) -> Heard | None:

@@ -12,20 +12,14 @@ from functools import partial
 
 from bot.domain import events, inquiry, orders, words
 from bot.domain.chat import Account, Answer, Message, Person
-from bot.domain.errors import (
-    AlreadySettled,
-    InvalidArguments,
-    NotEligible,
-    NotRequestable,
-    Refused,
-    StoreUnavailable,
-)
+from bot.domain.errors import AlreadySettled, InvalidArguments, NotEligible, NotRequestable, Refused, StoreUnavailable
 from bot.domain.events import account_text
 from bot.domain.inquiry import is_inquiry
+from bot.domain.letters import Said, taken_by
 from bot.domain.meant import is_certain
 from bot.domain.request import Copy, Kind, Move, Request, RunId, settled_text
 from bot.domain.run import Heard, Run, Task
-from bot.domain.store import FORM, Effects, Held, Loaded, Said, Turn, taken_by
+from bot.domain.store import FORM, Effects, Held, Loaded, Turn
 from bot.domain.verdict import ReasonRule
 from bot.domain.wire import replace
 from bot.domain.words import Meaning
@@ -38,6 +32,10 @@ from bot.runtime.rights import Rights
 from bot.runtime.takeover import Takeover
 
 HELP = "Mention me with a task, for example: @countersign refund 40 for order 1042, it arrived broken."
+TORN = (
+    "Your reply says both yes and no, so nothing was decided and the agent was only told of it: "
+    "to decide, press a button of its next card, or write one word there."
+)
 TRIES = 3  # runs of a thread that may end between our look and our word
 TASK_MOST = 20_000  # characters of one message that an agent is given
 ABOUT_RUN: Mapping[Meaning, str] = {  # phrases that mean the whole run, and what they do to it
@@ -57,6 +55,16 @@ class Intake:
         run = await self._store.live_run(message.place.key)
         if run is None and not message.is_mention:
             return None
+        before = await self._store.refusal(message.place.key, message.delivery)
+        if before is not None:  # what is open by now is another question
+            return Answer(is_taken=False, text=before) if before else None
+        answer = await self._meant(message, run)
+        told, is_refused = (answer.text, not answer.is_taken) if answer is not None else ("", True)
+        await self._store.remember(message.place.key, message.delivery, told, is_refused=is_refused)
+        return answer
+
+    async def _meant(self, message: Message, run: RunId | None) -> Answer | None:
+        """Safe to repeat: what was counted is counted once, and what was not is remembered as refused (T12)."""
         ordered = await self._ordered(message, run)
         if ordered is not None:
             return ordered
@@ -133,7 +141,11 @@ class Intake:
         signable = tuple(one for one in held if one.request.kind is Kind.APPROVAL)
         if loaded is not None and signable and meaning is not Meaning.CONTEXT:
             return await self._word(message, signable, meaning, loaded)
-        return await self._context(message, person, run)
+        heard = await self._context(message, person, run)
+        is_torn = meaning is Meaning.CONTEXT and words.is_torn(message.text)
+        if heard is None and is_torn and any([await self._may(one, message) for one in held]):
+            return Answer(is_taken=False, text=TORN)
+        return heard
 
     async def _about_run(self, message: Message, run: RunId, meaning: Meaning) -> Answer:
         """An exact phrase that means the run as a whole, like the button of its status message."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain import absence
 from bot.domain.chat import Account, Answer, Person, PersonId
 from bot.domain.inert import show
+from bot.domain.pages import Awaited, Queued, RunView, Waiting
 from bot.domain.people import may_answer
-from bot.domain.ports import Queued, RunView, Views, Waiting
+from bot.domain.ports import Directory, Views
 from bot.domain.request import RunId
 from bot.runtime.asked import Asked
 
@@ -19,14 +21,16 @@ ROWS = 20  # of one page
 PAGES = 10  # a longer list is for the audit
 ROW_MOST = 300  # characters
 NAME_MOST = 80  # characters of somebody's name
+NAMED = 4  # people of one row
+TEAM = "team"  # behind `pending`: of those whose manager one is
 
 Stop = Callable[[RunId, Account, str], Awaitable[Answer]]
 """End a run for somebody, by a delivery. Raises NotRequestable, Unavailable."""
 
 
 class Lists:
-    def __init__(self, views: Views, clock: Callable[[], datetime], stop: Stop) -> None:
-        self._views, self._clock, self._stop = views, clock, stop
+    def __init__(self, views: Views, people: Directory, clock: Callable[[], datetime], stop: Stop) -> None:
+        self._views, self._people, self._clock, self._stop = views, people, clock, stop
         self.deeds = {
             "pending": self.pending,
             "queue": self.queue,
@@ -36,9 +40,22 @@ class Lists:
         }
 
     async def pending(self, asked: Asked) -> str:
+        """What waits for them, then what they put off; or what waits for their team."""
+        if asked.rest.lower().startswith(TEAM):
+            return await self._team(asked)
         waiting, now = await self._views.waiting_for(asked.by), self._clock()
-        rows = [_waiting_row(each, now) for each in waiting]
-        return listed("Waiting for you. Answer on their cards." if rows else "Nothing waits for you.", rows, asked)
+        rows = [_waiting_row(each, now) for each in waiting if each.put_off is None]
+        off = [_put_off_row(each, each.put_off, asked.person) for each in waiting if each.put_off is not None]
+        told = listed("Waiting for you. Answer on their cards." if rows else "Nothing waits for you.", rows, asked)
+        if not off or _page(asked.rest) > 1:
+            return told
+        more = [f"(+{len(off) - ROWS} more)"] if len(off) > ROWS else []
+        return "\n".join([told, f"Put off. See one sooner with {asked.name} now REQUEST.", *off[:ROWS], *more])
+
+    async def _team(self, asked: Asked) -> str:
+        rows = [_team_row(each, self._clock()) for each in await self._views.team(asked.by)]
+        told = "Waiting for the people whose manager you are." if rows else "Nothing waits for your team."
+        return listed(told, rows, asked)
 
     async def queue(self, asked: Asked) -> str:
         rows = [_queued_row(each) for each in await self._views.queue(asked.by)]
@@ -51,7 +68,9 @@ class Lists:
         return listed(told if rows else "No runs yet.", rows, asked)
 
     async def whoami(self, asked: Asked) -> str:
-        return described(asked.person)
+        above = asked.person.manager
+        manager = await self._people.person(above) if above else None
+        return described(asked.person, manager.name if manager else above or "")
 
     async def stop(self, asked: Asked) -> str:
         """By its id, or by the end of it if only one run that they may see ends so."""
@@ -71,7 +90,7 @@ def listed(told: str, rows: Sequence[str], asked: Asked) -> str:
     page = _page(asked.rest)
     start = (page - 1) * ROWS
     shown, more = rows[start : start + ROWS], []
-    command = f"{asked.name} {asked.word}"
+    command = " ".join([asked.name, asked.word, *([TEAM] if asked.rest.lower().startswith(TEAM) else [])])
     if rows and not shown:
         more = [f"There is no page {page}. The first one: {command}"]
     elif len(rows) > start + ROWS:
@@ -97,14 +116,14 @@ def ago(age: timedelta) -> str:
     return "just now"
 
 
-def described(person: Person) -> str:
-    """A person in words: who, which groups, and what they may not do, and why."""
+def described(person: Person, manager: str) -> str:
+    """A person in words: who, which groups, what their *manager* is called, and what they may not do, and why."""
     groups = ", ".join(sorted(person.groups))
     return "\n".join(
         [
             f"You are {line(person.name, NAME_MOST)}; I know you as {person.id}.",
             f"Your groups: {groups}." if groups else "You are in no group.",
-            f"Your manager: {person.manager}." if person.manager else "I know no manager of yours.",
+            f"Your manager: {line(manager, NAME_MOST)}." if manager else "I know no manager of yours.",
             *_standing(person),
         ]
     )
@@ -120,7 +139,19 @@ def _standing(person: Person) -> Iterator[str]:
 
 def _waiting_row(waiting: Waiting, now: datetime) -> str:
     told = [line(part, ROW_MOST // 3) for part in (waiting.card.title, waiting.card.status) if part]
-    return " · ".join([*told, f"asked {ago(now - waiting.opened)}", waiting.run])
+    return " · ".join([*told, f"asked {ago(now - waiting.opened)}", waiting.run, waiting.request])
+
+
+def _put_off_row(waiting: Waiting, until: datetime, person: Person) -> str:
+    told = line(waiting.card.title, ROW_MOST // 3)
+    return " · ".join([*([told] if told else []), f"until {absence.told(until, person.zone)}", waiting.request])
+
+
+def _team_row(awaited: Awaited, now: datetime) -> str:
+    names = [line(name, NAME_MOST) for name in awaited.people[:NAMED]]
+    more = [f"{len(awaited.people) - NAMED} more"] if len(awaited.people) > NAMED else []
+    waits = f"waits for {', '.join([*names, *more])}"
+    return " · ".join([awaited.request, awaited.tool, waits, f"asked {ago(now - awaited.opened)}"])
 
 
 def _named(name: str, id: PersonId) -> str:
@@ -134,5 +165,6 @@ def _queued_row(queued: Queued) -> str:
     return " · ".join([queued.request, *told, queued.run])
 
 
-def _page(typed: str) -> int:
+def _page(rest: str) -> int:
+    typed = rest.rpartition(" ")[2]
     return min(max(int(typed), 1), PAGES) if typed.isdigit() else 1

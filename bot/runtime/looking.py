@@ -19,6 +19,7 @@ from bot.runtime.drawing import Drawing
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
+from bot.runtime.recollecting import Recollecting
 from bot.runtime.rights import Rights
 
 TOLD = "These are the details. You may approve it on its card now."
@@ -28,6 +29,7 @@ class Looking:
     def __init__(self, parts: Parts, rights: Rights) -> None:
         self._store, self._rights = parts.store, rights
         self._drawing = Drawing(parts.toolbox, parts.directory, StoredAbsences(parts.store), parts.key)
+        self._recollecting = Recollecting(parts.store, parts.toolbox, rights)
 
     async def open(self, held: Held, press: Press) -> Answer:
         """Write down that this person has read the details, and show them. Raises NotEligible, AlreadySettled."""
@@ -44,7 +46,8 @@ class Looking:
             held = await self._store.held(request.id)
 
     async def _shown(self, request: Request) -> Answer:
-        return Answer(is_taken=True, text=TOLD, details=await self._drawing.details(request))
+        before = await self._recollecting.told(request)
+        return Answer(is_taken=True, text=TOLD, details=await self._drawing.details(request, before))
 
 
 def _turn(request: Request, person: PersonId, press: Press) -> Turn:

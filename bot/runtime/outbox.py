@@ -22,6 +22,7 @@ from bot.domain.calls import Cause
 from bot.domain.chat import Card, MessageRef, Place
 from bot.domain.errors import ChatUnavailable, CountersignError, LeaseLost, NoSuchRequest, Unavailable, Undeliverable
 from bot.domain.inquiry import is_inquiry
+from bot.domain.ports import Chat
 from bot.domain.request import Copy, Move, Request, RequestId, RunId
 from bot.domain.run import Run, RunStatus
 from bot.domain.sheet import OWN, Sheet
@@ -43,6 +44,7 @@ REMEMBERED = 1_000  # rows whose last update is kept in mind
 SKEW = timedelta(seconds=2)  # how far two processes may disagree about the store's clock
 LINGER = 0.005  # seconds; a run that is being loaded or caught up goes first: 13 to 24 % faster, measured
 PRESENCE_WITHIN = 5.0  # seconds; it is decoration, and the next update of the status waits behind it
+BESIDE = ("dm-", "also-")  # begin the names of copies that stand outside of the run's conversation
 UPDATE_EVERY = 0.5  # seconds between updates of one message; people cannot read faster
 
 
@@ -58,6 +60,7 @@ class Wanted(Record):
     made: datetime | None = None  # since when it may have been shown; None for what never changes
     sheet: Sheet | None = None  # all that the card shows, if it is a sheet
     whole: tuple[RequestId, ...] = ()  # those of its items that it shows whole
+    is_aside: bool = False  # a note that stands beside the run's own conversation
 
 
 class Outbox:
@@ -99,19 +102,22 @@ class Outbox:
             self._read[fence] = rows[-1].stamp
 
     def _take(self, row: Row, fence: Fence, tasks: asyncio.TaskGroup) -> None:
-        line = _conversation(row)
+        self._queue(_conversation(row), row, fence, tasks)
+
+    def _queue(self, line: str, row: Row, fence: Fence, tasks: asyncio.TaskGroup) -> None:
         self._waiting.setdefault(line, {})[row.name] = row
         worker = self._lines.get(line)
         if worker is None or worker.done():
-            self._lines[line] = tasks.create_task(self._work(line, fence), name=f"outbox {line}")
+            self._lines[line] = tasks.create_task(self._work(line, fence, tasks), name=f"outbox {line}")
 
-    async def _work(self, line: str, fence: Fence) -> None:
+    async def _work(self, line: str, fence: Fence, tasks: asyncio.TaskGroup) -> None:
         """Show one conversation's rows, one after the other: the first stays first until it is shown."""
         rows = self._waiting.get(line, {})
         while rows and (ours := self._fences().get(fence.shard)):
             row = next(iter(rows.values()))
             try:
-                await self._show(row, ours)
+                if (aside := await self._show(row, ours, line)) is not None:
+                    self._queue(aside, row, ours, tasks)
             except LeaseLost:
                 if self._fences().get(fence.shard) in (None, ours):
                     break
@@ -150,17 +156,20 @@ class Outbox:
 
     # --------------------------------------------------------------- show
 
-    async def _show(self, row: Row, fence: Fence) -> None:
+    async def _show(self, row: Row, fence: Fence, line: str) -> str | None:
+        """Show *row*, whose turn it is in *line*; or say in which line of its own it shall wait instead."""
         await self._pause(row)
         wanted = await self._resolve(row, fence)
         if wanted is None:
             await self._store.posted(fence, row, None, Effects())
-            return
+            return None
+        if (aside := _aside(wanted)) not in (None, line):
+            return aside
         try:
-            ref = await self._put(wanted, fence)
+            ref = await self._put(wanted, fence, line)
         except Undeliverable as error:
             await self._lost(wanted, fence, error)
-            return
+            return None
         if wanted.run is not None:  # before the row goes: whoever dies in between leaves it to the next one
             await self._present(wanted.run)
         copy = None if row.name.startswith("note|") else replace(wanted.copy, ref=ref, place=None)
@@ -169,6 +178,7 @@ class Outbox:
         except LeaseLost:  # our picture may have come after the new owner's, and be older than theirs
             await patiently(partial(self._store.show_again, fence.shard, (row.name,)))
             raise
+        return None
 
     async def _present(self, run: Run) -> None:
         """Say in the platform's own way that *run* works, waits or has ended. It may fail; nobody tries again."""
@@ -187,34 +197,43 @@ class Outbox:
         if row.name.startswith("run|"):
             self._shown[row.name] = time.monotonic()
 
-    async def _put(self, wanted: Wanted, fence: Fence) -> MessageRef:
-        place = await self._place(wanted.copy)
-        chat = self._parts.chats.get(place.platform)
-        if chat is None:
-            raise Undeliverable(place.key, f"{place.platform} is not connected here")
-        if wanted.copy.ref is None:
-            ref = await chat.post(wanted.card, place, key=wanted.key)
-            if self._may_stand(wanted, fence):
-                await chat.update(ref, wanted.card)
-            return ref
-        await chat.update(wanted.copy.ref, wanted.card)
-        return wanted.copy.ref
+    async def _put(self, wanted: Wanted, fence: Fence, line: str) -> MessageRef:
+        copy = wanted.copy
+        if copy.ref is not None:
+            await self._chat(copy.ref.place).update(copy.ref, wanted.card)
+            return copy.ref
+        ref = await self._directly(wanted) if copy.where is None else await self._post(wanted, copy.where)
+        if self._may_stand(wanted, fence, line):
+            await self._chat(ref.place).update(ref, wanted.card)
+        return ref
 
-    def _may_stand(self, wanted: Wanted, fence: Fence) -> bool:
+    async def _post(self, wanted: Wanted, place: Place) -> MessageRef:
+        return await self._chat(place).post(wanted.card, place, key=wanted.key)
+
+    async def _directly(self, wanted: Wanted) -> MessageRef:
+        """Post it to the person's first account that can be reached: one that cannot is passed over."""
+        to = wanted.copy.to
+        person = await self._parts.directory.person(to) if to else None
+        lost = Undeliverable(f"a direct message to {to}", "no account on a connected platform")
+        for account in person.accounts if person else ():
+            if account.platform in self._parts.chats:
+                try:
+                    return await self._post(wanted, await self._parts.chats[account.platform].direct(account))
+                except Undeliverable as error:
+                    lost = error
+        raise lost
+
+    def _chat(self, place: Place) -> Chat:
+        if place.platform not in self._parts.chats:
+            raise Undeliverable(place.key, f"{place.platform} is not connected here")
+        return self._parts.chats[place.platform]
+
+    def _may_stand(self, wanted: Wanted, fence: Fence, line: str) -> bool:
         """Was it perhaps posted before, by another process or with a reply that was lost? Then as it was then."""
         if wanted.made is None:
             return False
         is_ours = fence in self._since and wanted.made > self._since[fence] + SKEW
-        return not is_ours or _conversation(wanted.row) in self._tries
-
-    async def _place(self, copy: Copy) -> Place:
-        if copy.where is not None:
-            return copy.where
-        person = await self._parts.directory.person(copy.to) if copy.to else None
-        for account in person.accounts if person else ():
-            if account.platform in self._parts.chats:
-                return await self._parts.chats[account.platform].direct(account)
-        raise Undeliverable(f"a direct message to {copy.to}", "no account on a connected platform")
+        return not is_ours or line in self._tries
 
     async def _lost(self, wanted: Wanted, fence: Fence, error: Undeliverable) -> None:
         """This card can never be shown there. A manager's goes to the next one up; if nobody can see the request at
@@ -248,7 +267,8 @@ class Outbox:
                 note = await self._store.note(fence.shard, rest)
                 if note is None:
                     return None
-                return Wanted(row=row, copy=Copy(name="note", place=note.place), card=note.card, key=rest)
+                stands = Copy(name="note", place=note.place)
+                return Wanted(row=row, copy=stands, card=note.card, key=rest, is_aside=note.is_aside)
             case "run":
                 return await self._status(row, RunId(rest))
         return await self._request(row, rest, fence)
@@ -325,10 +345,22 @@ def _copy_name(wanted: Wanted, item: Request) -> str:
 def _conversation(row: Row) -> str:
     """Cards and notes of one run keep their order: no answer before the card it speaks of.
 
-    Its status message, and a direct message that perhaps cannot be opened, hold up nothing.
+    Its status message, a direct message that perhaps cannot be opened, and a copy in another channel hold up nothing.
     """
     kind, _, rest = row.name.partition("|")
     if kind == "card":
         request, copy, run = rest.split("|")
-        return f"{request}|{copy}" if copy.startswith("dm-") else run
+        return f"{request}|{copy}" if copy.startswith(BESIDE) else run
     return rest.partition("/")[0] if kind == "note" else row.name
+
+
+def _aside(wanted: Wanted) -> str | None:
+    """The line of what stands beside the run's own conversation: a platform that is down there holds up nobody here."""
+    there = wanted.copy.where
+    if there is None:
+        return None
+    if wanted.is_aside:
+        return f"beside|{there.key}"
+    if wanted.request is None or there.in_thread(None) == wanted.request.place.in_thread(None):
+        return None
+    return f"{wanted.request.id}|{wanted.copy.name}"

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.audit import parse_line
-from bot.domain.chat import Account, Person
-from bot.domain.errors import Broken, NoSuchRequest, Refused
+from bot.domain.errors import Refused
 from bot.domain.inert import show_line
-from bot.domain.ports import RunView, Views
+from bot.domain.pages import RunView
+from bot.domain.ports import Views
 from bot.domain.request import Request, RequestId, RunId
 from bot.domain.store import Store
 from bot.domain.summary import Summary, of_request, summarized
 from bot.runtime.asked import Asked
 from bot.runtime.lists import ROWS, ago, line, run_row
 from bot.runtime.rights import Rights
-from bot.runtime.views import LEAST, LOOKED_BACK, may_see
+from bot.runtime.sight import seen
+from bot.runtime.views import LEAST, LOOKED_BACK
 
 LOOKED_AT = 100  # open requests of one shard
 NAMED = 4  # people of those a request waits for
@@ -49,7 +50,7 @@ class Overview:
         found: list[Request] = []
         for shard in range(self._store.shards):
             for id in (await self._store.open_requests(shard))[:LOOKED_AT]:  # noqa: A001  # its name everywhere
-                request = await self._request(id, asked.person, asked.by)
+                request = await seen(self._store, id, asked.person, asked.by)
                 found.extend([request] if request and request.is_open else [])
         return sorted(found, key=lambda request: request.opened)
 
@@ -88,7 +89,7 @@ class Overview:
         if wanted.startswith("r-"):
             return []
         ids = [RequestId(wanted)] if wanted.startswith("q-") else await self._known(wanted)
-        found = [await self._request(one, asked.person, asked.by) for one in ids]
+        found = [await seen(self._store, one, asked.person, asked.by) for one in ids]
         return [request for request in found if request is not None]
 
     async def _known(self, end: str) -> list[RequestId]:
@@ -116,19 +117,10 @@ class Overview:
         return "\n".join([summarized(title, of_request(request, names)), *waits, f"Run: {request.run}"])
 
     async def _of_run(self, run: RunView, asked: Asked) -> str:
-        seen = await self._views.run(run.run, asked.by) or run  # with its moments
-        voters = dict.fromkeys(one.person for one in seen.moments if one.event == "vote_counted" and one.person)
+        whole = await self._views.run(run.run, asked.by) or run  # with its moments
+        voters = dict.fromkeys(one.person for one in whole.moments if one.event == "vote_counted" and one.person)
         answered = tuple([await self._rights.name(who) for who in voters])
         return summarized(run.task, Summary(status=run.status, reference=run.run, answered=answered))
-
-    async def _request(self, id: RequestId, person: Person, by: Account) -> Request | None:
-        """None if it is forgotten, not ours, or of a run that the viewer may not see."""
-        try:
-            request = (await self._store.held(id)).request
-        except (NoSuchRequest, Broken):
-            return None
-        loaded = await self._store.load(request.run)
-        return request if loaded is not None and may_see(person, by, loaded) else None
 
 
 def _part(head: str, rows: Sequence[str]) -> list[str]:

@@ -26,9 +26,16 @@ class Press(Record):
 
     @property
     def reason(self) -> str:
-        """What the person wrote beside their answer; an Edit form names it apart from the arguments."""
-        written = next((self.fields[name] for name in (REASON, RESULT, EDIT_REASON) if self.fields.get(name)), "")
-        return sound(str(written)).strip()[:REASON_MOST]
+        """What the person wrote beside their vote."""
+        return self._written(REASON) or self._written(RESULT)
+
+    @property
+    def edit_reason(self) -> str:
+        """The same of an Edit form, whose other fields are arguments: one of them may well be called `reason`."""
+        return self._written(EDIT_REASON)
+
+    def _written(self, name: str) -> str:
+        return sound(str(self.fields.get(name) or "")).strip()[:REASON_MOST]
 
 
 def press_of(event: Click | Form) -> Press:
@@ -54,8 +61,15 @@ def must_be_shown(held: Held, press: Press) -> None:
 
 
 def _may_stand(copy: Copy, place: Place) -> bool:
-    """May *copy*, whose message is not known yet, be the one at *place*? Of a direct message only its ref says."""
-    return copy.place == place or (copy.place is None and place.is_direct)
+    """May *copy*, whose message is not known yet, be the one at *place*?
+
+    Of a direct message only its ref says, and so it is of a channel that a rule calls by its name. The thread counts
+    for nothing: not every platform names it in a press.
+    """
+    if copy.place is None:
+        return place.is_direct
+    is_called = copy.place.thread is None and not copy.place.is_direct
+    return copy.place.in_thread(None) == place.in_thread(None) or (is_called and copy.place.platform == place.platform)
 
 
 def sound(text: str) -> str:

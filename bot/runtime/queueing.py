@@ -11,10 +11,11 @@ from bot.domain.chat import Account, PersonId
 from bot.domain.errors import Broken, NoSuchRequest, NotEligible, Unsatisfiable
 from bot.domain.inert import show_line
 from bot.domain.inquiry import move_of
-from bot.domain.ports import Queued
+from bot.domain.letters import taken_by
+from bot.domain.pages import Queued
 from bot.domain.request import Kind, Request, RequestId
 from bot.domain.run import Decided, RunStatus
-from bot.domain.store import Loaded, Store, taken_by
+from bot.domain.store import Loaded, Store
 from bot.runtime.rights import Rights
 
 LOOKED_AT_MOST = 200  # of the latest runs of a shard, in which somebody may have one by hand

@@ -2,7 +2,8 @@
 
     wake(run) -> in memory? take in what came -> else load it, call the agent again, let it replay
 
-Owns the life of each coroutine. Not where it waits (host), nor how a shard became ours (shards).
+Owns the life of each coroutine. Not where it waits (host), how its end is written (ending), nor how a shard became ours
+(shards).
 """
 
 from __future__ import annotations
@@ -16,50 +17,26 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.domain import events
 from bot.domain.calls import Cause
-from bot.domain.chat import Card, PersonId, Tone
-from bot.domain.errors import (
-    Broken,
-    CountersignError,
-    Diverged,
-    LeaseLost,
-    Refused,
-    StoreUnavailable,
-    Unavailable,
-    Unheard,
-)
-from bot.domain.inert import spoken
-from bot.domain.request import Kind, Move, Request, RequestId, RunId
+from bot.domain.chat import PersonId, Tone
+from bot.domain.errors import Broken, CountersignError, Diverged, LeaseLost, Refused, StoreUnavailable, Unavailable
+from bot.domain.letters import Explain, GaveBack, Letter, Said, Took, taken_by
+from bot.domain.request import OUTSTAYING, Kind, Move, Request, RequestId, RunId
 from bot.domain.run import Decided, RunStatus
-from bot.domain.store import (
-    Batch,
-    Effects,
-    Explain,
-    Fence,
-    GaveBack,
-    Letter,
-    Note,
-    Said,
-    Tail,
-    Took,
-    taken_by,
-)
+from bot.domain.store import Batch, Effects, Fence
 from bot.domain.wire import replace
 from bot.runtime.closing import Closing, End
 from bot.runtime.context import Context, Mind
 from bot.runtime.diverged import Changed
+from bot.runtime.ending import Ending
 from bot.runtime.explain import Explainer
-from bot.runtime.following import follow
 from bot.runtime.gate import Gate
 from bot.runtime.host import Host
-from bot.runtime.journal import patiently
 from bot.runtime.parts import Parts
 
 log = structlog.get_logger()
 LET_GO_WITHIN = 2.0  # seconds a cancelled agent gets; afterwards its writes are refused or never made
 KEPT = frozenset(Kind) - {Kind.APPROVAL, Kind.PLAN}  # a reply withdraws a signature or plan asked for, and nothing else
-STAYING = frozenset({Kind.RECOVERY})  # whoever takes a run over ends every other question of it
 LIVE = (RunStatus.ACTIVE, RunStatus.WAITING, RunStatus.STOPPING)
 
 
@@ -69,6 +46,7 @@ class Runner:
     def __init__(self, parts: Parts, gate: Gate, fence_of: Callable[[RunId], Fence | None]) -> None:
         self._parts, self._store, self._gate, self._fence_of = parts, parts.store, gate, fence_of
         self._closing = Closing(parts.store, fence_of, self.deliver)
+        self._ending = Ending(parts.store, self._attend)
         self._mind = Mind(parts.model, parts.toolbox, parts.meter, parts.chats)
         self._explainer, self._changed = Explainer(parts), Changed(parts.store, gate.house)
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
@@ -189,7 +167,7 @@ class Runner:
         if takes > host.run.takes:
             took = next(letter.by for letter in reversed(host.letters) if isinstance(letter, Took))
             told = f"{await self._called(took)} took this over"
-            await self._close_all(host, _superseded(told, STAYING))
+            await self._close_all(host, _superseded(told, OUTSTAYING))
         run = host.run = replace(host.steer(hands), taken_by=has, takes=takes)
         line = f"{name} took this over" if has else f"{name} handed this back"
         await host.write(Batch(op="", count=0, run=run, line=line, effects=Effects(dirty=(f"run|{host.id}",))))
@@ -236,7 +214,7 @@ class Runner:
             return
         await host.until_returned()
         await self._close_all(host, _cancelled("the run has ended"))  # no answer is awaited
-        await self._end(host, RunStatus.DONE, answer, Tone.GOOD)
+        await self._ending.end(host, RunStatus.DONE, answer, Tone.GOOD)
 
     async def _restart(self, host: Host, error: Diverged | None = None) -> None:
         """The agent's program is another one than the run began with: people say whether it begins again."""
@@ -244,51 +222,19 @@ class Runner:
             parting = await self._changed.settle(host)
         except Refused as refused:
             raise (error or refused) from refused
-        await self._end(host, parting.status, parting.told, parting.tone)
+        await self._ending.end(host, parting.status, parting.told, parting.tone)
 
     async def _fail(self, host: Host, error: Exception, people_read: str) -> None:
-        tail = await self._tail(host)
+        tail = await self._ending.tail(host)
         if tail.status is RunStatus.STOPPING:
             self._spawn(self.wake(host.id), f"stop {host.id}")
             return
         log.error("run_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
         try:
             await self._close_all(host, _cancelled("the run failed"))
-            await self._end(host, RunStatus.FAILED, people_read, Tone.BAD)
+            await self._ending.end(host, RunStatus.FAILED, people_read, Tone.BAD)
         except LeaseLost as lost:
             log.info("run_handed_over", reason=str(lost))
-
-    async def _end(self, host: Host, status: RunStatus, told: str, tone: Tone) -> None:
-        """The last entry, the answer to post, and the audit: one step."""
-        card = Card(body=spoken(told), tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
-        note = Note(key=f"{host.id}/end", place=host.run.task.place, card=card)
-        effects = Effects(
-            audit=(events.run_ended(host.id, status),), notes=(note,), dirty=(f"note|{note.key}", f"run|{host.id}")
-        )
-        batch = Batch(op="", count=0, effects=effects, status=status, line=_last_line(status, host))
-        await self._write_end(host, batch, told)
-        log.info("run_ended", run=host.id, status=status)
-        if status is not RunStatus.STOPPED and (late := host.instructions()):
-            await follow(self._store, host.run, late)
-
-    async def _write_end(self, host: Host, batch: Batch, told: str) -> None:
-        """Write the end knowing every letter: one that comes later finds no run any more, and is told so."""
-        assert batch.status is not None, "an end says which"
-        while True:
-            ended = replace(host.run, status=batch.status, ended=self._store.now(), told=told[:500], taken_by=None)
-            try:
-                await host.write(replace(batch, run=ended, known=len(host.letters)))
-            except Unheard:
-                known = len(host.letters)
-                await self._attend(host, host.catch_up(await self._tail(host), known))
-                if batch.status is RunStatus.DONE:
-                    await host.until_returned()
-                continue
-            host.run = ended
-            return
-
-    async def _tail(self, host: Host) -> Tail:
-        return await patiently(partial(self._store.tail, host.id, host.journal.length, len(host.letters)))
 
     # --------------------------------------------------------------- stop
 
@@ -302,7 +248,7 @@ class Runner:
             await self._close_all(host, _cancelled("the run was stopped"))
             loaded = await self._store.load(host.id)
             told = loaded.line if loaded and loaded.line else "Stopped."
-            await self._end(host, RunStatus.STOPPED, told, Tone.BAD)
+            await self._ending.end(host, RunStatus.STOPPED, told, Tone.BAD)
         except LeaseLost as error:
             log.info("run_handed_over", run=host.id, reason=str(error))
         finally:
@@ -382,6 +328,7 @@ class Runner:
         task = self._tasks.create_task(_guarded(coroutine, name), name=name)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+        task.add_done_callback(lambda _: coroutine.close())  # cancelled before its turn came, it was never awaited
         return task
 
 
@@ -391,12 +338,6 @@ async def _guarded(coroutine: Coroutine[Any, Any, bool | None], name: str) -> No
         await coroutine
     except Exception as error:  # said aloud, and the sweep tries the run again
         log.error("task_failed", task=name, error=f"{type(error).__name__}: {error}", exc_info=error)
-
-
-def _last_line(status: RunStatus, host: Host) -> str:
-    done = sum(1 for past in host.past.values() if past.outcome is not None)
-    calls = f" after {done} tool call{'s' if done != 1 else ''}" if done else ""
-    return f"{status.value.capitalize()}{calls}"
 
 
 def _superseded(told: str, kept: frozenset[Kind]) -> End:

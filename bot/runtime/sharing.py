@@ -61,7 +61,7 @@ def _note_of_all(note: Note, request: Request, head: Request, others: int) -> No
     if request.id not in note.key:  # about all that somebody has to answer
         return note
     more = f" {others} more on the same card." if others else ""
-    same = request.ask.ladder == head.ask.ladder
+    same = (request.ask.ladder, request.ask.clock) == (head.ask.ladder, head.ask.clock)
     key = note.key.replace(request.id, head.id) if same else note.key
     return replace(note, key=key, card=replace(note.card, body=f"{note.card.body}{more}"))
 

@@ -81,4 +81,5 @@ class Sparing:
             f"{self.most} cards wait for you here, and more wait behind them: “pending” lists all of them, "
             "and each comes here as soon as one of these is answered."
         )
-        return Note(key=f"more/{person}/{window}", place=place, card=Card(body=text, tone=Tone.WAITING))
+        card = Card(body=text, tone=Tone.WAITING)
+        return Note(key=f"more/{person}/{window}", place=place, card=card, is_aside=True)

@@ -13,9 +13,10 @@ from bot.domain import events, inquiry
 from bot.domain.chat import Account, Answer, Person
 from bot.domain.errors import NotEligible, NotRequestable, Unheard
 from bot.domain.events import account_text
+from bot.domain.letters import GaveBack, Took, taken_by
 from bot.domain.request import Kind, Request, RunId
 from bot.domain.run import RunStatus
-from bot.domain.store import Effects, GaveBack, Loaded, Took, Turn, taken_by
+from bot.domain.store import Effects, Loaded, Turn
 from bot.domain.wire import replace
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts

@@ -1,9 +1,11 @@
 """Time: ladders, people whose hours begin, and branches that sleep by the clock.
 
-    rung|<request>|<index> -> climbing      wake|<request>|<person> -> calling      sleep|<run>|<path> -> runner
+    rung|<request>|<index> -> climbing      wake|<request>|<person> -> calling
+    sleep|<run>|<path> -> runner            late|<run>| -> following      gone|<request>|<person> -> gone
 
 Timers are claimed, not taken: one that a dead process claimed comes back. What each does happens once, because it
-is one change of a record. Not what that is, nor timers of shards that nobody owns (watchdog).
+is one change of a record. One that fails, because its record is forged or for any other reason, comes back ever later,
+and is parked in the end: tried and reported once an hour. Not what a timer does, nor who counts those late (watchdog).
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.chat import PersonId
-from bot.domain.errors import CountersignError, LeaseLost, StoreUnavailable
+from bot.domain.errors import LeaseLost, StoreUnavailable, Unavailable
 from bot.domain.request import RequestId, RunId
 from bot.domain.store import Fence, Timer
 from bot.runtime.calling import Calling
 from bot.runtime.climbing import Climbing
+from bot.runtime.following import follow_up
+from bot.runtime.gone import Gone
 from bot.runtime.parts import Parts
 from bot.runtime.rights import Rights
 from bot.runtime.runner import Runner
@@ -27,6 +31,10 @@ from bot.runtime.steady import steadily
 log = structlog.get_logger()
 AT_ONCE = 200  # timers claimed in one look
 HIDDEN = timedelta(seconds=10)  # until a claimed timer that was not dealt with comes back
+HOUR = timedelta(hours=1)
+WAITS = (*(HIDDEN * 2**n for n in range(8)), HOUR)  # until one that failed comes back: 10 s … 21 min, then it is parked
+OUTAGE_WAITS = (HIDDEN,)
+OUTAGES_SAID = HOUR // HIDDEN  # the first try that fails is said, and then one in so many
 
 
 class Timers:
@@ -34,10 +42,13 @@ class Timers:
         self._parts, self._store = parts, parts.store
         self._runner, self._fences = runner, fences
         self.climbing, self.calling = Climbing(parts, rights, runner), Calling(parts, rights)
+        self.gone = Gone(parts, rights)
         self._deal: Mapping[str, Callable[[str, str, Fence], Awaitable[None]]] = {
             "rung": lambda request, index, fence: self.climbing.climb(RequestId(request), int(index), fence),
             "wake": lambda request, who, fence: self.calling.wake(RequestId(request), PersonId(who), fence),
+            "gone": lambda request, who, fence: self.gone.look(RequestId(request), PersonId(who), fence),
             "sleep": self._alarm,
+            "late": lambda run, _, __: follow_up(self._store, RunId(run)),
         }
 
     async def run(self) -> None:
@@ -65,8 +76,22 @@ class Timers:
             await self._deal[kind](subject, detail, fence)
         except (StoreUnavailable, LeaseLost):
             raise
-        except CountersignError as error:  # it comes back, and the others are not held up
-            log.error("timer_failed", timer=timer.name, error=str(error))
+        except Exception as error:  # noqa: BLE001  # said aloud; it comes back, and the others are not held up
+            await self._failed(timer, fence, error)
+        else:
+            if timer.tries:
+                await self._store.mended(fence.shard, timer.name)
+
+    async def _failed(self, timer: Timer, fence: Fence, error: Exception) -> None:
+        """Let it come back later and later, and in the end once an hour; the watchdog counts it meanwhile."""
+        is_outage = isinstance(error, Unavailable)  # over at any moment, and then nobody should wait an hour more
+        tries = await self._store.failed(fence, timer.name, OUTAGE_WAITS if is_outage else WAITS)
+        told = f"{type(error).__name__}: {error}"
+        if is_outage and tries % OUTAGES_SAID == 1:
+            log.warning("timer_waits", timer=timer.name, tries=tries, error=told)
+        elif tries and not is_outage:
+            event = "timer_parked" if tries >= len(WAITS) else "timer_failed"
+            log.error(event, timer=timer.name, tries=tries, error=told, exc_info=error)
 
     async def _alarm(self, run: str, path: str, fence: Fence) -> None:
         if not await self._runner.alarm(RunId(run), path):

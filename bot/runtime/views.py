@@ -10,10 +10,11 @@ from datetime import timedelta
 
 from bot.domain import wording
 from bot.domain.audit import Entry, parse_line
-from bot.domain.chat import Account, Button, Person, PersonId
+from bot.domain.chat import Account, Button, PersonId
 from bot.domain.errors import Broken, NoSuchRequest, NotEligible, Unsatisfiable
 from bot.domain.grant import Grant
-from bot.domain.ports import AuditRow, Directory, Moment, Queued, RunView, Settled, Toolbox, Waiting
+from bot.domain.pages import AuditRow, Awaited, Moment, Queued, RunView, Settled, Waiting
+from bot.domain.ports import Directory, Toolbox
 from bot.domain.request import Move, RequestId, RunId
 from bot.domain.run import Run, RunStatus
 from bot.domain.sheet import MOVES as SHEET_MOVES
@@ -25,10 +26,13 @@ from bot.runtime.absences import StoredAbsences
 from bot.runtime.drawing import Drawing
 from bot.runtime.granted import listed
 from bot.runtime.leaving import told
+from bot.runtime.putting_off import Kept
 from bot.runtime.queueing import Queue
 from bot.runtime.reporting import Reporting
 from bot.runtime.rights import Rights
 from bot.runtime.sharing import items_of, sheet
+from bot.runtime.sight import may_see
+from bot.runtime.team import Team
 
 LOOKED_BACK = 2_000  # audit records, over all shards, in which somebody's own answers are looked for
 LEAST = 100  # of one shard
@@ -52,6 +56,7 @@ SENTENCES: Mapping[str, str] = {
     "vote_refused": "An answer was refused: {cause}",
     "request_decided": "Decided: {status}",
     "request_handed": "{by} handed it to {to}",
+    "request_fell_back": "{gone} can no longer answer: it is asked of {to} again",
     "rung_fired": "Time passed: {do}",
     "copy_sent": "{person} was asked by direct message: {why}",
     "tool_started": "{tool} started",
@@ -76,6 +81,7 @@ class RuntimeViews:
         self._absences = StoredAbsences(store)
         self._rights = Rights(directory, self._absences, is_judging=False)
         self._drawing = Drawing(toolbox, directory, self._absences, key)
+        self._kept = Kept(store.keep())
         self._reporting = Reporting(store, self._rights, directory, reports)
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
@@ -85,6 +91,9 @@ class RuntimeViews:
                 waiting = await self._waiting(id, account)
                 found |= {waiting.request: waiting} if waiting else {}
         return tuple(sorted(found.values(), key=lambda waiting: waiting.opened))
+
+    async def team(self, viewer: Account) -> tuple[Awaited, ...]:
+        return await Team(self._store, self._rights).of(viewer)
 
     async def queue(self, viewer: Account) -> tuple[Queued, ...]:
         return await Queue(self._store, self._rights).of(viewer)
@@ -187,6 +196,8 @@ class RuntimeViews:
         items = await items_of(self._store, request)
         shown = items[0] if items else held
         ref = next((copy.ref for copy in shown.copies if copy.ref is not None and copy.name != OWN), None)
+        put_off = await self._kept.get(person.id, shown.request.id)
+        due = [one.request.deadline for one in items or (held,) if one.request.is_open and one.request.deadline]
         return Waiting(
             request=shown.request.id,
             run=request.run,
@@ -194,6 +205,8 @@ class RuntimeViews:
             place=request.place,
             ref=ref,
             opened=shown.request.opened,
+            deadline=min(due, default=None),
+            put_off=put_off.holds(self._store.now()),
         )
 
     async def _votes(self, person: PersonId) -> list[Entry]:
@@ -233,13 +246,6 @@ class RuntimeViews:
 def _as_is(loaded: Loaded) -> Run:
     """The run with its status as it is now; its own record keeps only how it ended."""
     return loaded.run if loaded.run.status is not RunStatus.ACTIVE else replace(loaded.run, status=loaded.status)
-
-
-def may_see(person: Person, viewer: Account, loaded: Loaded) -> bool:
-    """Colleagues see each other's runs. Another workspace's are not theirs; a direct message is its writer's alone."""
-    task = loaded.run.task
-    is_elsewhere = task.place.platform == viewer.platform and task.place.tenant != viewer.tenant
-    return not is_elsewhere and (not task.place.is_direct or task.by == person.id)
 
 
 def _moment(entry: Entry, names: Mapping[PersonId, str]) -> Moment:

@@ -16,12 +16,13 @@ import structlog
 from bot.domain import events
 from bot.domain.calls import Cause, Outcome, Past, Risk, ToolCall, ToolResult
 from bot.domain.chat import PersonId
-from bot.domain.errors import AlreadySettled, LeaseLost, TooLate, Unheard
+from bot.domain.errors import AlreadySettled, LeaseLost, Overtaken, TooLate, Unheard
 from bot.domain.grant import Grant
+from bot.domain.letters import Took, last_take
 from bot.domain.ports import Leave, Tool, WantedCall
 from bot.domain.request import Request, RequestId, spend
 from bot.domain.run import Begun, Finished, Opened
-from bot.domain.store import Batch, Effects, Note, Took
+from bot.domain.store import Batch, Effects, Note
 from bot.domain.telling import IN_DOUBT, NEVER_BEGAN, OVERTAKEN
 from bot.domain.wire import loads, replace
 from bot.runtime.gatehouse import Gatehouse
@@ -112,9 +113,10 @@ class Work:
             try:
                 spent = spend(signed, at=self._gate.now(), digest=call.digest)
                 batch = self._begin(key, signed.id, resumed, began)
+                batch = replace(batch, took=last_take(self._host.letters))
                 write = self._unless_taken(takes, lambda known: self._journal.spend(replace(batch, known=known), spent))
                 await self._start(write, call, start, spent)
-            except Unheard:
+            except (Unheard, Overtaken):
                 return await self._lapse(signed, Cause.SUPERSEDED, TAKEN, resumed)
             except TooLate:
                 return await self._lapse(signed, Cause.DEADLINE, "its approval was not used in time", resumed)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.domain.letters import Letter
 from bot.domain.request import RunId
 from bot.domain.run import Entry
-from bot.domain.store import Batch, Effects, Fence, Letter
+from bot.domain.store import Batch, Effects, Fence
 from bot.domain.wire import pack, unpack
 from bot.store.keys import DELIVERY, KEEP
 
@@ -34,6 +35,7 @@ def batch_args(run: RunId, batch: Batch) -> dict[str, Any]:
         "doc": as_text(batch.run) if batch.run else None,
         "told": batch.letters,
         "known": batch.known,
+        "took": batch.took,
         "most": batch.most,
         "place_most": batch.place_most,
         "is_single": batch.is_single,

@@ -7,7 +7,8 @@
 | `{ns:s}:audit` | list | audit lines `seq at link body` | for ever |
 | `{ns:s}:mail` | zset | runs with something to do, by since when | while it has |
 | `{ns:s}:active` | set | runs that execute now: what an adopter replays | while they do |
-| `{ns:s}:timers` | zset | rung\\|request\\|n, wake\\|request\\|who, sleep\\|run\\|path, by due time | until fired |
+| `{ns:s}:timers` | zset | rung\\|request\\|n, wake\\|request\\|who, sleep\\|run\\|path and other | until fired |
+| `{ns:s}:failing` | zset | timers that could not be dealt with, by how often | until dealt with or taken down |
 | `{ns:s}:outbox` | zset | rows to show, by stamp | until shown |
 | `{ns:s}:notes` | hash | notes to post, by key | until posted |
 | `{ns:s}:open` | zset | open requests, by since when | while open |
@@ -20,12 +21,12 @@
 | `{ns:s}:run:<id>` | hash | doc, status, n, op, mail, told, line, ref, trail, q:<request> | KEEP after its end |
 | `{ns:s}:journal:<id>` | list | entries | KEEP after its end |
 | `{ns:s}:inbox:<id>` | list | letters | KEEP after its end |
-| `{ns:s}:request:<id>` | hash | doc (sealed), status, v, due, decided, c:<copy> | KEEP after its own end |
+| `{ns:s}:request:<id>` | hash | doc (sealed), status, v, due, decided, heard, c:<copy> | KEEP after its own end |
 | `{ns:s}:grant:<id>` | hash | doc (sealed), v, used, most, ends, over | KEEP after its end |
 | `{ns:s}:thread:<place>` | string | the run of a thread | KEEP after its last run's end |
-| `{ns:s}:seen:<delivery>` | string | the answer the first delivery got | DELIVERY |
+| `{ns:s}:seen:<delivery>` | string | the answer the first delivery got, also a refusal | DELIVERY |
 | `{ns:s}:bell` | channel | doorbell | - |
-| `{ns}:keep:<name>` | string | an adapter's value (sealed) | as long as the adapter said: posts, installs |
+| `{ns}:keep:<name>` | string | a small value (sealed): posts, installs, what is put off | as long as was said |
 | `{ns}:processes` | zset | live processes, by last beat | while they beat |
 | `{ns}:meta` | hash | fingerprint of the sealing key, number of shards | for ever |
 """
@@ -40,7 +41,7 @@ RECENT = 200
 
 SHARED = (
     *("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "asking", "recent", "bell"),
-    *("away", "grants", "placed", "calls"),
+    *("away", "grants", "placed", "calls", "failing"),
 )
 OWNED = ("run", "journal", "inbox", "request", "grant", "thread", "seen")
 

@@ -1,8 +1,9 @@
-"""What the store shows without changing anything: lists, totals, the audit."""
+"""What the store shows without changing anything: lists, totals, the audit. Below them, the way to a shard's keys."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from bot.domain.request import RequestId, RunId
 from bot.domain.store import AGES, Note, Row, Sealed, Totals
@@ -75,10 +76,6 @@ class Looks(Bell):
         found = await self._link.ask(self._link.client.lrange(self._ring(shard)("audit"), first, last))
         return tuple(line.decode() for line in found)
 
-    async def overdue(self, shard: int, by: timedelta) -> int:
-        late = epoch_ms(self.now() - by)
-        return int(await self._link.ask(self._link.client.zcount(self._ring(shard)("timers"), "-inf", late)))
-
     async def totals(self, shard: int) -> Totals:
         ring = self._ring(shard)
         now = self.now()
@@ -100,3 +97,8 @@ class Looks(Bell):
         if ring is None:
             ring = self._rings[shard] = Keyring(self._namespace, shard)
         return ring
+
+    async def _call(self, name: str, shard: int, args: dict[str, Any], **ids: str) -> list[Any]:
+        """A function of scripts.lua on one shard; *ids* by the names of the keys that hold them."""
+        ring = self._ring(shard)
+        return await self._link.call(name, lambda key: ring(key, ids.get(key, "")), args)

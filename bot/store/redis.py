@@ -7,7 +7,6 @@ Owns encoding and the seal on requests. Not the rules: what a request becomes wa
 from __future__ import annotations
 
 import hmac
-import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from bot.domain.errors import (
     BadSettings,
     LeaseLost,
     NoSuchRequest,
+    Overtaken,
     TooLate,
     Twin,
     Ungranted,
@@ -25,62 +25,29 @@ from bot.domain.errors import (
 )
 from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
-from bot.domain.run import Run, RunStatus
-from bot.domain.store import (
-    Batch,
-    Effects,
-    Fence,
-    Held,
-    Letter,
-    Loaded,
-    Row,
-    Started,
-    Tail,
-    Timer,
-    Turn,
-    Turned,
-)
-from bot.domain.wire import unpack
-from bot.store.coding import (
-    KEEP_TTL,
-    SEEN_TTL,
-    as_text,
-    batch_args,
-    effects_args,
-    fence_args,
-    moment,
-    ms,
-    read_entries,
-    read_letters,
-)
+from bot.domain.store import Batch, Effects, Fence, Held, Row, Turn, Turned
+from bot.store.coding import KEEP_TTL, SEEN_TTL, as_text, batch_args, effects_args, fence_args, ms
 from bot.store.granting import Giving
 from bot.store.health import weaknesses
 from bot.store.keep import RedisKeep
-from bot.store.keys import RECENT, shard_of_id
+from bot.store.keys import shard_of_id
 from bot.store.leaves import Leaves
 from bot.store.link import Link
-from bot.store.looks import Looks
 from bot.store.refusals import not_opened
+from bot.store.runs import Runs, first_answer
 from bot.store.sealing import Sealing
 from bot.store.shelf import Shelf
 
 
-class RedisStore(Looks):
+class RedisStore(Runs):
     """Implements `bot.domain.store.Store`. Contract: `tests/contracts/store.py`."""
 
     def __init__(self, link: Link, *, namespace: str, shards: int, key: bytes) -> None:
-        super().__init__(link, namespace)
-        self._shards, self._key = shards, key
+        super().__init__(link, namespace, shards)
+        self._key = key
         self._sealing, self._shelf = Sealing(key), Shelf()
         self._leaves = Leaves(link, namespace, key, self._call)
         self._giving = Giving(link, namespace, key, self._call)
-
-    @property
-    def shards(self) -> int:
-        return self._shards
-
-    def shard_of(self, thread: str) -> int:
-        return zlib.crc32(thread.encode()) % self._shards
 
     async def prepare(self, *, is_private: bool = False) -> None:
         """Meet the server: hear its clock, and refuse to share a namespace with another key or shard count.
@@ -105,7 +72,7 @@ class RedisStore(Looks):
                 )
 
     def keep(self) -> RedisKeep:
-        """A place beside the records for the small things of adapters."""
+        """A place beside the records for small things: adapters', and what people put off."""
         return RedisKeep(self._link, self._namespace, self._key)
 
     async def weaknesses(self) -> tuple[str, ...]:
@@ -130,100 +97,7 @@ class RedisStore(Looks):
         (living,) = await self._link.call("beat", lambda _: key, {"owner": owner, "ttl": ms(time)})
         return int(living)
 
-    # ------------------------------------------------------------- intake
-
-    async def live_run(self, thread: str) -> RunId | None:
-        ring = self._ring(self.shard_of(thread))
-        found = await self._link.ask(self._link.client.get(ring("thread", thread)))
-        if found is None:
-            return None
-        run = RunId(found.decode())
-        status = await self._link.ask(self._link.client.hget(ring("run", run), "status"))
-        return run if status in (b"active", b"waiting") else None
-
-    async def start(self, run: Run, *, delivery: str, replaces: RunId | None, effects: Effects) -> Started:
-        """Begin *run* in its thread. A redelivery, or a race with another start, gives the run that stands."""
-        thread = run.task.place.key
-        ring = self._ring(shard_of_id(run.id))
-        args = {
-            "run": run.id,
-            "doc": as_text(run),
-            "line": "Starting",
-            "recent": RECENT,
-            "seen_ttl": SEEN_TTL,
-            "effects": effects_args(effects),
-        }
-        current = (await self._link.ask(self._link.client.get(ring("thread", thread))) or b"").decode()
-        if current and current != replaces and await self.live_run(thread):
-            return await self._standing(RunId(current), run)
-        args["replaces"] = current
-        code, other = await self._call("start", shard_of_id(run.id), args, run=run.id, thread=thread, seen=delivery)
-        match code:
-            case b"ok":
-                return Started(run=run, is_new=True)
-            case b"changed":  # another start came in between; it may be over already
-                return await self.start(run, delivery=delivery, replaces=replaces, effects=effects)
-        return await self._standing(RunId(other.decode()), run)
-
-    async def _standing(self, id: RunId, run: Run) -> Started:
-        """*id* names no run where this delivery did something else before: it answered what somebody asked."""
-        loaded = await self.load(id) if id.startswith("r-") else None
-        return Started(run=loaded.run if loaded else run, is_new=False)
-
-    async def tell(
-        self, run: RunId, letter: Letter, *, delivery: str, effects: Effects, known: int | None = None
-    ) -> bool:
-        args = {"run": run, "letter": as_text(letter), "seen_ttl": SEEN_TTL, "effects": effects_args(effects)}
-        args |= {"known": known}
-        (code,) = await self._call("tell", shard_of_id(run), args, run=run, inbox=run, seen=delivery)
-        if code == b"unheard":
-            raise Unheard(run)
-        return bool(code == b"ok")
-
-    async def stop(self, run: RunId, *, delivery: str, told: str, effects: Effects) -> bool:
-        args = {"run": run, "told": told, "seen_ttl": SEEN_TTL, "effects": effects_args(effects)}
-        (code,) = await self._call("stop", shard_of_id(run), args, run=run, seen=delivery)
-        return code in (b"ok", b"again")
-
-    # --------------------------------------------------------------- runs
-
-    async def load(self, run: RunId) -> Loaded | None:
-        ring = self._ring(shard_of_id(run))
-        fields, journal, inbox = await self._link.together(
-            ("HGETALL", ring("run", run)),
-            ("LRANGE", ring("journal", run), 0, -1),
-            ("LRANGE", ring("inbox", run), 0, -1),
-        )
-        if b"doc" not in fields:
-            return None
-        return Loaded(
-            run=unpack(Run, fields[b"doc"]),
-            status=RunStatus(fields[b"status"].decode()),
-            count=int(fields[b"n"]),
-            entries=read_entries(journal),
-            length=len(journal),
-            letters=read_letters(inbox),
-            mail=int(fields[b"mail"]),
-            asks=tuple(RequestId(f[2:].decode()) for f in fields if f.startswith(b"q:")),
-            line=fields.get(b"line", b"").decode(),
-            told=int(fields.get(b"told", 0)),
-            copy=unpack(Copy, fields[b"ref"]) if b"ref" in fields else None,
-        )
-
-    async def tail(self, run: RunId, length: int, letters: int) -> Tail:
-        ring = self._ring(shard_of_id(run))
-        (status, mail), journal, inbox = await self._link.together(
-            ("HMGET", ring("run", run), "status", "mail"),
-            ("LRANGE", ring("journal", run), length, -1),
-            ("LRANGE", ring("inbox", run), letters, -1),
-        )
-        return Tail(
-            entries=read_entries(journal),
-            letters=read_letters(inbox),
-            length=length + len(journal),
-            mail=int(mail or 0),
-            status=RunStatus((status or b"done").decode()),
-        )
+    # ---------------------------------------------------------- the journal
 
     async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
         args = fence_args(fence) | batch_args(run, batch)
@@ -275,6 +149,8 @@ class RedisStore(Looks):
                 raise LeaseLost(fence.shard)
             case b"unheard":
                 raise Unheard(run)
+            case b"taken":
+                raise Overtaken(after.id)
             case b"late":
                 raise TooLate(after.id, "execution window")
             case b"changed" | b"ended":
@@ -307,6 +183,8 @@ class RedisStore(Looks):
             "effects": effects_args(turn.effects),
             "request": self._sealing.sealed(after, turn.copies if turn.opens is None else ()),
             "is_single": turn.is_single,
+            "adds": turn.adds,
+            "place_most": turn.place_most,
             "shared": [(copy.name, as_text(copy)) for copy in turn.shared],
         }
         if turn.letter is not None:
@@ -336,7 +214,9 @@ class RedisStore(Looks):
                     self._shelf.forget(after.sheet)
                 return Turned(is_applied=True, mail=int(mail))
             case b"again":
-                return Turned(is_applied=False, repeat=_first_answer(mail.decode()))
+                return Turned(is_applied=False, repeat=first_answer(mail.decode()))
+            case b"full":
+                return Turned(is_applied=False, is_full=True)
             case b"stale":
                 raise LeaseLost(shard_of_id(after.id))
             case b"late":
@@ -383,20 +263,10 @@ class RedisStore(Looks):
         args = {"first": first, "last": last, "mac": mac, "bodies": [body.decode()]}
         await self._call("checkpoint", fence.shard, fence_args(fence) | args)
 
-    async def show_again(self, shard: int, rows: tuple[str, ...]) -> None:
-        await self._call("again", shard, {"rows": rows})
+    async def show_again(self, shard: int, rows: tuple[str, ...], *, unless_marked: bool = False) -> None:
+        await self._call("again", shard, {"rows": rows, "unless_marked": unless_marked})
 
-    async def untime(self, shard: int, name: str) -> None:
-        await self._link.ask(self._link.client.zrem(self._ring(shard)("timers"), name))
-
-    # --------------------------------------------- timers, outbox, looks
-
-    async def due(self, fence: Fence, *, most: int, hidden: timedelta) -> tuple[Timer, ...]:
-        found = await self._call("due", fence.shard, fence_args(fence) | {"most": most, "hidden": ms(hidden)})
-        if found[:1] == [b"stale"]:
-            raise LeaseLost(fence.shard)
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return tuple(Timer(name=name.decode(), due=moment(float(due))) for name, due in pairs)
+    # -------------------------------------------------------------- outbox
 
     async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
         kind, _, rest = row.name.partition("|")
@@ -414,14 +284,3 @@ class RedisStore(Looks):
         if code == b"stale":
             raise LeaseLost(fence.shard)
         self._shelf.posted(row, copy)
-
-    # ------------------------------------------------------------ helpers
-
-    async def _call(self, name: str, shard: int, args: dict[str, Any], **ids: str) -> list[Any]:
-        ring = self._ring(shard)
-        return await self._link.call(name, lambda key: ring(key, ids.get(key, "")), args)
-
-
-def _first_answer(before: str) -> str:
-    """What this delivery was answered first. As a letter or a task it left its run's id, and that was no answer."""
-    return "This was counted before." if before.startswith("r-") else before

@@ -13,6 +13,7 @@
 --   twin     exactly the same waits for people already
 --   unheard  the run has letters the caller has not seen
 --   none     there is no such thing, or it allows nothing any more
+--   taken    somebody took the run over since this was asked for
 -- The last value is always the server's time in ms.
 
 --- prelude
@@ -101,15 +102,16 @@ local function put_request(key, id, r)
   if r.status == 'open' then
     if redis.call('ZADD', K.open, 'NX', now, id) == 1 then
       redis.call('HINCRBY', K.asking, r.by, 1)
-      if r.where ~= '' then redis.call('HINCRBY', K.placed, r.where, 1) end
+      for _, channel in ipairs(r.where) do redis.call('HINCRBY', K.placed, channel, 1) end
       if r.call ~= '' then redis.call('HSETNX', K.calls, r.call, id) end
     end
     if not r.outlives then redis.call('HSET', K.run, 'q:' .. id, '1') end -- else its run neither waits nor closes it
   else
     local was = redis.call('ZREM', K.open, id)
     if was == 1 and redis.call('HINCRBY', K.asking, r.by, -1) <= 0 then redis.call('HDEL', K.asking, r.by) end
-    local is_placed = was == 1 and r.where ~= ''
-    if is_placed and redis.call('HINCRBY', K.placed, r.where, -1) <= 0 then redis.call('HDEL', K.placed, r.where) end
+    for _, channel in ipairs(was == 1 and r.where or {}) do
+      if redis.call('HINCRBY', K.placed, channel, -1) <= 0 then redis.call('HDEL', K.placed, channel) end
+    end
     if r.call ~= '' and redis.call('HGET', K.calls, r.call) == id then redis.call('HDEL', K.calls, r.call) end
     redis.call('HDEL', K.run, 'q:' .. id)
   end
@@ -127,11 +129,17 @@ local function may_use(g)
   return was[5] == '' and tonumber(was[2]) < tonumber(was[3]) and now < tonumber(was[4])
 end
 
+-- How many open requests a channel shows.
+local function placed_in(channel) return channel and tonumber(redis.call('HGET', K.placed, channel) or '0') or 0 end
+
 -- The open request that asks for exactly the same; nothing if there is none, or if it may be asked twice.
 local function twin_of(r)
   local twin = r.call ~= '' and redis.call('HGET', K.calls, r.call)
   return twin ~= r.id and twin or nil
 end
+
+-- How many letters its run had when a request was put to people: what is older than a takeover begins nothing after it.
+local function date_request(key, letters) redis.call('HSET', key, 'heard', ms(letters)) end
 
 -- A reply that nobody has taken in yet comes before a new question and before the end.
 local function is_unheard() return a.known and redis.call('LLEN', K.inbox) > a.known end
@@ -228,14 +236,18 @@ if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
 if is_unheard() then return { 'unheard', 0, now } end
 local asking = tonumber(redis.call('HGET', K.asking, a.request.by) or '0')
 if a.most and asking + 1 + #a.others > a.most then return { 'full', 'asking', now } end
-local placed = tonumber(redis.call('HGET', K.placed, a.request.where) or '0')
+local placed = placed_in(a.request.where[1])
 if a.place_most and placed + 1 + #a.others > a.place_most then return { 'full', 'placed', now } end
 local twin = a.is_single and twin_of(a.request)
 for _, other in ipairs(a.others) do twin = twin or a.is_single and twin_of(other) end
 if twin then return { 'twin', twin, now } end
 local length = write_journal()
 put_request(K.request, a.request.id, a.request)
-for i, key in ipairs(K.others) do put_request(key, a.others[i].id, a.others[i]) end
+date_request(K.request, redis.call('LLEN', K.inbox))
+for i, key in ipairs(K.others) do
+  put_request(key, a.others[i].id, a.others[i])
+  date_request(key, redis.call('LLEN', K.inbox))
+end
 effects(a.effects, K.run)
 return { 'ok', length, now }
 
@@ -245,10 +257,11 @@ if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
 if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
 if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
-local q = redis.call('HMGET', K.request, 'status', 'v', 'decided')
+local q = redis.call('HMGET', K.request, 'status', 'v', 'decided', 'heard')
 if q[1] ~= 'approved' or tonumber(q[2]) ~= a.request.v - 1 then return { 'changed', 0, now } end
 if now > tonumber(q[3]) + a.window then return { 'late', 0, now } end
 if is_unheard() then return { 'unheard', 0, now } end -- somebody may have taken the run over: look, then start
+if tonumber(q[4] or 0) < a.took then return { 'taken', 0, now } end -- asked for before they did: they may have done it
 local length = write_journal()
 put_request(K.request, a.request.id, a.request)
 effects(a.effects, K.run)
@@ -270,11 +283,16 @@ local has_ended = run_status == 'stopping' or not is_live(run_status)
 if a.is_answer and has_ended and not a.request.outlives then return { 'ended', '', now } end
 local twin = a.is_single and a.opens and twin_of(a.opens)
 if twin then return { 'twin', twin, now } end
+if a.place_most and placed_in(a.adds) >= a.place_most then return { 'full', '', now } end
 if a.letter and is_unheard() then return { 'changed', '', now } end
 if a.letter then redis.call('RPUSH', K.inbox, a.letter) end
 if a.delivery ~= '' then redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl) end
 put_request(K.request, a.request.id, a.request)
-if a.opens then put_request(K.other, a.opens.id, a.opens) end
+if a.adds ~= '' then redis.call('HINCRBY', K.placed, a.adds, 1) end
+if a.opens then
+  put_request(K.other, a.opens.id, a.opens)
+  date_request(K.other, tonumber(redis.call('HGET', K.request, 'heard') or 0)) -- as old as what it takes the place of
+end
 if #a.shared > 0 and redis.call('EXISTS', K.other) == 1 then -- the sheet it stands on
   for _, copy in ipairs(a.shared) do redis.call('HSETNX', K.other, 'c:' .. copy[1], copy[2]) end
 end
@@ -288,6 +306,7 @@ effects(a.effects, K.run)
 local mail = 0
 if a.request.status ~= 'open' then
   redis.call('HSET', K.request, 'decided', ms(now))
+  if a.request.outstays then date_request(K.request, redis.call('LLEN', K.inbox)) end -- no takeover ended it: its answer counts
   redis.call('EXPIRE', K.request, a.keep)
 end
 if #a.entries > 0 then -- what outlives its run tells it nothing: the run's keys may be gone, and must stay so
@@ -338,12 +357,34 @@ audit(a.bodies)
 redis.call('HSET', K.chain, 'covered', ms(a.last), 'mac', a.mac)
 return { 'ok', now }
 
---- due(lease, timers)
+--- due(lease, timers, failing)
 if not is_owner() then return { 'stale', now } end
-local found = redis.call('ZRANGEBYSCORE', K.timers, '-inf', now, 'WITHSCORES', 'LIMIT', 0, a.most)
-for i = 1, #found, 2 do redis.call('ZADD', K.timers, now + a.hidden, found[i]) end
+local due = redis.call('ZRANGEBYSCORE', K.timers, '-inf', now, 'WITHSCORES', 'LIMIT', 0, a.most)
+local found, has_failed = {}, redis.call('EXISTS', K.failing) == 1
+for i = 1, #due, 2 do
+  redis.call('ZADD', K.timers, now + a.hidden, due[i])
+  local tries = has_failed and redis.call('ZSCORE', K.failing, due[i]) or '0'
+  for _, value in ipairs({ due[i], due[i + 1], tries }) do table.insert(found, value) end
+end
 table.insert(found, now)
 return found
+
+--- failed(lease, timers, failing)
+if not is_owner() then return { 'stale', 0, now } end
+if not redis.call('ZSCORE', K.timers, a.name) then return { 'none', 0, now } end
+local tries = tonumber(redis.call('ZINCRBY', K.failing, 1, a.name))
+redis.call('ZADD', K.timers, now + a.waits[math.min(tries, #a.waits)], a.name)
+return { 'ok', tries, now }
+
+--- late(timers, failing)
+local before, has_failed = now - a.by, redis.call('EXISTS', K.failing) == 1
+local late = redis.call('ZCOUNT', K.timers, '-inf', ms(before))
+if not has_failed then return { late, now } end
+redis.call('ZINTERSTORE', K.failing, 2, K.failing, K.timers, 'WEIGHTS', 1, 0) -- what was taken down fails no more
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', K.failing, a.tries, '+inf')) do
+  if tonumber(redis.call('ZSCORE', K.timers, name)) > before then late = late + 1 end
+end
+return { late, now }
 
 --- posted(lease, holder, chain, audit, outbox, notes, timers, bell)
 if not is_owner() then return { 'stale', now } end
@@ -357,7 +398,14 @@ effects(a.effects)
 return { 'ok', now }
 
 --- again(chain, outbox, bell)
-mark(a.rows)
+local rows = a.rows
+if a.unless_marked then -- what waits to be shown keeps its place in line
+  rows = {}
+  for _, row in ipairs(a.rows) do
+    if not redis.call('ZSCORE', K.outbox, row) then rows[#rows + 1] = row end
+  end
+end
+mark(rows)
 return { 'ok', now }
 
 --- beat(processes)

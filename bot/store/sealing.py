@@ -12,9 +12,9 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.domain.crowd import call_key, channel_key
+from bot.domain.crowd import call_key, counted
 from bot.domain.errors import BadSeal, NoSuchRequest
-from bot.domain.request import Copy, Request, RequestId
+from bot.domain.request import OUTSTAYING, Copy, Request, RequestId
 from bot.domain.store import Held
 from bot.domain.wire import pack, unpack
 from bot.store.coding import as_text, epoch_ms
@@ -36,8 +36,9 @@ class Sealing:
             "v": request.version,
             "by": request.requester if not request.outlives else "",  # no task waits for it: not counted
             "outlives": request.outlives,
+            "outstays": request.kind in OUTSTAYING,
             "call": call_key(request),
-            "where": channel_key(request),
+            "where": counted(request),
             "copies": [(copy.name, as_text(copy)) for copy in copies],
         }
 

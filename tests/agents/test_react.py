@@ -178,7 +178,7 @@ async def test_the_third_same_call_is_put_to_people_and_their_words_are_its_resu
     assert await agent()(task("which?"), context) == "It is 9."
 
     assert context.stuck[0]["what"] == "repeating"
-    assert context.stuck[0]["tried"] == ["lookup: ok", "lookup: ok"]
+    assert context.stuck[0]["tried"] == ["lookup(id=•••): ok", "lookup(id=•••): ok"], "nobody said what is secret"
     assert len(context.used) == 2
     assert context.thought[3][-1] == Line(role="tool", text="Ana answered. done it is 9 now", call_id="c9")
 
@@ -228,13 +228,14 @@ async def test_a_tool_that_fails_three_times_in_a_row_is_put_to_people() -> None
     """ST-18, ST-37: what was tried, the last error without secrets, and their guidance for the model."""
     context = Context([*different(3), Said(text="ok")], [*FAILED] * 3, people=[people_say("guide", "use the backup")])
 
-    assert await agent()(task("go"), context) == "ok"
+    told = ReAct(name="a", prompt="be good", tools=("lookup",), secrets={"lookup": ()})
+    assert await told(task("go"), context) == "ok"
 
     [asked] = context.stuck
     assert asked["what"] == "failing"
     assert asked["told"] == "lookup has failed 3 times in a row."
     assert asked["error"] == "refused: token=•••"
-    assert asked["tried"] == ["lookup: refused: token=•••"] * 3
+    assert asked["tried"] == [f"lookup(id={n}): refused: token=•••" for n in range(3)]
     assert context.thought[3][-1].text == "refused: token=hunter2hunter2\nAna answered. guide use the backup"
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from agents.toolbox import MOST_RESULT, SECRET, FunctionTool, InDoubt, Toolbox, ToolProblem, tool
+from agents.toolbox import MOST_RESULT, PRIVATE, SECRET, FunctionTool, InDoubt, Toolbox, ToolProblem, tool
 from agents.tools.shop import Money
 from bot.domain import ports
 from bot.domain.calls import Cause, Digest, Outcome, Risk, canonical, make_call
@@ -143,6 +143,19 @@ def test_every_wrong_argument_gets_one_sentence() -> None:
 def test_arguments_that_are_no_object_are_refused(args: Json) -> None:
     """T28."""
     assert problems(ship, args) == {"arguments": "The arguments must be one JSON object."}
+
+
+def test_what_is_private_is_masked_like_a_secret_and_cannot_be_both() -> None:
+    """A2-01, T20: whoever masks secrets masks it, too; signers see the one and never the other."""
+
+    def pay(who: str, salary: Annotated[int, PRIVATE]) -> None:
+        """Pay."""
+
+    made_tool = tool(risk=Risk.WRITE)(pay)
+
+    assert (made_tool.spec.secrets, made_tool.spec.private) == (("salary",), ("salary",))
+    with pytest.raises(TypeError, match="salary cannot be secret and private"):
+        tool(secrets=("salary",))(pay)
 
 
 def test_a_secret_value_is_in_no_complaint() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from bot.domain.chat import PersonId
+from bot.domain.crowd import place_key
 from bot.domain.errors import TooMany, Twin
 from bot.domain.request import Copy, Kind, Move, Request, RequestId
 from bot.domain.run import Opened
 from bot.domain.sheet import bound
-from bot.domain.store import Batch, Effects, Turn
+from bot.domain.store import Batch, Effects, Turn, Turned
 from bot.domain.wire import replace
 from tests.contracts.given import Owner
 from tests.contracts.store import StoreBase, everything, loaded
@@ -112,6 +113,35 @@ class CrowdContract(StoreBase):
             with pytest.raises(TooMany):
                 await opens(owner, owner.new_request(requester=PersonId("fay")), place_most=2)
 
+    async def test_a_channel_in_which_a_request_is_shown_later_counts_it_until_it_ends(self) -> None:
+        """T18: in the step that shows it, or not at all; whatever ends it makes room in every channel it stood in."""
+        async with self.open() as house:
+            owner = await house.owner()
+            finance = replace(given.ask(), place="#finance")
+            key = place_key(replace(given.PLACE, channel="finance", thread=None, is_direct=False))
+
+            async def shown_too(request: Request) -> Turned:
+                after = replace(request, also=(key,), version=request.version + 1)
+                turn = Turn(after=after, effects=Effects(), adds=key, place_most=2, fence=owner.fence)
+                return await house.store.turn(turn)
+
+            there = await opens(owner, owner.new_request(ask=finance), place_most=2)
+            one, other = [await opens(owner, owner.new_request(**eight(n))) for n in (1, 2)]
+            assert (await shown_too(one)).is_applied
+            before = await everything(house.store, owner.shard)
+            assert await shown_too(other) == Turned(is_applied=False, is_full=True)
+            assert await everything(house.store, owner.shard) == before
+            with pytest.raises(TooMany):
+                await opens(owner, owner.new_request(**eight(3), ask=finance), place_most=2)
+
+            await house.store.turn(owner.voting((await house.store.held(one.id)).request))
+
+            assert (await shown_too(other)).is_applied
+            await house.store.turn(owner.closing(there, Move.CANCEL))
+            await opens(owner, owner.new_request(**eight(4), ask=finance), place_most=2)
+            with pytest.raises(TooMany):
+                await opens(owner, owner.new_request(**eight(5), ask=finance), place_most=2)
+
     async def test_the_refusal_says_which_room_is_full(self) -> None:
         async with self.open() as house:
             owner = await house.owner()
@@ -191,8 +221,8 @@ def numbered(number: int) -> Any:
     return given.call({"order_id": str(number), "amount": 150})
 
 
-def eight() -> dict[str, Any]:
-    return {"call": numbered(8)}
+def eight(more: int = 0) -> dict[str, Any]:
+    return {"call": numbered(8 + more)}
 
 
 def single(batch: Batch) -> Batch:

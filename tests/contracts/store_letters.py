@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.errors import Unheard
+from bot.domain.errors import Overtaken, Unheard
+from bot.domain.letters import GaveBack, Took
 from bot.domain.request import Kind, Move, Status
-from bot.domain.store import GaveBack, Took
 from bot.domain.wire import replace
 from tests.contracts.given import NOTHING, letter
 from tests.contracts.store import StoreBase, everything, loaded
@@ -46,6 +46,48 @@ class LetterContract(StoreBase):
             assert await everything(house.store, owner.shard) == before
             assert (await house.store.held(after.id)).request.status is Status.APPROVED
             await house.store.spend(owner.fence, replace(start, known=1), after)
+
+    async def test_what_was_asked_for_before_a_takeover_is_not_spent_after_it(self) -> None:
+        """AS-37, T16: by the order of letters and requests, by no clock; what is asked for after it can be spent."""
+        async with self.open() as house:
+            owner = await house.owner()
+            start, after = owner.starting(await owner.approved())
+            await house.store.tell(owner.run.id, TOOK, delivery="d1", effects=NOTHING)
+            await house.store.tell(owner.run.id, GaveBack(by=given.BO), delivery="d2", effects=NOTHING)
+            before = await everything(house.store, owner.shard)
+
+            with pytest.raises(Overtaken):
+                await house.store.spend(owner.fence, replace(start, known=2, took=1), after)
+
+            assert await everything(house.store, owner.shard) == before
+            owner.count -= len(start.entries)  # it was not written
+            newer = owner.starting(await owner.approved())
+            await house.store.spend(owner.fence, replace(newer[0], known=2, took=1), newer[1])
+
+    async def test_an_edited_call_is_as_old_as_the_one_whose_place_it_took(self) -> None:
+        """AS-37, T16: sent after a takeover that no process saw, it begins nothing either."""
+        async with self.open() as house:
+            owner = await house.owner()
+            old, new = await owner.asks(), owner.new_request()
+            await house.store.tell(owner.run.id, TOOK, delivery="d1", effects=NOTHING)
+            closing = owner.closing(old, Move.SUPERSEDE, opens=new, is_expiry=False)
+            assert (await house.store.turn(closing)).is_applied
+            assert (await house.store.turn(owner.voting(new))).is_applied
+            start, after = owner.starting((await house.store.held(new.id)).request)
+
+            with pytest.raises(Overtaken):
+                await house.store.spend(owner.fence, replace(start, known=1, took=1), after)
+
+    async def test_what_people_say_of_a_call_in_doubt_counts_from_when_they_said_it(self) -> None:
+        """I2, AS-37: a takeover leaves it open, and whoever answers it afterwards knows what was done by hand."""
+        async with self.open() as house:
+            owner = await house.owner()
+            request = await owner.asks(kind=Kind.RECOVERY)
+            await house.store.tell(owner.run.id, TOOK, delivery="d1", effects=NOTHING)
+            assert (await house.store.turn(owner.voting(request))).is_applied
+            start, after = owner.starting((await house.store.held(request.id)).request)
+
+            await house.store.spend(owner.fence, replace(start, known=1, took=1), after)
 
     async def test_an_answer_and_the_letter_it_brings_are_one_step(self) -> None:
         """GN-11: whoever takes an escalation has the run; nobody finds one without the other."""

@@ -14,7 +14,7 @@ from bot.domain.run import Finished, Opened, RunStatus
 from bot.domain.store import Effects, Turn
 from bot.domain.verdict import Climb, Need, Rung
 from bot.domain.wire import replace
-from tests.contracts.given import HIDDEN, HOUR, MS, NOTHING, Owner, StoreHouse, decided, shown
+from tests.contracts.given import HIDDEN, HOUR, MS, NOTHING, Owner, StoreHouse, decided, letter, shown
 from tests.contracts.store import StoreBase, everything, loaded, names
 from tests.domain import given
 
@@ -110,6 +110,25 @@ class VoteContract(StoreBase):
             assert [(each.is_applied, each.repeat) for each in again] == [(False, first.answer)] * 3
             assert await everything(house.store, owner.shard) == written
             assert (await house.store.held(request.id)).request.status is Status.APPROVED
+
+    async def test_a_delivery_that_was_refused_counts_nowhere_in_its_thread(self) -> None:
+        """T12, I10: not as an answer, not as a reply; and what was counted is not refused afterwards."""
+        async with self.open() as house:
+            owner = await house.owner()
+            thread, run = owner.run.task.place.key, owner.run.id
+            await house.store.remember(thread, "once", "None of these.", is_refused=True)
+            assert await house.store.refusal(thread, "once") == "None of these."
+
+            turn = replace(owner.voting(await owner.asks()), delivery="once")
+            assert (await house.store.turn(turn)).repeat == "None of these."
+            assert not await house.store.tell(run, letter(), delivery="once", effects=NOTHING)
+
+            assert (await house.store.held(turn.after.id)).request.is_open
+            assert not (await loaded(house.store, owner.run)).letters
+            assert await house.store.tell(run, letter(), delivery="told", effects=NOTHING)
+            await house.store.remember(thread, "told", "None of these.", is_refused=True)
+            await house.store.remember(thread, "answered", "Stopping.", is_refused=False)
+            assert [await house.store.refusal(thread, one) for one in ("told", "answered", "new")] == [None] * 3
 
     async def test_a_decision_is_in_the_journal_and_in_the_mail(self) -> None:
         """I12: the run wakes by itself even if no bell is ever heard."""

@@ -6,7 +6,7 @@ import asyncio
 
 from bot.domain import events
 from bot.domain.audit import verify_chain
-from bot.domain.store import Effects, Ring, Timer
+from bot.domain.store import FAILS_LATE, Effects, Ring, Timer
 from tests.contracts.given import HIDDEN, LEASE, MS, NOTHING, letter, note
 from tests.contracts.store import StoreBase, ends, says
 from tests.domain import given
@@ -27,6 +27,21 @@ class ShownContract(StoreBase):
             await house.store.posted(owner.fence, again, None, NOTHING)
             await house.store.posted(owner.fence, again, None, NOTHING)
             assert await house.store.rows(owner.shard) == ()
+
+    async def test_a_row_that_waits_already_keeps_its_place_where_that_is_wanted(self) -> None:
+        """CD-07: else a late press would put the end of a card behind the answer that follows it."""
+        async with self.open() as house:
+            owner = await house.owner()
+            await says(owner, note(owner.run))
+            before = await house.store.rows(owner.shard)
+
+            await house.store.show_again(owner.shard, (before[0].name, "run|shown"), unless_marked=True)
+            after = await house.store.rows(owner.shard)
+            assert after[:-1] == before
+            assert after[-1].name == "run|shown"
+
+            await house.store.show_again(owner.shard, (before[0].name,))
+            assert (await house.store.rows(owner.shard))[-1].name == before[0].name
 
     async def test_a_note_that_was_written_again_stays(self) -> None:
         """Its new words are still to be shown."""
@@ -88,6 +103,31 @@ class ShownContract(StoreBase):
             assert await house.store.overdue(owner.shard, late) == 2
             await house.store.untime(owner.shard, names[2])
             assert await house.store.overdue(owner.shard, late) == 1
+
+    async def test_a_timer_that_fails_comes_back_later_and_later_and_is_late(self) -> None:
+        """I11: its failures are counted until it is dealt with; what was taken down fails no more."""
+        async with self.open() as house:
+            owner, waits = await house.owner(), (HIDDEN, HIDDEN * 2, HIDDEN * 4)
+            names = ("rung|q|0", "rung|q|1")
+            await owner.append(effects=Effects(timers=tuple(Timer(name=n, due=house.clock.at) for n in names)))
+
+            for tries, wait in enumerate((*waits, waits[-1])):
+                due = await house.store.due(owner.fence, most=9, hidden=HIDDEN)
+                assert [(timer.name, timer.tries) for timer in due] == [(name, tries) for name in names]
+                assert await house.store.overdue(owner.shard, HIDDEN) == (2 if tries >= FAILS_LATE else 0)
+                assert {await house.store.failed(owner.fence, name, waits) for name in names} == {tries + 1}
+                house.clock.tick(wait - MS)
+                assert await house.store.due(owner.fence, most=9, hidden=HIDDEN) == ()
+                house.clock.tick(MS)
+
+            await house.store.untime(owner.shard, names[0])
+            assert await house.store.failed(owner.fence, names[0], waits) == 0
+            await house.store.due(owner.fence, most=9, hidden=HIDDEN)
+            assert await house.store.overdue(owner.shard, HIDDEN) == 1
+            await house.store.mended(owner.shard, names[1])
+            assert await house.store.overdue(owner.shard, HIDDEN) == 0
+            house.clock.tick(HIDDEN)
+            assert [timer.tries for timer in await house.store.due(owner.fence, most=9, hidden=HIDDEN)] == [0]
 
     async def test_the_audit_grows_in_the_step_it_tells_of(self) -> None:
         """I15: numbered without gaps, linked, timed by the store; a run knows its own lines."""

@@ -16,10 +16,11 @@ from typing import TypeVar
 from bot.domain.absence import Absence
 from bot.domain.chat import PersonId
 from bot.domain.inquiry import is_inquiry
+from bot.domain.letters import GaveBack, Letter, Took
 from bot.domain.offer import Grant
 from bot.domain.request import Copy, Kind, Request, RunId
 from bot.domain.run import Begun, Finished, Run, Step, Told
-from bot.domain.store import Batch, Effects, Fence, GaveBack, Letter, Row, Started, Took, Turn, Turned
+from bot.domain.store import Batch, Effects, Fence, Row, Started, Turn, Turned
 from bot.store.redis import RedisStore
 
 T = TypeVar("T")

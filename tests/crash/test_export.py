@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bot.domain.audit import parse_line, verify_chain
 from bot.domain.invariants import check
+from bot.domain.letters import Said
 from bot.domain.request import RunId
-from bot.domain.store import Said
 from tests.crash.stage import Stage
 
 

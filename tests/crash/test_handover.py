@@ -112,7 +112,9 @@ async def test_sigterm_waits_until_what_tools_did_is_written_however_slow_the_st
             await _must_be_undoubted(after, calls=6)
 
 
-@pytest.mark.parametrize("what", ["append", "open", "spend", "posted", "due", "checkpoint", "turn", "renew", "release"])
+@pytest.mark.parametrize(
+    "what", ["append", "open", "spend", "posted", "due", "failed", "checkpoint", "turn", "renew", "release"]
+)
 async def test_whoever_lost_the_shard_changes_nothing_any_more(
     what: str, redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
@@ -150,6 +152,7 @@ async def _write(house: House, what: str, stale: Fence, run: RunId) -> None:
             stale, row, Copy(name="main", ref=MessageRef(place=held.request.place, id="late")), Effects()
         ),
         "due": lambda: store.due(stale, most=10, hidden=timedelta(seconds=10)),
+        "failed": lambda: store.failed(stale, "rung|q|0", (timedelta(seconds=10),)),
         "turn": lambda: store.turn(Turn(after=after, effects=Effects(), fence=stale)),
         "checkpoint": lambda: store.checkpoint(stale, (1, 1), "mac", b"{}"),
         "renew": lambda: store.renew(stale, timedelta(hours=1)),

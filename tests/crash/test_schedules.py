@@ -10,7 +10,7 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,9 @@ from tests.crash.stage import MINUTE, Process, Stage
 MANY = int(os.environ.get("CRASH_SCHEDULES", "30"))
 SEEDS = [int(os.environ["CRASH_SEED"])] if "CRASH_SEED" in os.environ else list(range(1, MANY + 1))
 MOVES = 14
-MOMENTS = sorted({point.moment.partition("#")[0] for point in POINTS if "press by" not in point.moment})
+STORIES = {"charge": "signed", "top_up": "idempotent", "nudge": "free"}  # by tool: what its calls go through
+PASSED = {"_press": "rejected", "_wait": "expired", "_reply": "replied", "_stop": "stopped"}  # what a move adds to that
+ASKED = ("request", "card", "vote", "decision", "spend", "rung", "reminder", "expiry", "withdrawal")  # by people
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -44,6 +46,32 @@ async def test_whatever_happens_in_whatever_order_the_promises_hold(
             raise
 
 
+def test_a_schedule_dies_only_where_it_comes_by() -> None:
+    """PN-11: a moment that no move leads to kills nobody, and proves nothing."""
+    assert not any("told" in one or "spend" in one for one in moments(["nudge"], ["_task", "_stop"], 0))
+    assert {"before told", "after reply"} <= {*moments(["nudge"], ["_task", "_reply"], 0)}
+    assert {"before expiry", "after rung"} <= {*moments(["charge"], ["_task", "_wait"], 0)}
+    assert "before expiry" not in moments(["charge"], ["_task", "_press"], 0)
+    assert "before recovery request" not in moments(["charge"], ["_task"], 0)
+    assert "before recovery request" in moments(["charge"], ["_task"], 1)
+    assert not any("recovery" in one for one in moments(["top_up"], ["_task"], 1))
+
+
+def moments(tools: Sequence[str], moves: Sequence[str], life: int) -> list[str]:
+    """Where a process may die while *tools* are asked for and *moves* made; what comes of a death, in a later life."""
+    stories = {STORIES[tool] for tool in tools} | {PASSED[move] for move in moves if move in PASSED}
+    is_asked = any(tool != "nudge" for tool in tools)
+    found = set()
+    for point in POINTS:
+        moment = point.moment.partition("#")[0]
+        is_of_all = point.story == "signed" and not point.first  # every call goes that way, as far as it is asked about
+        is_late = bool(point.first) and life == 0
+        is_asking = moment.split()[-1] in ASKED
+        if (is_of_all or point.story in stories) and not is_late and (is_asked or not is_asking):
+            found.add(moment)
+    return sorted(moment for moment in found if "press by" not in moment)
+
+
 class Schedule:
     """What happens, drawn by lot from a seed."""
 
@@ -51,10 +79,7 @@ class Schedule:
         self._stage, self._lot = stage, random.Random(seed)
         self._tasks = 0
         self.done: list[str] = []
-
-    async def play(self) -> None:
-        await self._task()
-        moves: dict[Callable[[], Awaitable[None]], int] = {
+        weights: dict[Callable[[], Awaitable[None]], int] = {
             self._task: 3,
             self._press: 6,
             self._kill: 2,
@@ -62,7 +87,11 @@ class Schedule:
             self._reply: 1,
             self._stop: 1,
         }
-        for move in self._lot.choices(list(moves), weights=list(moves.values()), k=MOVES):
+        self._moves = [self._task, *self._lot.choices(list(weights), weights=list(weights.values()), k=MOVES)]
+        self._tools = self._lot.choices(("charge", "charge", "top_up", "nudge"), k=self._moves.count(self._task))
+
+    async def play(self) -> None:
+        for move in self._moves:
             self.done.append(move.__name__)
             await move()
 
@@ -77,14 +106,15 @@ class Schedule:
             with contextlib.suppress(asyncio.CancelledError):
                 await closing
 
-    def doom(self) -> str:
-        """Where the next process dies, if the lot says so."""
-        return self._lot.choice(MOMENTS) if self._lot.random() < 0.4 else ""
+    def doom(self, life: int) -> str:
+        """Where the next process dies, if the lot says so: at a moment that this schedule passes."""
+        names = [move.__name__ for move in self._moves]
+        return self._lot.choice(moments(self._tools, names, life)) if self._lot.random() < 0.4 else ""
 
     # --------------------------------------------------------------- moves
 
     async def _task(self) -> None:
-        tool = self._lot.choice(("charge", "charge", "top_up", "nudge"))
+        tool = self._tools[self._tasks]
         amount, count = self._lot.choice((7, 150)), self._lot.choice((1, 1, 2))
         self._tasks += 1
         await self._stage.say("ana", f"{tool} {amount} x{count}", thread=f"t{self._tasks}")
@@ -137,10 +167,10 @@ async def _looked_after(stage: Stage, schedule: Schedule) -> AsyncIterator[None]
             task.cancel()
 
 
-async def _kept(stage: Stage, doom: Callable[[], str]) -> None:
+async def _kept(stage: Stage, doom: Callable[[int], str]) -> None:
     """The first life may end anywhere, the second too; from the third on only from outside."""
     for life in range(100):
-        process: Process = await stage.start(doom() if life < 2 else "")
+        process: Process = await stage.start(doom(life) if life < 2 else "")
         assert await process.ended(within=None) == -signal.SIGKILL, stage.log(process)
         await stage.advance(MINUTE)
 

@@ -277,6 +277,7 @@ def test_every_event_that_is_written_has_the_fields_that_are_read() -> None:
         events.run_taken(run.id, ANA, "d"),
         events.run_returned(run.id, ANA, "d"),
         events.request_handed(replace(request(), handed=(Handed(by=ANA, to=BO, at=NOW),))),
+        events.request_fell_back(replace(request(), handed=(Handed(by=BO, to=ANA, at=NOW, is_back=True),))),
         events.run_ended(run.id, RunStatus.DONE),
         events.reply_heard(run.id, ANA, "d"),
         events.call_allowed(run.id, "/1.0", call(), "read-only"),

@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.by_hand import begun_by_hand
 from bot.domain.history import Log
+from bot.domain.letters import GaveBack, Said, Took, taken_by
 from bot.domain.run import Heard
-from bot.domain.store import GaveBack, Said, Took, taken_by
 from tests.domain.given import ANA, BO, CY
 from tests.domain.trace import Record, at, entries, finished, opened, started
 
@@ -49,6 +49,21 @@ def test_nothing_begins_while_somebody_works_by_hand(record: Record) -> None:
 )
 def test_what_was_under_way_may_end(trace: tuple[Record, ...]) -> None:
     assert _found(*trace) == []
+
+
+def test_what_was_asked_for_before_a_takeover_begins_nothing_after_it() -> None:
+    """AS-37, T16: signed or edited; what is asked for afterwards may begin, and what is in doubt may end."""
+    asked, begun = opened(0, "q1", "d1"), started(12, "/1", "q1", "d1")
+    told = "this began on what was asked for before bo took the run over"
+
+    assert _found(asked, TAKEN, RETURNED, begun) == [told]
+    edited = (opened(10, "q2", "d2", replaces="q1"), started(12, "/1", "q2", "d2"))
+    assert _found(asked, TAKEN, RETURNED, *edited) == [told]
+    assert _found(asked, begun, TAKEN, RETURNED) == []
+    assert _found(TAKEN, RETURNED, opened(10, "q1", "d1"), begun) == []
+    assert _found(opened(0, "q1", "d1", kind="recovery"), TAKEN, RETURNED, begun) == []
+    again = started(13, "/1", "q1", "d1", epoch=2, idempotent=True)
+    assert _found(asked, started(0, "/1", "q1", "d1", idempotent=True), TAKEN, RETURNED, again) == []
 
 
 def test_who_has_a_run_is_read_from_its_letters() -> None:

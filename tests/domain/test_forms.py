@@ -307,3 +307,16 @@ def test_a_list_of_anything_else_stays_json() -> None:
 
     assert [field.kind for field in fields_of(schema, {})] == [FieldKind.LONG_TEXT, FieldKind.LONG_TEXT]
     assert values_from_fields(schema, {"n": "[]"}, was={"n": [1]}) == {"n": []}
+
+
+@pytest.mark.parametrize("choices", [["1", 1], [True, "true"], ["", 1], [None, "null"], ['"1"', "1", 1]])
+def test_a_text_and_a_number_of_the_same_spelling_are_two_choices(choices: list[Json]) -> None:
+    """ST-13: each has its own label, each is read as itself, and a form that begins with one names that one."""
+    schema = {"properties": {"a": {"enum": choices}}, "required": ["a"]}
+    (field,) = fields_of(schema, {})
+
+    assert len(field.options) == len(choices)
+    assert [canonical(values_from_fields(schema, {"a": label})["a"]) for label in field.options] == [
+        canonical(choice) for choice in choices
+    ]
+    assert [fields_of(schema, {"a": choice})[0].value for choice in choices] == list(field.options)

@@ -5,10 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.hours import Hours, Span, is_awake, is_ever_awake, is_zone, next_awake, on_their_clock, read_spans
+from bot.domain.hours import (
+    Hours,
+    Span,
+    is_awake,
+    is_ever_awake,
+    is_zone,
+    next_awake,
+    on_their_clock,
+    open_a_week,
+    open_after,
+    open_between,
+    read_spans,
+    written,
+)
 
 BERLIN = "Europe/Berlin"
 OFFICE = Hours(zone=BERLIN, work=read_spans("Mon-Fri 09:00-17:30"))
@@ -168,3 +181,118 @@ def test_whoever_is_never_awake_is_known_beforehand(hours: Hours, at: datetime) 
         assert next_awake(hours, at) is not None
     if not is_ever_awake(hours):
         assert next_awake(hours, at) is None
+
+
+# ------------------------------------------------------------------- open time
+
+WORKDAYS = Hours(zone=BERLIN, work=read_spans("Mon-Fri 09:00-17:00"))
+pauses = st.builds(
+    Hours, zone=st.sampled_from(ZONES), work=st.lists(spans, min_size=1, max_size=3).map(tuple), quiet=many
+).filter(is_ever_awake)
+parts = st.integers(1, 9_999)  # of ten weeks' open time: however little that is, some weeks of the calendar
+
+
+def some(hours: Hours, part: int) -> timedelta:
+    return max(10 * open_a_week(hours) * part // 10_000, timedelta(milliseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("since", "span", "found"),
+    [
+        ("2026-11-20 15:00", timedelta(hours=1), "2026-11-20 16:00"),  # Friday 16:00 in Berlin: the day's last hour
+        ("2026-11-20 15:00", timedelta(hours=2), "2026-11-23 09:00"),  # the second one is Monday's first
+        ("2026-11-21 12:00", timedelta(hours=8), "2026-11-23 16:00"),  # asked on a Saturday
+        ("2026-11-20 15:00:30.5", timedelta(hours=1), "2026-11-23 08:00:30.5"),
+        ("2026-03-27 15:00", timedelta(hours=2), "2026-03-30 08:00"),  # the clocks go forward in between
+        ("2026-10-23 14:00", timedelta(hours=2), "2026-10-26 09:00"),  # and back
+        ("2026-01-05 08:00", timedelta(hours=40 * 52), "2027-01-01 16:00"),  # 52 weeks of forty hours
+    ],
+)
+def test_only_open_time_goes_by(since: str, span: timedelta, found: str) -> None:
+    """PN-04."""
+    assert open_after(WORKDAYS, utc(since), span) == utc(found)
+
+
+def test_an_hour_that_the_clocks_repeat_goes_by_twice_and_one_they_skip_never() -> None:
+    """PN-04: by the wall in Berlin 02:00 to 03:00 comes twice on 25 October, and not at all on 29 March."""
+    early = Hours(zone=BERLIN, work=read_spans("Sun 02:00-03:00"))
+
+    assert open_between(early, utc("2026-10-24 12:00"), utc("2026-10-25 12:00")) == timedelta(hours=2)
+    assert open_between(early, utc("2026-03-28 12:00"), utc("2026-03-29 12:00")) == timedelta()
+    assert open_after(early, utc("2026-03-28 12:00"), timedelta(hours=1)) == utc("2026-04-05 01:00")
+
+
+def test_a_clock_that_never_runs_or_never_pauses_is_no_clock() -> None:
+    """PN-04: what nobody can have written must not keep a request open for ever."""
+    never = Hours(zone=BERLIN, work=read_spans("Mon 09:00-10:00"), quiet=read_spans("00:00-24:00"))
+    since, hour = utc("2026-11-21 12:00"), timedelta(hours=1)
+
+    for hours in (None, Hours(), never):
+        assert open_after(hours, since, hour) == since + hour
+        assert open_between(hours, since, since + hour) == hour
+
+
+def test_the_end_of_the_calendar_ends_the_looking() -> None:
+    """PN-04."""
+    rare = Hours(zone=BERLIN, work=read_spans("Mon 09:00-09:01"))
+
+    assert open_after(rare, datetime(9999, 12, 1, tzinfo=UTC), timedelta(days=1)).year == 9999
+
+
+@given(pauses, moments, parts)
+def test_so_much_open_time_has_gone_by_and_not_before(hours: Hours, since: datetime, part: int) -> None:
+    """PN-04: what lies between is open time of just this length, and the last minute of it was open."""
+    span = some(hours, part)
+    at = open_after(hours, since, span)
+
+    assert open_between(hours, since, at) == span
+    assert open_between(hours, since, at - timedelta(microseconds=1)) < span
+    assert is_awake(hours, at - timedelta(microseconds=1))
+    assert at >= since + span
+
+
+@given(pauses, moments, parts, parts)
+def test_more_time_ends_later_and_parts_make_the_whole(hours: Hours, since: datetime, part: int, more: int) -> None:
+    """PN-04."""
+    one, other = some(hours, part), some(hours, more)
+    first = open_after(hours, since, one)
+
+    assert first < open_after(hours, since, one + other)
+    assert open_after(hours, first, other) == open_after(hours, since, one + other)
+    assert first <= open_after(hours, since + other, one)
+
+
+@given(pauses, moments, st.integers(1, 48 * 60))
+@settings(max_examples=50)
+def test_open_time_is_what_every_single_minute_says(hours: Hours, since: datetime, count: int) -> None:
+    """PN-04: counted the slow way, minute by minute of the clock on the wall."""
+    since = since.replace(second=0, microsecond=0)
+    open_minutes = sum(is_awake(hours, since + n * MINUTE) for n in range(count))
+
+    assert open_between(hours, since, since + count * MINUTE) == open_minutes * MINUTE
+
+
+@given(pauses)
+def test_a_week_has_as_much_open_time_as_its_seven_days(hours: Hours) -> None:
+    """PN-04: in a zone that never changes its clocks."""
+    still = Hours(zone="Etc/UTC", work=hours.work, quiet=hours.quiet)
+
+    assert open_between(still, utc("2026-11-18 11:11"), utc("2026-11-25 11:11")) == open_a_week(hours)
+
+
+@given(st.lists(spans, min_size=1, max_size=3).map(tuple))
+def test_times_are_written_as_they_are_read(work: tuple[Span, ...]) -> None:
+    """PN-04: what the card and the audit say is the same as what the policy said."""
+    read = read_spans(written(work))
+
+    for day in range(7):
+        for minute in range(0, 1440, 7):
+            is_open = any(span.holds(day, minute) for span in work)
+            assert any(span.holds(day, minute) for span in read) == is_open
+
+
+@pytest.mark.parametrize(
+    "text", ["Mon-Fri 09:00-17:00", "Fri-Mon 22:00-02:00", "Mon-Sun 00:00-24:00", "Mon 09:00-10:00, Wed 09:00-10:00"]
+)
+def test_what_is_written_reads_as_people_write_it(text: str) -> None:
+    assert written(read_spans(text)) == text

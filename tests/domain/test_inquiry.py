@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain import inquiry
 from bot.domain.calls import Cause, Outcome, Past, canonical
+from bot.domain.chat import Card
 from bot.domain.errors import InvalidArguments
 from bot.domain.inquiry import KINDS, choices, flaw, outcome, parts, read, shown, told, typed, unanswered
 from bot.domain.inquiry_card import inquiry_card
@@ -111,6 +112,19 @@ def test_what_is_none_of_the_options_is_asked_again_with_them(options: list[str]
         typed(one, said)
     assert typed(one, options[1].upper()) == read(one, "pick_b", {})
     assert "write" not in moves(one)
+
+
+def test_closing_marks_change_no_option_and_a_question_is_none() -> None:
+    """D-12, ST-33: “blue!” is blue, unless two options would be that; “blue?” asks."""
+    one = question(options=["red", "blue"], may_write=False)
+
+    assert typed(one, "Blue!") == read(one, "pick_b", {})
+    with pytest.raises(InvalidArguments):
+        typed(one, "blue?")
+    twins = question(options=["go", "go!"], may_write=False)
+    assert typed(twins, "go!") == read(twins, "pick_b", {})
+    with pytest.raises(InvalidArguments):
+        typed(twins, "go.")
 
 
 def test_words_are_wanted_where_words_are_asked_for() -> None:
@@ -318,6 +332,47 @@ def test_a_card_says_that_silence_is_no_answer() -> None:
     card = inquiry_card(question(), names=NAMES, seal=str)
 
     assert next(fact.value for fact in card.facts if fact.label == "Until").endswith("silence is not an answer")
+
+
+def test_whose_words_they_are_is_said_once_where_all_are_the_agents() -> None:
+    """T08, GN-04: of several texts above them all; of a single one, or beside our own, at each."""
+    all_its = inquiry_card(question(options=["a"], default="a"), names=NAMES, seal=str)
+    single = inquiry_card(question(), names=NAMES, seal=str)
+    mixed = inquiry_card(review(("v1", "revise"), ("v2", "revise")), names=NAMES, seal=str)
+
+    assert [whose(card) for card in (all_its, single, mixed)] == [1, 0, 0]
+    assert not any("not verified" in block.label for block in all_its.blocks)
+    assert [block.label for block in single.blocks] == ["The agent asks (the agent's words, not verified)"]
+    assert ["not verified" in block.label for block in mixed.blocks] == [True, False, False]
+
+
+def whose(card: Card) -> int:
+    """How often the facts say it; and then right above the texts, as the last of them."""
+    told = [fact.label == "Whose words" for fact in card.facts]
+    assert not any(told[:-1])
+    return sum(told)
+
+
+def test_no_text_of_an_agent_stands_unlabelled_on_any_kind_of_card() -> None:
+    """T08: every row of the table, open: a part that is not ours is labelled, or the whole card is."""
+    for kind, values in SAID.items():
+        one = asked(kind, values)
+        card = inquiry_card(one, names=NAMES, seal=str)
+        its = [part for part in parts(one) if not part.is_ours]
+        labelled = sum("not verified" in block.label for block in card.blocks)
+        assert (labelled, whose(card)) in {(len(its), 0), (0, 1)}, kind
+        assert not whose(card) or len(its) == len(card.blocks), kind
+
+
+SAID: dict[Kind, dict[str, Json]] = {
+    Kind.QUESTION: {"question": "Which?", "options": ["a"], "default": "a"},
+    Kind.HANDOFF: {"message": "Well?", "breakout_of_loop": False},
+    Kind.FORM: {"question": "What?", "schema": {"properties": {"a": {"type": "string"}}}},
+    Kind.REVIEW: {**DRAFT, "note": "short"},
+    Kind.PLAN: {"goal": "pay", "steps": ["a"], "rounds": 3},
+    Kind.ESCALATION: {"reason": "r", "context": "c", "suggestion": "s"},
+    Kind.STUCK: {"what": "failing", "told": "t", "tried": ["x: ok"], "error": "e"},
+}
 
 
 def test_a_closed_handoff_reads_as_a_summary() -> None:

@@ -13,7 +13,21 @@ from hypothesis import strategies as st
 
 from bot.domain.audit import Violation
 from bot.domain.invariants import INVARIANTS, check
-from tests.domain.trace import DM, MIN, START, Record, a_good_day, at, ended, entries, finished, shown, started, voted
+from tests.domain.trace import (
+    DM,
+    MIN,
+    START,
+    Record,
+    a_good_day,
+    at,
+    ended,
+    entries,
+    finished,
+    opened,
+    shown,
+    started,
+    voted,
+)
 
 Spoil = Callable[[list[Record]], None]
 
@@ -307,12 +321,63 @@ def test_a_copy_on_a_second_platform_is_another_tenant_of_the_same_people() -> N
     assert check(entries(trace), is_quiet=True) == []
 
 
+def test_a_rule_may_show_a_request_on_another_platform_alone() -> None:
+    """I14, CD-01: a task from Slack whose rule names a channel in Teams: nothing of it need stand in Slack."""
+    trace = a_good_day()
+    for record in trace:
+        for name in ("ref", "account"):
+            if record.get("request") == "q1" and str(record.get(name, "")).startswith("slack/T1"):
+                record[name] = str(record[name]).replace("slack/T1", "teams/contoso")
+
+    assert check(entries(trace), is_quiet=True) == []
+
+
 def test_rungs_count_from_the_opening_and_not_from_its_record() -> None:
     """I11: the record is written some milliseconds after the moment the ladder counts from."""
     trace = a_good_day()
     trace[find(trace, "request_opened", request="q1")] |= {"at": 2 * MIN + 40, "opened_ms": START + 2 * MIN}
 
     assert check(entries(sorted(trace, key=lambda one: one["at"])), is_quiet=True) == []
+
+
+OFFICE = {"hours": "Mon-Sun 00:00-00:05", "zone": "Etc/UTC"}  # five minutes of each day
+
+
+def paused(clock: object, *rungs: tuple[float, str, int | None]) -> list[Record]:
+    """qp is opened at 00:00 with a reminder after 2 minutes, and a review every 4, of its clock's time."""
+    begin = 1440 * 3 - (START % (1440 * MIN)) / MIN
+    ladder = {"deadline_ms": None, "repeats": 1, "rungs": [2 * MIN, 4 * MIN], "clock": clock}
+    trace = [*a_good_day(), opened(begin, "qp", "dp", path="/p", **ladder)]
+    for index, (minute, do, period) in enumerate(rungs):
+        period_of = {} if period is None else {"period": period}
+        trace.append(at(begin + minute, "rung_fired", request="qp", index=min(index, 1), do=do, **period_of))
+    return trace
+
+
+@pytest.mark.parametrize(
+    ("rungs", "told"),
+    [
+        ([(2, "remind", None), (4, "review", 1)], ""),
+        ([(2, "remind", None), (4, "review", 1), (1443, "review", 2)], ""),  # 1 minute of this day and 3 of the next
+        ([(2, "remind", None), (4, "review", 1), (1442, "review", 2)], "rung 1 fired before its time"),
+        ([(1, "remind", None)], "rung 0 fired before its time"),
+    ],
+)
+def test_rungs_count_the_time_of_their_clock(rungs: list[tuple[float, str, int | None]], told: str) -> None:
+    """PN-04, I11: outside of its hours no time goes by, however late it is."""
+    found = check(entries(paused(OFFICE, *rungs)), is_quiet=False)
+
+    assert [one.told for one in found if one.invariant == "I11"] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    "clock", [{"hours": "9-5", "zone": "Etc/UTC"}, {"zone": "Etc/UTC"}, {"hours": "", "zone": "/"}, 7]
+)
+def test_a_clock_that_nobody_of_ours_wrote_is_a_finding(clock: object) -> None:
+    """PN-04, T22."""
+    found = check(entries(paused(clock)), is_quiet=False)
+
+    assert "the hours in which its ladder's time goes by cannot be read" in [one.told for one in found]
 
 
 def test_runs_on_different_shards_are_judged_apart() -> None:

@@ -269,7 +269,7 @@ def test_an_argument_cannot_pose_as_a_fact_of_ours() -> None:
 @pytest.mark.parametrize("of", [request, lambda **changes: decided(Status.SPENT, **changes)])
 def test_a_secret_appears_nowhere_on_its_card(of: Callable[..., Request]) -> None:
     """T20, A2-01: masked with a fingerprint in arguments, attachment, difference, form, and every quoted text."""
-    secret, older = "CANARY-s3cr3t", "CANARY-older"
+    secret, older = "CANARY-s3cr3t-of-24-chars", "CANARY-older"
     leaks = f"the token is {secret} and"
     asked = of(
         call=call({"order_id": "7", "token": secret, "reason": "r" * 4_000}),
@@ -285,6 +285,14 @@ def test_a_secret_appears_nowhere_on_its_card(of: Callable[..., Request]) -> Non
     everything = repr(shown)
     assert "CANARY" not in everything
     assert f"•••• (secret, sha256 {hashlib.sha256(secret.encode()).hexdigest()[:8]})" in everything
+
+
+def test_a_short_secret_has_no_fingerprint_to_guess_it_from() -> None:
+    """T20: of a PIN's 10,000 values, eight digits of a hash leave one or two."""
+    shown = drawn(request(call=call({"order_id": "7", "token": "4711"})), spec(secrets=("token",)))
+
+    assert "•••• (secret)" in repr(shown)
+    assert hashlib.sha256(b"4711").hexdigest()[:8] not in repr(shown)
 
 
 def test_a_tool_that_is_gone_shows_no_argument_at_all() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agents.toolbox import tool
+from bot.domain.calls import Risk
 from bot.domain.chat import Answer
 from bot.domain.forms import EDIT_REASON
 from tests.flows.stage import (
@@ -162,6 +164,47 @@ async def test_an_edit_without_the_reason_the_rule_always_wants_changes_nothing(
         assert (await house.press("edit", by="bo", fields={"amount": "60", EDIT_REASON: "less"})).is_taken
         await house.shows("ok wire 60 bank")
         assert await settled(house)
+
+
+@tool(risk=Risk.WRITE)
+def pay(amount: int, reason: str) -> str:
+    """Pay somebody. One argument is called as the field for people's reasons is."""
+    return f"paid {amount}: {reason}"
+
+
+async def test_an_argument_called_reason_is_nobodys_reason(build: Build) -> None:
+    """A2-05, I9: what an agent wrote into a call does not stand in the record as why a person changed or signed it."""
+    rules = policy("groups: [approvers], reason: always")
+    model = Played(calls(call("pay", amount=90, reason="broken")))
+    async with build(policy=rules, tools=(pay,), model=model) as house:
+        await house.mention("ana", "pay")
+        fields = {"amount": "60", "reason": "broken"}
+
+        silent = await house.press("edit", by="bo", fields=fields)
+        told = await house.press("edit", by="bo", fields={**fields, EDIT_REASON: "too much"})
+
+        assert silent.problems == {EDIT_REASON: "Please say why."}
+        assert told.is_taken
+        await house.shows("paid 60: broken")
+        assert [vote["reason"] for vote in await events(house, "vote_counted")] == ["too much"]
+        assert await settled(house)
+
+
+async def test_why_a_call_was_changed_stands_where_others_sign_it(build: Build, hands: Hands) -> None:
+    """A2-05: whoever signs bo's version reads why it is another one, and so does the audit."""
+    rules = policy("groups: [approvers], separate_duties: true, reason: always")
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        first = await house.card("edit")
+
+        await house.press("edit", by="bo", card=first, fields={"amount": "60", EDIT_REASON: "it was ordered twice"})
+
+        second = await house.card("approve", but=[first])
+        assert "it was ordered twice" in words(second)
+        assert [one.get("edit_reason") for one in await events(house, "request_opened")] == [
+            None,
+            "it was ordered twice",
+        ]
 
 
 async def test_an_editor_who_may_not_sign_their_own_version_is_told_that_it_stands(build: Build, hands: Hands) -> None:

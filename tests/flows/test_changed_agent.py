@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from bot.domain.calls import Outcome
 from bot.domain.ports import RunContext, WantedCall
@@ -55,6 +57,20 @@ async def until_the_second_step(house: House) -> Posted:
     return await house.card(but=[first])
 
 
+@asynccontextmanager
+async def after_a_change(
+    build: Build, hands: Hands, agent: Changing | None = None, **parts: object
+) -> AsyncIterator[House]:
+    """The next process: the agent's program is another one now; its old second call was signed, and never used."""
+    agent = agent or Changing()
+    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played(), **parts) as house:
+        old = await until_the_second_step(house)
+    agent.wants = "tidy"
+    async with house.again() as later:
+        await later.press("approve", by="bo", card=old)
+        yield later
+
+
 async def test_people_are_asked_what_becomes_of_it_and_told_what_was_done(build: Build, hands: Hands) -> None:
     """PN-15: the journal says `wire`, the new program wants `tidy`: the old card is closed, and nothing runs."""
     agent = Changing()
@@ -77,13 +93,7 @@ async def test_people_are_asked_what_becomes_of_it_and_told_what_was_done(build:
 
 async def test_started_again_it_does_everything_anew_and_asks_for_every_signature(build: Build, hands: Hands) -> None:
     """A new run with the same task in the same thread; what was signed before counts for nothing."""
-    agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played()) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-
-    async with house.again() as later:
-        await later.press("approve", by="bo", card=old)
+    async with after_a_change(build, hands) as later:
         before = [post for post in later.chat.posts if "tidy" in post.card.title]
 
         await later.press("restart", by="ana")
@@ -104,13 +114,7 @@ async def test_started_again_it_does_everything_anew_and_asks_for_every_signatur
 
 
 async def test_ended_it_ends_and_says_who(build: Build, hands: Hands) -> None:
-    agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played()) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-
-    async with house.again() as later:
-        await later.press("approve", by="bo", card=old)
+    async with after_a_change(build, hands) as later:
         await later.press("end", by="ana")
 
         await later.shows("Ana ended this: the agent's program had changed.")
@@ -120,13 +124,7 @@ async def test_ended_it_ends_and_says_who(build: Build, hands: Hands) -> None:
 
 async def test_done_by_hand_it_ends_with_what_they_say(build: Build, hands: Hands) -> None:
     """ST-18: nothing is started again; the run has ended well, and their words are its answer."""
-    agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played()) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-
-    async with house.again() as later:
-        await later.press("approve", by="bo", card=old)
+    async with after_a_change(build, hands) as later:
         card = await later.card("restart")
         (done,) = (button for button in card.card.buttons if button.move == "done")
         assert done.effect == "ends the run; your words are its answer"
@@ -142,13 +140,7 @@ async def test_done_by_hand_it_ends_with_what_they_say(build: Build, hands: Hand
 
 async def test_silence_starts_nothing_again(build: Build, hands: Hands) -> None:
     """PN-15, D-03, I6: a deadline is no answer."""
-    agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played(), pace=STEADY) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-
-    async with house.again() as later:
-        await later.press("approve", by="bo", card=old)
+    async with after_a_change(build, hands, pace=STEADY) as later:
         await later.card("restart")
         later.clock.advance(hours=2)
 
@@ -159,13 +151,7 @@ async def test_silence_starts_nothing_again(build: Build, hands: Hands) -> None:
 
 
 async def test_stop_ends_it_while_it_waits_for_that_answer(build: Build, hands: Hands) -> None:
-    agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played(), pace=HASTY) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-
-    async with house.again() as later:
-        await later.press("approve", by="bo", card=old)
+    async with after_a_change(build, hands, pace=HASTY) as later:
         card = await later.card("restart")
         await gone(later)
 
@@ -183,15 +169,11 @@ async def test_the_question_survives_a_restart_and_the_old_program_is_not_played
 ) -> None:
     """I12: asked once, also when the old program comes back; from the moment of asking only people decide."""
     agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played()) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-    async with house.again() as changed:
-        await changed.press("approve", by="bo", card=old)
-        await changed.card("restart")
+    async with after_a_change(build, hands, agent) as first:
+        await first.card("restart")
     agent.wants, called = "wire", agent.called
 
-    async with house.again() as later:
+    async with first.again() as later:
         assert agent.called == called
         await later.press("end", by="ana")
 
@@ -204,18 +186,13 @@ async def test_the_question_survives_a_restart_and_the_old_program_is_not_played
 
 async def test_an_answer_given_while_no_process_runs_is_acted_on_by_the_next(build: Build, hands: Hands) -> None:
     """kill -9 between the answer and what follows from it: the new run is started once."""
-    agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played(), pace=STEADY) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-    async with house.again() as changed:
-        await changed.press("approve", by="bo", card=old)
-        card = await changed.card("restart")
-        await changed.engine.shards.close()  # nobody owns the shard: the answer is counted, and nothing follows
-        await changed.press("restart", by="ana", card=card)
-        assert len(await events(changed, "run_started")) == 1
+    async with after_a_change(build, hands, pace=STEADY) as first:
+        card = await first.card("restart")
+        await first.engine.shards.close()  # nobody owns the shard: the answer is counted, and nothing follows
+        await first.press("restart", by="ana", card=card)
+        assert len(await events(first, "run_started")) == 1
 
-    async with house.again() as later:
+    async with first.again() as later:
         await later.shows("Ana had this started again from the beginning.")
         await later.card("approve")
         assert len(await events(later, "run_started")) == 2
@@ -286,14 +263,7 @@ async def test_a_call_in_doubt_is_listed_as_such(build: Build, hands: Hands) -> 
 
 async def test_whoever_may_not_answer_starts_nothing(build: Build, hands: Hands) -> None:
     """I5: it is asked of whoever gave the task."""
-    agent = Changing()
-    async with build(policy=RULES, tools=hands.tools, agents=[agent], model=Played()) as house:
-        old = await until_the_second_step(house)
-    agent.wants = "tidy"
-
-    async with house.again() as later:
-        await later.press("approve", by="bo", card=old)
-
+    async with after_a_change(build, hands) as later:
         refused = await later.press("restart", by="bo")
 
         assert not refused.is_taken

@@ -372,6 +372,7 @@ async def test_who_one_is_names_every_group(house: House) -> None:
 
     assert "You are Chris; I know you as chris." in told
     assert "Your groups: approvers, finance." in told
+    assert "Your manager: Dana." in told
 
 
 @pytest.mark.parametrize(

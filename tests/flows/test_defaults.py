@@ -11,7 +11,7 @@ from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events,
 from tests.house import words
 
 RULES = policy(more="defaults: {ladder: [{after: 1h, expire: true}]}")
-LABEL = "If nobody answers in time, the agent goes on with (the agent's words, not verified)"
+LABEL = "If nobody answers in time, the agent goes on with"
 
 
 def asking(**more: Json) -> Said:

@@ -13,6 +13,7 @@ from tests.flows.stage import (
     Build,
     Hands,
     Played,
+    Staff,
     call,
     calls,
     events,
@@ -160,6 +161,50 @@ async def test_a_reply_that_was_heard_answers_nothing_when_it_comes_again(build:
         assert not await events(house, "vote_counted")
         await house.press("pick_a", by="ana")
         assert await settled(house)
+
+
+CLOSED = [
+    call("ask_people", question="Which colour?", options=["red", "blue"], may_write=False),
+    call("ask_people", question="Which shape?", options=["round", "square"], may_write=False),
+]
+
+
+async def test_a_reply_that_was_refused_answers_nothing_when_it_comes_again(build: Build) -> None:
+    """T12, I10: none of the options then, and the very answer of what is asked by now; also after a restart."""
+    model = Played(*(calls(one) for one in CLOSED))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "draw")
+        first = await house.card("pick_a")
+        refused = await house.say("ana", "square", thread=thread, delivery="same")
+        assert refused is not None
+        assert not refused.is_taken
+        await house.press("pick_a", by="ana")
+        await house.card("pick_a", but=[first])
+    async with house.again() as later:
+        again = await later.say("ana", "square", thread=thread, delivery="same")
+
+        assert again == refused
+        assert len(await events(later, "vote_counted")) == 1
+        assert (await later.say("ana", "square", thread=thread)) is not None
+        await later.shows("'square'")
+        assert await settled(later)
+
+
+async def test_a_reply_of_somebody_who_may_not_answer_is_refused_for_good(build: Build, hands: Hands) -> None:
+    """T12: a guest then, a member by the time it is delivered again: what was not counted then is not counted now."""
+    staff = Staff()
+    staff.change("bo", is_guest=True)
+    async with build(policy=policy(), tools=hands.tools, model=Played(TWICE), directory=staff) as house:
+        thread = await house.mention("ana", "pay")
+        await house.card()
+        first = await house.say("bo", "stop", thread=thread, delivery="same")
+        staff.change("bo", is_guest=False)
+
+        again = await house.say("bo", "stop", thread=thread, delivery="same")
+
+        assert first == again
+        assert not await events(house, "run_stopped")
+        assert await house.is_sound()
 
 
 # ------------------------------------------------------------------- tokens

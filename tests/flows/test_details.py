@@ -6,10 +6,13 @@ import pytest
 
 from agents.toolbox import tool
 from bot.domain.calls import Risk
+from bot.domain.chat import Answer
+from bot.domain.errors import StoreUnavailable
 from bot.domain.render import DETAILS
+from tests.fakes.chat import Posted
 from tests.flows.doors import interrupted
 from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, moves, policy, request_of, settled
-from tests.house import House, find
+from tests.house import House, find, words
 
 WIRE = calls(call("wire", amount=90))
 HIGH = "groups: [approvers], high: true"
@@ -81,8 +84,149 @@ async def test_a_secret_is_hidden_in_the_details_as_well(build: Build) -> None:
         assert "CANARY-1234" not in str(shown)
 
 
+async def test_what_is_private_is_shown_to_whoever_may_answer_alone_and_before_they_do(build: Build) -> None:
+    """A2-01, D-43: •••• in the channel, whole in bo's Details; ana and an approval that read nothing are refused."""
+
+    @tool(risk=Risk.WRITE, private=("salary",))
+    async def raise_pay(who: str, salary: int) -> str:
+        """Pay somebody more."""
+        return f"{who} gets {'more' if salary else 'nothing'}"
+
+    model = Played(calls(call("raise_pay", who="Dana", salary=71_234), text="I put 71234 there."))
+    rules = policy("groups: [approvers], words: true, batch: true, grant: {most: 3, within: 8h}")
+    async with build(policy=rules, tools=(raise_pay,), model=model) as house:
+        thread = await house.mention("ana", "raise it")
+        card = await house.card()
+
+        typed = await house.say("bo", "approve", thread=thread)
+        blind = await house.press("approve", by="bo", card=card, is_careful=False)
+        foreign = await house.press(DETAILS, by="ana", card=card)
+        shown = (await house.press(DETAILS, by="bo", card=card)).details
+
+        assert not hits(house, "7123")
+        assert '"salary": "•••• (private, shown in Details)"' in words(card)
+        assert "offer" not in moves(card)
+        assert typed is not None
+        assert typed.text.startswith("Words alone do not sign this")
+        assert (blind.is_taken, foreign.is_taken, foreign.details) == (False, False, None)
+        assert shown is not None
+        assert shown.blocks[0].label.startswith("What is private")
+        assert '"salary": 71234' in shown.blocks[0].text
+        assert (await house.press("approve", by="bo", card=card)).is_taken
+        await house.shows("Dana gets more")
+        assert not [entry for entry in await house.audit() if "7123" in str(entry.fields)]
+        assert await settled(house)
+
+
+async def test_what_is_private_and_too_long_to_be_read_is_put_to_nobody(build: Build) -> None:
+    """A2-01, D-33: it stands on no card and in no file, so what Details cannot hold nobody could have read."""
+
+    @tool(risk=Risk.WRITE, private=("letter",))
+    async def post(letter: str) -> str:
+        """Send a letter."""
+        return letter
+
+    model = Played(calls(call("post", letter="x" * 4_000)))
+    async with build(policy=policy(), tools=(post,), model=model) as house:
+        await house.mention("ana", "send it")
+
+        await house.shows("its private values are 4,0")
+        assert not await events(house, "request_opened")
+
+
+def hits(house: House, text: str) -> list[str]:
+    """Messages that show *text*."""
+    return [post.card.title for post in house.chat.posts if text in str(post.cards)]
+
+
+LIKE = "What people decided about calls like it"
+
+
+def told_before(answer: Answer) -> list[str]:
+    """The lines about like decisions, without when they were made."""
+    assert answer.details is not None
+    block = next(block for block in answer.details.blocks if block.label == LIKE)
+    return [line.partition(" UTC: ")[2] or line for line in block.text.splitlines()]
+
+
+async def test_the_details_tell_what_people_decided_about_calls_like_it(build: Build, hands: Hands) -> None:
+    """PN-13: of this tool and rule, the latest first: how, by whom, what was other than now; the first has none."""
+    amounts = (10, 20, 30, 90)
+    model = Played(*(calls(call("wire", amount=amount)) for amount in amounts))
+    rules = policy(HIGH, ladder="{after: 1h, expire: true}")
+    async with build(policy=rules, tools=hands.tools, model=model, pace=STEADY) as house:
+        await house.mention("ana", "pay")
+        first = await house.card()
+        assert told_before(await house.press(DETAILS, by="bo", card=first)) == ["None like this in 30 days."]
+        await house.press("approve", by="bo", card=first)
+        second = await house.card(but=[first])
+        await house.press("reject", by="chris", card=second, fields={})
+        third = await house.card(but=[first, second])
+        await house.press("edit", by="bo", card=third, fields={"amount": "90", "to": "b\u202eank"})
+        fourth = await house.card(but=[first, second, third])
+        await house.press("approve", by="bo", card=fourth)
+        last = await house.card(but=[first, second, third, fourth])
+
+        read = await house.press(DETAILS, by="chris", card=last)
+
+        assert told_before(read) == [
+            "3 like this in 30 days: 2 approved, 1 rejected; 1 changed by a person first.",
+            'approved by Bo, changed first; with to="b⟨U+202E⟩ank"',
+            "rejected by Chris; with amount=20",
+            "approved by Bo; with amount=10",
+        ]
+        assert (await house.press("approve", by="chris", card=last)).is_taken
+        await house.shows("ok wire 90 bank")
+        assert await settled(house)
+
+
+async def test_like_decisions_hide_secrets_and_what_was_asked_elsewhere(build: Build) -> None:
+    """PN-13, T20: a secret is masked, also where another argument repeats it; five are listed, all are counted."""
+
+    @tool(risk=Risk.IRREVERSIBLE, secrets=("pin",))
+    async def unlock(pin: str, note: str) -> str:
+        """Open the vault."""
+        return pin[:0] + note[:0]
+
+    turns = [calls(call("unlock", pin=f"CANARY-{n}", note=f"with CANARY-{n}")) for n in range(7)]
+    async with build(policy=policy(HIGH), tools=(unlock,), model=Played(*turns)) as house:
+        await house.mention("ana", "open it")
+        seen: list[Posted] = []
+        for _ in range(6):
+            seen.append(await house.card(but=seen))
+            await house.press("reject", by="bo", card=seen[-1], fields={})
+
+        read = await house.press(DETAILS, by="bo", card=await house.card(but=seen))
+
+        count, *rows = told_before(read)
+        assert count == "6 like this in 30 days: 6 rejected."
+        assert rows == ['rejected by Bo; with note="with ••••", pin=•••'] * 5
+        assert not any("CANARY" in line for line in told_before(read))
+
+
+async def test_like_decisions_that_cannot_be_read_are_said_and_stop_nobody(
+    build: Build, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PN-13, D-03: the store does not answer for a moment; the rest is shown, and it may be approved."""
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
+        await house.mention("ana", "pay")
+        card = await house.card()
+
+        async def fails(*_: object) -> tuple[str, ...]:
+            raise StoreUnavailable("no answer")
+
+        monkeypatch.setattr(house.store, "audit_lines", fails)
+        read = await house.press(DETAILS, by="bo", card=card)
+        monkeypatch.undo()
+
+        assert told_before(read) == ["They could not be read just now."]
+        assert (await house.press("approve", by="bo", card=card)).is_taken
+        await house.shows("ok wire 90 bank")
+        assert await settled(house)
+
+
 async def test_only_who_may_answer_opens_the_details(build: Build, hands: Hands) -> None:
-    """D-30, T32: everything about a call is for those who can decide it."""
+    """D-30, D-43, T32: everything about a call is for those who can decide it."""
     async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
         await house.card()

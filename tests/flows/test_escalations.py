@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.domain.ports import Queued
+from bot.domain.pages import Queued
 from bot.domain.verdict import Climb
 from bot.domain.wire import Json, replace
 from bot.runtime.passage import ESCALATIONS_MOST

@@ -107,6 +107,25 @@ async def test_what_is_wrong_is_said_beside_each_field_and_the_question_stays_op
         assert right.is_taken
 
 
+async def test_a_models_own_form_has_its_fields_in_the_order_the_model_wrote_them(build: Build) -> None:
+    """ST-12: the order is taken from the model's own text, and signed with the rest; one it names itself stands."""
+    schema: dict[str, Json] = {"properties": {name: {"type": "string"} for name in ("zip", "city", "age")}}
+    named: dict[str, Json] = {**schema, "x-order": ["age", "zip", "city"]}
+    both = calls(call("fill_form", question="Where?", schema=schema), call("fill_form", question="Who?", schema=named))
+    async with build(policy=policy(), model=Played(both)) as house:
+        await house.mention("ana", "book")
+        first = await house.card("fill")
+        second = await house.card("fill", but=[first])
+
+        asked = [next(button for button in card.card.buttons if button.move == "fill") for card in (first, second)]
+
+        orders = {tuple(field.name for field in button.fields) for button in asked}
+        assert orders == {("zip", "city", "age"), ("age", "zip", "city")}
+        taken = await house.press("fill", by="ana", card=first, fields={"zip": "1", "city": "2", "age": "3"})
+        assert taken.is_taken
+        assert await house.is_sound()
+
+
 async def test_left_to_the_agent_there_is_no_model(build: Build) -> None:
     """D-23: no default takes the place of an answer."""
     agent = Asking()

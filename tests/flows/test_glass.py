@@ -58,7 +58,7 @@ async def is_sound(house: House) -> bool:
 async def test_one_person_approves_alone_and_the_thread_hears_it_at_once(build: Build, hands: Hands) -> None:
     """I4, A2-05: who, what, why, and who reviews it until when; the card itself stays red."""
     async with build(policy=policy(ALONE), tools=hands.tools, model=Played(WIRE)) as house:
-        card, _ = await broken(house)
+        card, review = await broken(house)
 
         await house.shows("ok wire 90 bank")
         assert hands.did == ["wire 90 bank"]
@@ -68,6 +68,13 @@ async def test_one_person_approves_alone_and_the_thread_hears_it_at_once(build: 
             f"Glass broken: Bo approved wire ({digest}) alone. Reason: “the bank closes at five”. "
             "To be reviewed by managers until 20"
         )
+        terms = next(fact.value for fact in review.card.facts if fact.label == "To be reviewed")
+        assert note.card.body.endswith(f" To be reviewed by managers {terms}."), "thread and card say the same"
+        assert terms.endswith(
+            "if nobody has by then, whoever may review it and their managers are asked by direct message, "
+            "and it is asked again every 2 days until somebody answers"
+        )
+        assert not [fact for fact in review.card.facts if fact.label == "Until"]
         assert (note.card.tone, note.card.mentions) == ("danger", ("dana", "erin"))
         assert note.ref.place.thread == card.ref.place.thread
         await house.chat.until(lambda: card.card.title == "Glass broken by Bo: wire")
@@ -297,7 +304,7 @@ async def _more_rungs(house: House, than: int) -> None:
 
 
 async def test_the_review_survives_a_restart(build: Build, hands: Hands) -> None:
-    """AU-19: another process answers it; the run is never woken for it."""
+    """I12: another process answers it; the run is never woken for it."""
     async with build(policy=policy(ALONE), tools=hands.tools, model=Played(WIRE)) as house:
         _, review = await broken(house)
         await quiet(house)

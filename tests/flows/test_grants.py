@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,9 +101,26 @@ async def given(house: House, by: str = "bo", *, but: Sequence[Posted] = (), **f
     return card
 
 
+async def once_given(house: House) -> tuple[str, Posted]:
+    """A task that has ended, in whose thread more is allowed now; and the card on which that was given."""
+    thread = await house.mention("ana", "tidy up")
+    card = await given(house)
+    await quiet(house)
+    return thread, card
+
+
 async def grants(house: House, viewer: str = "bo") -> tuple[Grant, ...]:
     parts = house.engine.parts
     return await RuntimeViews(house.store, parts.toolbox, parts.directory, KEY).grants(account(viewer))
+
+
+def thread_on(house: House, shard: int) -> str:
+    """A thread of *shard*: on one shard, equal calls that wait are refused as twins."""
+    return next(
+        thread
+        for number in itertools.count()
+        if house.store.shard_of(f"playground/local/general/{(thread := f't{number}')}") == shard
+    )
 
 
 async def leaves(house: House) -> list[object]:
@@ -187,14 +205,14 @@ async def test_the_preview_counts_calls_of_every_thread(build: Build, hands: Han
     model = Tasks(tidies("desk"), tidies("desk"), tidies("shelf"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model, shards=8) as house:
         seen: list[Posted] = []
-        for number in range(3):
-            await house.mention("ana", f"tidy up {number}")
+        for shard in range(3):
+            await house.mention("ana", "tidy up", thread=thread_on(house, shard))
             seen.append(await house.card("approve", but=seen))
-        await house.mention("ana", "tidy up once more")
+        await house.mention("ana", "tidy up once more", thread=thread_on(house, 3))
 
         card = await drawn_up(house, but=seen)
 
-        assert len({shard_of((await request_of(house, one)).id) for one in (*seen, card)}) > 1, "given several shards"
+        assert [shard_of((await request_of(house, one)).id) for one in (*seen, card)] == [0, 1, 2, 3]
         assert "Of the last 3 calls of tidy that I could look at, 2 would have matched." in words(card)
 
 
@@ -214,9 +232,7 @@ async def test_a_grant_of_a_thread_serves_its_next_task_and_no_other_thread(buil
     """PN-06, PP-09: it lives in the thread where it was given, for whoever gave the task."""
     model = Tasks(tidies("desk"), tidies("desk"), tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
 
         await house.mention("ana", "once more", thread=thread)
         await quiet(house)
@@ -249,9 +265,7 @@ async def test_a_grant_ends_by_the_stores_clock(build: Build, hands: Hands) -> N
     """PN-06, T31: nobody else's time is asked."""
     model = Tasks(tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
         assert len(await grants(house)) == 1
 
         house.clock.advance(hours=1)
@@ -453,9 +467,7 @@ async def test_a_giver_who_lost_the_right_gives_nothing_any_more(build: Build, h
     """T16: judged at each use by the groups of that moment."""
     staff, model = Staff(), Tasks(tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model, directory=staff) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
 
         staff.change("bo", groups=frozenset())
         await house.mention("ana", "once more", thread=thread)
@@ -487,9 +499,7 @@ async def test_a_policy_that_lets_nobody_give_any_more_ends_every_grant(build: B
     """The rule of the moment decides, not the one it was given under."""
     model = Tasks(tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
     async with build(policy=policy(), tools=tools(hands), model=model, chat=house.chat, clock=house.clock) as later:
         await later.mention("ana", "once more", thread=thread)
 
@@ -504,9 +514,7 @@ async def test_a_tool_that_became_dangerous_is_asked_about_under_an_old_grant(
     """AS-33: what a tool can do is asked at each use, not when the grant was given."""
     model = Tasks(tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
         assert len(await grants(house)) == 1
     parts: dict[str, Any] = {"chat": house.chat, "clock": house.clock, "model": model}
     async with build(policy=sign(), tools=tools(hands, **changed), **parts) as later:
@@ -524,9 +532,7 @@ async def test_it_is_revoked_by_who_gave_it_has_it_or_could_have_given_it(build:
     """PN-06: between two uses; said in the thread, and the next call is asked about."""
     model = Tasks(tidies("desk"), tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
         await house.mention("ana", "once more", thread=thread)
         await quiet(house)
         (grant,) = await grants(house)
@@ -546,9 +552,7 @@ async def test_it_is_revoked_by_who_gave_it_has_it_or_could_have_given_it(build:
 
 async def test_nobody_else_revokes_it_and_what_is_no_grant_is_told(build: Build, hands: Hands) -> None:
     async with build(policy=sign(), tools=tools(hands), model=Tasks(tidies("desk"))) as house:
-        await house.mention("ana", "tidy up")
-        await given(house)
-        await quiet(house)
+        await once_given(house)
         (grant,) = await grants(house)
 
         stranger = "may not take tasks"
@@ -564,9 +568,7 @@ async def test_a_revocation_that_comes_while_a_call_begins_is_heard_by_one_of_bo
     """Looked up, then revoked, then begun: the store refuses the use, and people are asked."""
     model = Tasks(tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
         (grant,) = await grants(house)
         inner, done = house.store.grant, False
 
@@ -588,9 +590,7 @@ async def test_a_revocation_that_comes_while_a_call_begins_is_heard_by_one_of_bo
 async def test_grants_are_listed_for_whoever_may_see_their_thread(build: Build, hands: Hands) -> None:
     """PN-06: colleagues see each other's; a stranger and a guest see none."""
     async with build(policy=sign(), tools=tools(hands), model=Tasks(tidies("desk"))) as house:
-        await house.mention("ana", "tidy up")
-        await given(house)
-        await quiet(house)
+        await once_given(house)
 
         seen = {who: len(await grants(house, who)) for who in ("bo", "ana", "erin", "gus", "zoe")}
 
@@ -601,9 +601,7 @@ async def test_a_forged_grant_lets_nothing_through(build: Build, hands: Hands) -
     """T22: somebody widens it in Redis: it is not believed, not listed, and people are asked."""
     model = Tasks(tidies("desk"), tidies("safe"))
     async with build(policy=sign(), tools=tools(hands), model=model) as house:
-        thread = await house.mention("ana", "tidy up")
-        first = await given(house)
-        await quiet(house)
+        thread, first = await once_given(house)
         (grant,) = await grants(house)
         key, client = f"{{{house.namespace}:0}}:grant:{grant.id}", house.store._link.client
         doc: Any = await client.hget(key, "doc")
@@ -624,9 +622,7 @@ async def test_a_use_counts_once_when_the_answer_of_its_write_is_lost(build: Bui
     """I2: begun, and the process died before it knew: a tool that may be repeated runs again with its key."""
     model = Tasks(tidies("desk"), tidies("desk"))
     async with build(policy=sign(), tools=tools(hands), model=model, pace=HASTY) as house:
-        thread = await house.mention("ana", "tidy up")
-        await given(house)
-        await quiet(house)
+        thread, _ = await once_given(house)
         landed = answered_never(house, "append", Begun)
         await house.mention("ana", "once more", thread=thread)
         await landed.wait()

@@ -47,6 +47,7 @@ async def test_what_a_rule_hands_over_reaches_people_whole_and_does_not_run(buil
         assert [one.reason for one in await queue_of(house, "dana")] == [(await request_of(house, card)).ask.why]
         assert (await house.press("follow", by="dana", card=card)).is_taken
         await house.shows("Not run: a rule hands this over to people. Dana answered. Do what the rule suggests")
+        await house.shows("The agent does what the rule suggests: 'offer half of it'")
         assert hands.did == []
         assert await settled(house)
 

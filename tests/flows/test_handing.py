@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.request import RequestId
 from bot.domain.store import Row
 from bot.domain.wire import replace
+from bot.runtime.gone import LOOKED_EVERY
 from tests.fakes.chat import Posted
 from tests.flows.doors import around
 from tests.flows.stage import (
@@ -246,6 +248,78 @@ async def test_a_direct_message_that_is_still_being_posted_is_pressed_once_more(
         assert await settled(house)
 
 
+async def test_a_question_whose_person_left_falls_to_whoever_handed_it_on(build: Build) -> None:
+    """ST-15, T16: within minutes the card says so and can be pressed again; nobody waits for somebody who is gone."""
+    staff = Staff()
+    async with build(policy=policy(), model=Played(COLOURS), directory=staff, pace=STEADY) as house:
+        await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        await hand(house, first, by="ana", to="chris")
+        of_chris = await direct(house, "chris")
+        house.clock.advance(seconds=LOOKED_EVERY.total_seconds() + 1)  # chris is still there: nothing changes
+        await house.chat.until(lambda: moves(first) == ["stop"])
+
+        staff.change("chris", is_active=False)
+        house.clock.advance(seconds=LOOKED_EVERY.total_seconds() + 1)
+
+        await house.chat.until(lambda: "pick_a" in moves(first) and moves(of_chris) == ["stop"])
+        assert first.card.status.startswith("Chris can no longer answer: Ana may again.")
+        await house.shows("Chris can no longer answer this. It is asked of you again.")
+        assert not (await house.press("pick_a", by="chris", card=of_chris)).is_taken
+        assert not (await house.press("pick_a", by="bo", card=first)).is_taken
+        fell = (await events(house, "request_fell_back"))[0]
+        assert (fell["gone"], fell["to"]) == ("chris", "ana")
+        await house.press("pick_b", by="ana", card=first)
+        await house.shows("Ana answered. Their answer: 'blue'")
+        assert await settled(house)
+
+
+@pytest.mark.parametrize(("also_gone", "asked"), [((), "chris"), (("chris",), "ana")])
+async def test_it_falls_to_the_last_who_can_still_answer_else_to_whoever_gave_the_task(
+    build: Build, also_gone: tuple[str, ...], asked: str
+) -> None:
+    """ST-15: ana, chris, bo; bo is taken out, and perhaps chris as well. Its deadline and its digest stay."""
+    staff = Staff()
+    async with build(policy=policy(), model=Played(COLOURS), directory=staff, pace=STEADY) as house:
+        thread = await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        before = await request_of(house, first)
+        await hand(house, first, by="ana", to="chris")
+        await hand(house, await direct(house, "chris"), by="chris", to="bo")
+        for who in ("bo", *also_gone):
+            staff.change(who, is_active=False)
+
+        house.clock.advance(seconds=LOOKED_EVERY.total_seconds() + 1)
+        await house.chat.until(lambda: "pick_a" in moves(first))
+
+        after = await request_of(house, first)
+        assert [need.of for need in after.ask.groups] == [f"@{asked}"]
+        assert (after.deadline, after.call.digest) == (before.deadline, before.call.digest)
+        await house.say(asked, "red", thread=thread)
+        await house.shows("Their answer: 'red'")
+        assert await settled(house)
+
+
+async def test_while_nobody_at_all_can_answer_it_waits_for_somebody_who_comes_back(build: Build) -> None:
+    """ST-15: both are gone; chris is there again, and it is still asked of him."""
+    staff = Staff()
+    async with build(policy=policy(), model=Played(COLOURS), directory=staff, pace=STEADY) as house:
+        await house.mention("ana", "paint the door")
+        first = await house.card("pick_a")
+        await hand(house, first, by="ana", to="chris")
+        of_chris = await direct(house, "chris")
+        for who in ("ana", "chris"):
+            staff.change(who, is_active=False)
+        house.clock.advance(seconds=LOOKED_EVERY.total_seconds() + 1)
+        await timed(house)
+        staff.change("chris", is_active=True)
+
+        assert not await events(house, "request_fell_back")
+        await house.press("pick_a", by="chris", card=of_chris)
+        await house.shows("Their answer: 'red'")
+        assert await settled(house)
+
+
 async def test_the_field_asks_for_a_person(build: Build) -> None:
     async with build(policy=policy(), model=Played(COLOURS)) as house:
         await house.mention("ana", "paint the door")
@@ -254,6 +328,13 @@ async def test_the_field_asks_for_a_person(build: Build) -> None:
 
 
 # ------------------------------------------------------------------- helpers
+
+
+async def timed(house: House) -> None:
+    """Whatever is due by now has been dealt with."""
+    async with asyncio.timeout(10):
+        while await house.store.overdue(0, timedelta(0)):
+            pass
 
 
 async def hand(house: House, card: Posted, *, by: str, to: str) -> str:

@@ -131,6 +131,48 @@ async def test_rights_do_not_wait_for_a_message(build: Build, hands: Hands) -> N
         assert await house.store.overdue(0, timedelta(0)) == 0
 
 
+async def test_an_escalation_waits_for_the_hours_of_whoever_it_is_for(build: Build) -> None:
+    """PN-04, GN-04, CD-09: on Friday night the thread says until when; the message comes on Monday at nine, once. Who
+    is there hears of it at once, and whoever it is for may answer at any time.
+    """
+    escalating = calls(call("escalate", reason="r", context="c", suggestion="s", of="managers"))
+    parts = {"directory": office("dana"), "clock": clock_at(FRIDAY)}
+    rules = policy(more="defaults: {ladder: [{after: 6d, expire: true}]}")
+    async with build(policy=rules, model=Played(escalating), **parts) as house:
+        await house.mention("ana", "answer the complaint")
+        told = "Escalated to Erin. Dana is away until Mon 09:00 (their time) and is asked then."
+        await house.shows(told)
+        note = next(post for post in house.chat.posts if post.card.body == told)
+        await its_dm(house, "erin")
+        assert (note.card.mentions, direct(house, "dana")) == (("erin",), [])
+        until(house, MONDAY, 1)
+
+        card = await its_dm(house, "dana")
+
+        assert (await house.press("decline", by="dana", card=card)).is_taken
+        await house.shows("Results: Dana answered.")
+        assert [sent["person"] for sent in await events(house, "copy_sent")] == ["dana"]
+        assert await settled(house)
+
+
+async def test_an_escalation_for_nobody_who_is_there_calls_nobody_yet(build: Build) -> None:
+    """PN-04, GN-04: the thread reads no name as if it had been called; their say does not wait."""
+    escalating = calls(call("escalate", reason="r", context="c", suggestion="s"))
+    parts = {"directory": office("dana"), "clock": clock_at(FRIDAY)}
+    async with build(policy=policy(), model=Played(escalating), **parts) as house:
+        await house.mention("ana", "answer the complaint")
+        card = await house.card("decline")
+
+        await house.shows("Escalated. Dana is away until Mon 09:00 (their time) and is asked then.")
+
+        assert (await house.press("decline", by="dana", card=card)).is_taken
+        await house.shows("Results: Dana answered.")
+        until(house, MONDAY, 1)
+        await shown(house)
+        assert not direct(house, "dana")
+        assert await settled(house)
+
+
 async def test_high_risk_waits_for_nobodys_morning(build: Build, hands: Hands) -> None:
     ladder = "{after: 5m, dm: manager(approver)}, {after: 6d, expire: true}"
     parts = {"tools": hands.tools, "directory": office("dana"), "clock": clock_at(FRIDAY)}

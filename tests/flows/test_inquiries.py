@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.ports import Said
 from bot.domain.wire import Json, loads
-from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, policy, settled, shown
+from tests.flows.stage import STEADY, Build, Hands, Played, call, calls, events, policy, quiet, settled, shown
 
 COLOURS = calls(call("ask_people", question="Which colour?", options=["red", "blue"]))
 FREE = calls(call("ask_people", question="What is the customer's name?"))
@@ -205,17 +205,18 @@ async def test_whoever_answered_may_not_sign_what_follows_from_it(build: Build, 
         await house.shows("ok wire 90 bank")
 
 
-async def test_a_word_that_stops_and_answers_does_neither(build: Build) -> None:
-    """ "cancel" ends a run, unless it is one of the answers that are asked for: then only a button knows."""
+@pytest.mark.parametrize("word", ["cancel", "Cancel!"])
+async def test_a_word_that_stops_and_answers_does_neither(build: Build, word: str) -> None:
+    """D-12: "cancel" ends a run, unless it is one of the answers that are asked for: then only a button knows."""
     asked = calls(call("ask_people", question="What shall I do?", options=["cancel", "keep"]))
     async with build(policy=policy(), model=Played(asked)) as house:
         thread = await house.mention("ana", "look after order 7")
         await house.card("pick_a")
 
-        told = await house.say("ana", "cancel", thread=thread)
+        told = await house.say("ana", word, thread=thread)
 
         assert told is not None
-        assert told.text == "“cancel” is an answer here, and it stops me, too: please use a button."
+        assert told.text == f"“{word}” is an answer here, and it stops me, too: please use a button."
         await house.press("pick_a", by="ana")
         await house.shows("Their answer: 'cancel'")
 
@@ -254,6 +255,50 @@ async def test_a_handoff_waits_and_its_yes_signs_nothing(build: Build, hands: Ha
         request = (await events(house, "request_opened"))[0]["request"]
         assert (told["user_input"], told["status"], told["reference_id"]) == ("yes", "SUCCESS", request)
         assert told["answered_by"] == ["ana"]
+
+
+async def test_a_handoff_that_nobody_answers_says_so_in_the_same_shape(build: Build) -> None:
+    """ST-24, ST-25, D-23, D-27: its status is not SUCCESS, and nothing stands where an answer would."""
+    model = Played(calls(call("handoff_to_user", message="Go on?")))
+    rules = policy(more="defaults: {ladder: [{after: 1h, expire: true}]}")
+    async with build(policy=rules, model=model) as house:
+        await house.mention("ana", "pay them")
+        await house.card("yes")
+
+        house.clock.advance(hours=1, seconds=1)
+
+        await quiet(house)
+        told = loads(model.asked[-1][-1].text)
+        assert (told["message"], told["user_input"], told["status"]) == ("Go on?", "", "EXPIRED")
+        assert (told["decision"], told["answered_by"], told["answered_at"]) == (None, [], None)
+        assert told["note"].endswith("Nobody refused it either. Assume nothing.")
+
+
+async def test_a_no_is_delivered_like_a_yes_and_is_another_decision(build: Build) -> None:
+    """D-27, ST-28: that an answer came, and which one it was, are two things."""
+    model = Played(calls(call("handoff_to_user", message="Go on?")))
+    async with build(policy=policy(), model=model) as house:
+        await house.mention("ana", "pay them")
+
+        await house.press("no", by="ana")
+
+        await quiet(house)
+        told = loads(model.asked[-1][-1].text)
+        assert (told["status"], told["decision"]) == ("SUCCESS", "no")
+
+
+async def test_what_people_fill_in_stands_in_no_audit_record(build: Build) -> None:
+    """T20, I15: not even where a field is called as the one for reasons is."""
+    schema: Json = {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]}
+    model = Played(calls(call("fill_form", question="Why are you ill?", schema=schema)))
+    async with build(policy=policy(), model=model) as house:
+        await house.mention("ana", "sick note")
+
+        assert (await house.press("fill", by="ana", fields={"reason": "a broken heart"})).is_taken
+
+        await house.shows("a broken heart")
+        assert not [entry for entry in await house.audit() if "heart" in str(entry.fields)]
+        assert await house.is_sound()
 
 
 async def test_a_handoff_that_breaks_out_ends_the_run_with_its_message(build: Build) -> None:
@@ -394,7 +439,9 @@ async def test_an_escalation_is_taken_followed_or_directed(
     async with build(policy=policy(), model=Played(calls(wanted))) as house:
         await house.mention("ana", "answer the complaint")
         card = await house.card("take")
-        assert card.card.blocks[0].label == "Why the agent hands this over (the agent's words, not verified)"
+        assert card.card.blocks[0].label == "Why the agent hands this over"
+        whose = [fact.value for fact in card.card.facts if fact.label == "Whose words"]
+        assert whose == ["All texts below are the agent's words, not verified"]
 
         await house.press(move, by="dana", card=card, fields=fields)
 

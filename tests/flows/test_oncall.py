@@ -55,6 +55,22 @@ async def test_whoever_is_on_call_is_asked_at_any_hour_and_the_next_one_after_th
         assert await settled(house)
 
 
+async def test_an_escalation_to_whoever_is_on_call_waits_for_no_morning(build: Build, tmp_path: Path) -> None:
+    """CD-09, GN-04: Chris went home hours ago and is called all the same: that is what on call means."""
+    clock = clock_at(FRIDAY)
+    escalating = calls(call("escalate", reason="r", context="c", suggestion="s", of="oncall(support)"))
+    people = duty(tmp_path, clock, WEEKEND)
+    async with build(policy=policy(), model=Played(escalating), directory=people, clock=clock) as house:
+        await house.mention("ana", "answer the complaint")
+
+        await house.shows("Escalated to Chris.")
+
+        card = await its_dm(house, "chris")
+        assert (await house.press("decline", by="chris", card=card)).is_taken
+        await house.shows("Results: Chris answered.")
+        assert await settled(house)
+
+
 async def test_everybody_is_asked_whose_shifts_overlap(build: Build, hands: Hands, tmp_path: Path) -> None:
     clock = clock_at(FRIDAY)
     people = duty(tmp_path, clock, WEEKEND, event("support: erin, dana", "20300301T000000Z", "20300302T000000Z"))

@@ -25,7 +25,7 @@ from tests.flows.stage import (
     settled,
     shown,
 )
-from tests.house import words
+from tests.house import find, words
 
 WIRE = calls(call("wire", amount=90))
 
@@ -164,6 +164,23 @@ async def test_a_call_in_doubt_goes_to_people(
         assert await settled(later)
 
 
+async def test_what_came_of_a_call_in_doubt_is_the_reason_a_rule_wants(build: Build, hands: Hands) -> None:
+    """A2-05, PN-08: one field, which the agent hears; without it the answer is sent back beside that field."""
+    await interrupted(build, hands, WIRE, ask="groups: [approvers], reason: always")
+
+    async with hands.house.again() as later:
+        card = await later.card("answer")
+        field = find(card, "answer").fields
+        assert [(one.name, one.is_required) for one in field] == [("result", True)]
+
+        silent = await later.press("answer", by="bo", card=card, fields={"result": " "})
+        await later.press("answer", by="bo", card=card, fields={"result": "the bank shows it"})
+
+        assert silent.problems == {"result": "Please say why."}
+        await later.shows("It happened, says Bo. the bank shows it")
+        assert await settled(later)
+
+
 async def test_a_call_in_doubt_is_skipped_or_the_whole_run_is_stopped(build: Build, hands: Hands) -> None:
     """ST-40, D-50: two buttons that say what they do. Skipped, the agent goes on; stopped, it does not."""
     await interrupted(build, hands, WIRE)
@@ -267,12 +284,12 @@ async def test_an_approval_that_was_forged_in_the_store_runs_nothing(
 # -------------------------------------------------------------------- helpers
 
 
-async def interrupted(build: Build, hands: Hands, turn: Said) -> None:
+async def interrupted(build: Build, hands: Hands, turn: Said, *, ask: str = "groups: [approvers]") -> None:
     """A signed call is at work, and the process goes down in the middle of it."""
     hands.may_end.clear()
-    async with build(policy=policy(), tools=hands.tools, model=Played(turn), pace=HASTY) as house:
+    async with build(policy=policy(ask), tools=hands.tools, model=Played(turn), pace=HASTY) as house:
         await house.mention("ana", "pay")
-        await house.press("approve", by="bo")
+        await house.press("approve", by="bo", fields={"reason": "it is due"} if "always" in ask else None)
         await hands.began.wait()
     hands.may_end.set()
     hands.house = house

@@ -273,6 +273,21 @@ async def test_whoever_asked_for_a_draft_does_not_accept_it_where_the_policy_say
         assert await settled(house)
 
 
+async def test_a_draft_whose_judges_the_policy_names_is_handed_to_one_of_them_alone(build: Build) -> None:
+    """GN-12, ST-15: handing on widens no right; chris is another approver, dana is none."""
+    async with build(policy=SEPARATE, model=Played(draft("v1"))) as house:
+        await house.mention("ana", "announce it")
+        card = await house.card("accept")
+
+        wrong = await house.press("hand_to", by="bo", card=card, fields={"person": "dana"})
+        right = await house.press("hand_to", by="bo", card=card, fields={"person": "chris"})
+
+        told = "The policy lets only approvers accept drafts, and Dana is none of them."
+        assert (wrong.is_taken, wrong.problems) == (False, {"person": told})
+        assert right.is_taken
+        assert [one["to"] for one in await events(house, "request_handed")] == ["chris"]
+
+
 async def test_without_a_word_from_the_policy_whoever_asked_accepts(build: Build) -> None:
     """GN-12: separate duties are the policy's to want."""
     async with build(policy=policy(), model=Played(draft("v1"))) as house:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
 
 from agents.toolbox import tool
 from bot.domain.calls import Risk
@@ -30,7 +34,7 @@ async def test_a_long_reply_full_of_marks_is_read_to_its_last_character(build: B
 
 
 async def test_each_category_of_a_tool_goes_to_its_own_people_and_channel(build: Build) -> None:
-    """AS-38: a deployment is asked about in #dev-approvals, a payment in #money, anything else in the thread."""
+    """AS-38, AU-29: a deployment is asked about in #dev-approvals, a payment in #money, anything else in the thread."""
 
     @tool(risk=Risk.WRITE, category="technical")
     async def deploy(what: str) -> str:
@@ -67,6 +71,32 @@ rules:
         assert channels == {"deploy": "dev-approvals", "pay": "money", "other": "general"}
         assert not (await house.press("approve", by="bo", card=found["pay"])).is_taken
         assert (await house.press("approve", by="dana", card=found["pay"])).is_taken
+
+
+async def test_a_signed_mail_goes_out_as_it_was_signed(build: Build, tmp_path: Path) -> None:
+    """AU-05: nothing is sent before; the version that bo signed is, to its very recipient, and no other one ever."""
+    first = call("send_email", to="vendor@example.org", subject="Q2", body="10 % off?")
+    final = call("send_email", to="vendor@example.org", subject="Q2", body="Could we have 10 % off our Q2 order?")
+    async with build(model=Played(calls(first), calls(final))) as house:
+        thread = await house.mention("ana", "ask the vendor for 10 % off")
+        draft = await house.card()
+        await house.say("ana", "more polite", thread=thread)
+        card = await house.card(but=[draft])
+        late = await house.press("approve", by="bo", card=draft)
+        assert not mails(tmp_path)
+
+        assert (await house.press("approve", by="bo", card=card)).is_taken
+
+        assert await settled(house)
+        assert not late.is_taken
+        (mail,) = mails(tmp_path)
+        assert (mail["To"], mail["Subject"]) == ("vendor@example.org", "Q2")
+        assert mail.get_content().strip() == "Could we have 10 % off our Q2 order?"
+
+
+def mails(folder: Path) -> list[EmailMessage]:
+    """What was sent."""
+    return [message_from_bytes(file.read_bytes(), policy=default) for file in folder.glob("mail/*")]
 
 
 async def test_feedback_makes_the_old_version_dead(build: Build) -> None:

@@ -70,6 +70,50 @@ async def test_a_channel_that_cannot_be_written_to_is_told_of_once_in_the_thread
         assert await settled(house)
 
 
+FULL = """
+rules:
+  - id: there
+    when: tool.name == "wire" && args.amount == 1
+    ask: {groups: [approvers]}
+    place: "#ops"
+    ladder: [{after: 4h, expire: true}]
+  - id: here
+    ask: {groups: [approvers]}
+    ladder: [{after: 5m, also: "#ops"}, {after: 4h, expire: true}]
+"""
+
+
+async def test_a_full_channel_is_said_and_not_written_to(build: Build, hands: Hands) -> None:
+    """T18, PN-04: one card stands in #ops, and no more may; the other is answered where it stands. Then there is room
+    again, and what the ladder shows there is counted in its turn.
+    """
+    turns = [calls(call("wire", amount=1), call("wire", amount=2))]
+    turns += [calls(call("wire", amount=3)), calls(call("wire", amount=1, to="b"))]
+    async with build(policy=FULL, tools=hands.tools, model=Played(*turns), place_most=1) as house:
+        await house.mention("ana", "pay")
+        await house.chat.until(lambda: len(house.with_button("approve")) == 2, "two cards")
+        house.clock.advance(minutes=5, seconds=1)
+
+        await house.shows("No answer yet. #ops shows as many open requests as it may, so this one is not shown there.")
+
+        await shown(house)
+        both = house.with_button("approve")
+        assert sorted(card.place.channel for card in both) == ["general", "ops"]
+        for card in both:
+            assert (await house.press("approve", by="bo", card=card)).is_taken
+        third = await house.card(but=both)
+        house.clock.advance(minutes=5, seconds=1)
+        await house.shows("No answer yet: shown in #ops as well.")
+        assert (await request_of(house, third)).also == ("playground/local/ops",)
+        await shown(house)
+        old = list(house.chat.posts)
+        assert (await house.press("approve", by="bo", card=third)).is_taken
+        assert (await house.press("approve", by="bo", card=await house.card(but=old))).is_taken
+        await house.shows("ok wire 3 bank / ok wire 1 b")
+        assert await settled(house)
+        assert await house.store._link.client.hgetall(f"{{{house.store._namespace}:0}}:placed") == {}
+
+
 async def test_where_the_card_stands_already_it_is_not_shown_again(build: Build, hands: Hands) -> None:
     rules = policy(ladder='{after: 5m, also: "#ops"}, {after: 4h, expire: true}', more='    place: "#ops"')
     async with build(policy=rules, tools=hands.tools, model=Played(WIRE)) as house:

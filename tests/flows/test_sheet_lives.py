@@ -54,7 +54,7 @@ async def test_a_reply_withdraws_every_item_and_a_stop_cancels_every_item(build:
 
 
 async def test_a_word_counts_for_no_item_of_a_sheet(build: Build, hands: Hands) -> None:
-    """D-05, D-29: not for all of them, nor for the last one that is open: it stands beside others."""
+    """PN-17, D-29: not for all of them, nor for the last one that is open: it stands beside others."""
     spoken = policy("groups: [requester], words: true, batch: true")
     async with build(policy=spoken, tools=hands.tools, model=Played(tidies(2))) as house:
         thread = await house.mention("ana", "tidy up")

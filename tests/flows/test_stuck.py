@@ -48,11 +48,32 @@ async def test_a_failing_tool_is_put_to_people_without_its_secret(build: Build) 
         assert card.card.title == "The agent is stuck"
         assert [block.text for block in card.card.blocks] == [
             "connect has failed 3 times in a row.",
-            "\n".join(f"connect: h{n} refused: token=•••" for n in range(3)),
+            "\n".join(f'connect(host="h{n}"): h{n} refused: token=•••' for n in range(3)),
             "h2 refused: token=•••",
         ]
         assert [move for move in moves(card) if move != "hand_to"] == ["again", "done", "guide", "skip", "end", "stop"]
         assert not any(SECRET in words(post) for post in house.chat.posts)
+
+
+async def test_what_was_tried_shows_arguments_but_no_secret(build: Build) -> None:
+    """ST-18, T20: shortened, masked where the tool calls them secret or they look like it; so is what repeats them."""
+
+    @tool(risk=Risk.READ, secrets=("pin",))
+    async def connect(host: str, pin: str, note: str) -> str:  # noqa: ARG001  # only its schema matters
+        """Connect to a host."""
+        raise ToolProblem("refused")
+
+    more = {"pin": "CANARY-1234", "note": f"with CANARY-1234, token={SECRET} " + "x " * 200}
+    model = Played(*[calls(call("connect", host=f"h{n}", **more)) for n in range(3)])
+    async with build(policy=policy(), tools=(connect,), model=model) as house:
+        await house.mention("ana", "connect")
+
+        card = await house.card("again")
+
+        tried = card.card.blocks[1]
+        assert tried.text.splitlines()[0].startswith('connect(host="h0", pin=•••, note="with ••••, token=•••')
+        assert tried.text.splitlines()[0].endswith("…): refused")
+        assert not any(secret in words(post) for secret in ("CANARY", SECRET) for post in house.chat.posts)
 
 
 @pytest.mark.parametrize(

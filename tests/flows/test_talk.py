@@ -29,7 +29,7 @@ from tests.flows.stage import (
     shown,
     status,
 )
-from tests.house import House, words
+from tests.house import House, account, words
 
 WIRE = calls(call("wire", amount=90))
 WORDS = "groups: [approvers], words: true"
@@ -149,6 +149,42 @@ async def test_text_never_approves_by_resemblance(build: Build, hands: Hands, te
         assert not await events(house, "vote_counted")
         assert not hands.did
         assert await house.is_sound()
+
+
+@pytest.mark.parametrize("text", ["approve, no wait, reject", "CANCEL that remark and PROCEED", "No. Yes!"])
+async def test_whoever_says_yes_and_no_at_once_hears_that_nothing_was_decided(
+    build: Build, hands: Hands, text: str
+) -> None:
+    """D-11, PN-17: in private, with what to do instead; the agent hears the words, and its next card decides."""
+    model = Played(WIRE, WIRE)
+    async with build(policy=policy(WORDS), tools=hands.tools, model=model) as house:
+        thread = await house.mention("ana", "pay")
+        first = await house.card()
+
+        told = await house.say("bo", text, thread=thread)
+
+        assert told is not None
+        assert not told.is_taken
+        assert told.text.startswith("Your reply says both yes and no, so nothing was decided")
+        second = await house.card(but=[first])
+        assert f"[bo] {text}" in model.read
+        assert not await events(house, "vote_counted")
+        assert not hands.did
+        assert (await request_of(house, second)).is_open
+        assert await house.is_sound()
+
+
+async def test_whoever_may_not_answer_is_not_told_how_to(build: Build, hands: Hands) -> None:
+    """D-11: ana's words are context, as ever; so are a question, and a text long enough to mean both."""
+    model = Played(WIRE, WIRE, WIRE, WIRE)
+    async with build(policy=policy(WORDS), tools=hands.tools, model=model) as house:
+        thread = await house.mention("ana", "pay")
+        seen = [await house.card()]
+        long = "yes I think that the first one is right, but there is no hurry at all with it"
+        for by, text in (("ana", "yes and no"), ("bo", "approve or reject?"), ("bo", long)):
+            assert await house.say(by, text, thread=thread) is None
+            seen.append(await house.card(but=seen))
+        assert not await events(house, "vote_counted")
 
 
 @pytest.mark.parametrize(
@@ -477,6 +513,9 @@ async def test_one_thread_is_one_run_and_two_threads_are_two(build: Build, hands
         await house.press("approve", by="bo", card=two)
         await house.shows("ok wire 90 bank")
 
+        (said,) = (await request_of(house, two)).votes
+        assert (said.person, said.account, said.ref) == ("bo", account("bo"), two.ref)
+        assert said.at >= (await request_of(house, two)).opened
         assert (await request_of(house, one)).is_open
         assert hands.did == ["wire 90 bank"]
         await house.press("reject", by="bo", card=one, fields={})

@@ -129,7 +129,9 @@ async def test_what_an_editor_changed_is_what_is_published_and_both_versions_are
 
 
 async def test_a_rule_of_compliance_wants_two_people_and_a_reason_from_each(build: Build, hands: Hands) -> None:
-    """A2-05: Approve without a reason is sent back beside its field; one approval is 1 of 2; both reasons are kept."""
+    """A2-05, AU-27: Approve without a reason is sent back beside its field; one approval is 1 of 2; both reasons
+    are kept, and the card says why the rule asks.
+    """
     rules = policy("groups: [{of: approvers, need: 2}], reason: always", more="    because: compliance")
     async with build(policy=rules, tools=hands.tools, model=Played(calls(call("wire", amount=90)))) as house:
         await house.mention("ana", "pay the lawyer")

@@ -153,6 +153,45 @@ groups:
     assert [nowhere.sources[name].tenant for name in ("finance", "other")] == ["", "T2"]
 
 
+def test_groups_may_come_from_teams() -> None:
+    """CD-01: a team by its name or id, blanks and all; an Entra group by its object id; GUIDs in any case are one."""
+    tenant, other, group = ("A0000000-0000-0000-0000-00000000000" + one for one in "123")
+    text = f"""
+tenants: {{teams: {tenant.lower()}}}
+groups:
+  sales: {{teams_team: Sales and Care}}
+  legal: {{teams_team: {other}/Legal}}
+  board: {{teams_group: {group}}}
+people:
+  ana: {{name: Ana, accounts: {{teams: {group}}}}}
+  bo: {{name: Bo, accounts: {{teams: {other}/{group}}}}}
+"""
+
+    directory = parse_people(text.encode())
+
+    team, entra = SourceKind.TEAMS_TEAM, SourceKind.TEAMS_GROUP
+    assert directory.sources == {
+        "sales": GroupSource(kind=team, name="Sales and Care", tenant=tenant.lower()),
+        "legal": GroupSource(kind=team, name="Legal", tenant=other.lower()),
+        "board": GroupSource(kind=entra, name=group.lower(), tenant=tenant.lower()),
+    }
+    assert [person.accounts[0].user for person in directory.people] == [group.lower()] * 2
+    assert [person.accounts[0].tenant for person in directory.people] == [tenant.lower(), other.lower()]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("teams_group: Board", "teams_group 'Board' is no object id; copy the one that Entra shows"),
+        ("teams_team: contoso/Sales", "teams_team 'Sales' is neither a team's name nor its id"),
+    ],
+)
+def test_a_group_of_teams_that_cannot_be_meant_is_told(source: str, told: str) -> None:
+    [problem] = problems(f"groups:\n  a: {{{source}}}\npeople: {{}}")
+
+    assert told in problem
+
+
 async def test_the_active_are_told_from_all_the_others() -> None:
     directory = read_people(ROOT / "people.yml")
     ids = frozenset(PersonId(one) for one in ("ana", "gus", "mallory"))

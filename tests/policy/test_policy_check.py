@@ -14,7 +14,8 @@ from bot.domain.people import resolve
 from bot.domain.verdict import Allow, Ask, Deny
 from bot.domain.wire import Json, replace
 from bot.peoplefile import parse_people, read_people
-from bot.policycheck import check, check_text, explain_text
+from bot.policycheck import check, check_text
+from bot.policyexplain import explain_text
 from bot.policyfile import read_policy
 from tests.policy.world import BY_NAME, PLACE, ROOT, SPECS, call, facts, past, policy, spec
 
@@ -325,6 +326,17 @@ def test_an_explanation_shows_each_rule_its_values_and_the_verdict() -> None:
         "  how      in thread, nobody signs their own request, buttons only, reason on reject",
         "  ladder   5m remind here · 15m also managers · 30m dm manager(approver) · 4h expire; starts within 15m",
     ]
+
+
+def test_an_explanation_says_when_the_clock_pauses_and_that_the_start_does_not_wait_for_it() -> None:
+    """PN-04: two clocks."""
+    clocked = policy('[{id: a, ask: {}, clock: {hours: "Mon-Fri 09:00-17:00", zone: Europe/Berlin}}]')
+
+    text = explain_text(clocked, call("refund", order_id=7, amount=250), BY_NAME["refund"], facts())
+
+    assert text.splitlines()[-1] == (
+        "  clock    pauses outside Mon-Fri 09:00-17:00, Europe/Berlin; what was signed still has to start within 15m"
+    )
 
 
 def test_an_explanation_says_when_a_condition_failed_and_hides_secrets() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.domain.calls import Risk
 from bot.domain.errors import BadPolicy
+from bot.domain.hours import Hours, read_spans
 from bot.domain.policy import RISKY_WORDS
 from bot.domain.verdict import ENDS, Ask, Climb, Escalate, Glass, Grantable, Need, ReasonRule, Rung
 from bot.policyfile import parse_policy, read_policy
@@ -65,6 +66,19 @@ def test_a_rule_may_hand_over_and_a_step_may_name_a_channel() -> None:
     asked = read.rules[1].verdict
     assert isinstance(asked, Ask)
     assert [step.channel for step in asked.ladder] == ["ops", ""]
+
+
+def test_a_rule_may_name_a_channel_on_another_platform() -> None:
+    """CD-01: as a place and as a step; names in Teams may have blanks and name their team."""
+    read = policy("""
+- {id: a, ask: {groups: [bo]}, place: slack/#ops,
+   ladder: [{after: 5m, also: "teams/#Care/Wire transfers"}, {after: 1h, expire: true}]}
+""")
+
+    asked = read.rules[0].verdict
+    assert isinstance(asked, Ask)
+    assert asked.place == "slack/#ops"
+    assert [step.channel for step in asked.ladder] == ["teams/#Care/Wire transfers", ""]
 
 
 def test_vetoes_typing_and_glass_are_read_and_belong_to_what_the_policy_says() -> None:
@@ -134,6 +148,9 @@ rules:
         ("- {id: default, deny: x}", "1:8", "id 'default' must be"),
         ("- {id: a, deny: x, place: here}", "1:20", "only a rule that asks has 'place'"),
         ("- {id: a, ask: {}, place: general}", "1:27", "place 'general' must be thread"),
+        ("- {id: a, ask: {}, place: 'discord/#x'}", "1:27", 'must be thread, "#channel", or "slack/#channel"'),
+        ("- {id: a, ask: {}, place: 'slack/#two words'}", "1:27", "must be thread"),
+        ("- {id: a, ask: {}, ladder: [{after: 1h, also: 'teams#x'}]}", "1:47", "also 'teams#x' is no channel: write"),
         ("- {id: a, ask: {groups: []}}", "1:25", "groups is empty"),
         ("- {id: a, ask: {groups: [{of: bo, need: 0}]}}", "1:41", "need must be a whole number from 1"),
         ("- {id: a, ask: {groups: [{need: 1}]}}", "1:26", "a group must say whom"),
@@ -395,3 +412,66 @@ def test_a_default_review_closes_the_ladder_of_a_rule_that_has_no_end() -> None:
 
     assert isinstance(verdict, Ask)
     assert [(rung.do, rung.to) for rung in verdict.ladder] == [(Climb.DM, "bo"), (Climb.REVIEW, "managers")]
+
+
+# ------------------------------------------------------------------- clock
+
+OFFICE = '{hours: "Mon-Fri 09:00-17:00", zone: Europe/Berlin}'
+
+
+def test_the_clock_of_a_ladder_may_run_in_some_hours_alone() -> None:
+    """PN-04: a rule's own, or the defaults', which it may switch off; what agents ask has the defaults'."""
+    ladder = "ladder: [{after: 8h, expire: true}]"
+    read = policy(f"""
+defaults: {{{ladder}, clock: {OFFICE}}}
+rules:
+  - {{id: theirs, when: 'args.n > 5', ask: {{}}}}
+  - {{id: never-pauses, when: 'args.n > 4', ask: {{}}, clock: always}}
+  - {{id: own, ask: {{}}, clock: {{hours: "Sat 10:00-12:00, 14:00-15:00", zone: Asia/Tokyo}}}}
+""")
+    office = Hours(zone="Europe/Berlin", work=read_spans("Mon-Fri 09:00-17:00"))
+
+    clocks = [rule.verdict.clock for rule in read.rules if isinstance(rule.verdict, Ask)]
+
+    assert clocks == [office, None, Hours(zone="Asia/Tokyo", work=read_spans("Sat 10:00-12:00, 14:00-15:00"))]
+    assert read.inquiry("requester", is_review=False).clock == read.default.clock == office
+    assert the_ask("- {id: a, ask: {}}").clock is None
+
+
+@pytest.mark.parametrize(
+    ("clock", "place", "sentence"),
+    [
+        ('{hours: "Mon-Fri 09:00-17:00"}', "1:27", "clock needs zone: write {hours: "),
+        ("{zone: Europe/Berlin}", "1:27", "clock needs hours: write {hours: "),
+        ('{hours: "9-5", zone: Europe/Berlin}', "1:35", "hours of clock: '9-5' is not a time of the week: write for"),
+        ('{hours: "09:00-09:00", zone: Europe/Berlin}', "1:35", "has no length: write 00:00-24:00 for a whole day"),
+        ('{hours: "", zone: Europe/Berlin}', "1:35", "hours of clock: '' is not a time of the week"),
+        ("{hours: 9, zone: Europe/Berlin}", "1:35", "must be text"),
+        ('{hours: "09:00-17:00", zone: Mars/Base}', "1:56", "'Mars/Base' is not a time zone; write one such as"),
+        ('{hours: "09:00-17:00", zone: Etc/UTC, quiet: "1"}', "1:65", "clock has no key 'quiet'; it may have hours"),
+        ('"Mon-Fri 09:00-17:00"', "1:27", "clock must be a mapping (key: value)"),
+        ('{hours: "Mon 09:00-09:10", zone: Etc/UTC}', "1:27", "runs 0.167 hours a week the last step would come after"),
+    ],
+)
+def test_a_clock_that_cannot_be_is_refused(clock: str, place: str, sentence: str) -> None:
+    """PN-04: at its place, with what to write instead; also one that runs too seldom for its ladder ever to end."""
+    found = problems(f"- {{id: a, ask: {{}}, clock: {clock}}}")
+
+    assert any(f"policy.yml:{place}: " in problem and sentence in problem for problem in found), found
+
+
+def test_a_ladder_is_held_against_the_clock_of_the_defaults() -> None:
+    """PN-04, ST-41: hours that were enough for a short ladder are not for a long one."""
+    clock = 'clock: {hours: "Mon 09:00-10:00", zone: Etc/UTC}'
+    short = f"ladder: [{{after: 2h, expire: true}}], {clock}"
+
+    own = "{id: a, ask: {}, ladder: [{after: 60h, expire: true}]}"
+    found = problems(f"{{defaults: {{{short}}}, rules: [{own}]}}")
+
+    assert len(found) == 1
+    assert "with a clock that runs 1 hours a week the last step would come after more than 366d" in found[0]
+
+
+def test_only_what_asks_has_a_clock() -> None:
+    """PN-04."""
+    assert any("only a rule that asks has 'clock'" in one for one in problems("- {id: a, deny: no, clock: always}"))

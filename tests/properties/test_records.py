@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import inspect as look
 
 import bot.domain
-from bot.domain import run, store
+from bot.domain import letters, run
 from bot.domain.errors import BadJson, BadRecord
 from bot.domain.wire import Record, pack, read_foreign, unpack
 from bot.runtime.journal import _prefixes
@@ -36,7 +36,7 @@ def records() -> list[type[Record]]:
 
 RECORDS = records()
 ENTRY: Any = run.Entry
-LETTER: Any = store.Letter
+LETTER: Any = letters.Letter
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
@@ -115,7 +115,7 @@ def test_any_record_comes_back_as_it_was_packed(kind: type[Record]) -> None:
     ("union", "kinds"),
     [
         (ENTRY, [run.Step, run.Opened, run.Decided, run.Begun, run.Finished, run.Told]),
-        (LETTER, [store.Explain, store.Said]),
+        (LETTER, [letters.Explain, letters.Said]),
     ],
     ids=["Entry", "Letter"],
 )

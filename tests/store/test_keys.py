@@ -132,6 +132,8 @@ async def whole_story(house: StoreHouse, thread: str) -> None:
     for row in await store.rows(owner.shard):
         await store.posted(owner.fence, row, None, NOTHING)
     await store.due(owner.fence, most=1, hidden=HIDDEN)
+    await store.failed(owner.fence, "rung|q|0", (HIDDEN,))
+    await store.overdue(owner.shard, LEASE)
     await store.turn(edited(owner, await owner.asks()))
     await store.spend(owner.fence, *owner.starting(await owner.approved()))
     grant = await owner.gives()
