@@ -320,7 +320,10 @@ class Terminal:
     async def _inbox(self) -> None:
         waiting = await self._views.waiting_for(self._account(self._screen.user))
         for each in waiting:
-            if each.ref is not None:  # also a card that was shown elsewhere or withdrawn: it gets a number here
+            if each.put_off is not None:
+                until = f"{each.put_off.astimezone():%a %Y-%m-%d %H:%M}"
+                self._screen.say(f"  Put off until {until}: {inert(each.card.title)} (now {each.request})")
+            elif each.ref is not None:  # also a card that was shown elsewhere or withdrawn: it gets a number here
                 here = self._cards.get(each.ref.id)
                 seen_by = None if here and here.seen_by is None else self._screen.user
                 self._screen.say(self._draw(self._show(each.ref, each.card, seen_by)))

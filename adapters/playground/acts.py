@@ -3,6 +3,7 @@
     POST /api/messages              {by, channel, thread?, text, key}            201, the message
     POST /api/clicks                {by, ref, subject, move, token, fields?, key}  200, {is_taken, text, problems}
     POST /api/revoke                {by, grant, key}                             200, {is_taken, text, problems}
+    POST /api/later                 {by, request, when?, key}                    200, {is_taken, text, problems}
     POST /api/messages/{id}/delete  {by}                                         200
 
 `key` is the page's own name for the deed: sending it again with the same key does it once. With `fields`, even
@@ -20,7 +21,9 @@ from adapters.playground import picture
 from adapters.playground.book import Draft, Entry
 from adapters.playground.guard import answer, read, refusal
 from adapters.playground.site import Site
+from bot.domain import later
 from bot.domain.chat import Answer, Click, Form, MessageRef
+from bot.domain.orders import NAME
 from bot.domain.wire import Json, Record
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -49,6 +52,15 @@ class Revoking(Record):
     by: Name
     grant: Name
     key: Name
+
+
+class PuttingOff(Record):
+    """`when` is one of the choices of `domain/later`; without it the request is shown again."""
+
+    by: Name
+    request: Name
+    key: Name
+    when: Name | None = None
 
 
 class Deleting(Record):
@@ -94,6 +106,19 @@ class Acts:
         self._must_be_here(wanted.by)
         by, delivery = self._site.rooms.account(wanted.by), f"playground:{wanted.by}:{wanted.key}"
         return answer(_told(await self._site.front.revoke(wanted.grant, by, delivery)))
+
+    async def later(self, request: web.Request) -> web.StreamResponse:
+        """The command of that name, about the own list of whoever presses."""
+        wanted = await read(request, PuttingOff)
+        self._must_be_here(wanted.by)
+        name = wanted.request
+        order = later.order(name, wanted.when) if wanted.when is not None else f"{later.BACK} {name}"
+        if order is None or not name.replace("-", "").isalnum():
+            raise refusal(422, "There is no such request, or no such time.")
+        by, delivery = self._site.rooms.account(wanted.by), f"playground:{wanted.by}:{wanted.key}"
+        place = self._site.rooms.place(f"dm-{wanted.by}", None)
+        told = await self._site.front.order(f"{NAME} {order}", by, place, delivery)
+        return answer(_told(told or Answer(is_taken=False, text="There is no such request.")))
 
     async def delete(self, request: web.Request) -> web.StreamResponse:
         """People delete their own messages, whispers to them, and any of the bot's: to see what happens then."""

@@ -9,10 +9,10 @@ import msgspec
 
 from adapters.playground.book import Entry
 from adapters.playground.rooms import Rooms
-from bot.domain import button_effects
+from bot.domain import button_effects, later
 from bot.domain.chat import Attachment, Button, Card, FieldKind, MessageRef, Person, PersonId
 from bot.domain.grant import Grant, left_text, text
-from bot.domain.ports import AuditRow, RunView, Waiting
+from bot.domain.pages import AuditRow, RunView, Waiting
 from bot.domain.wire import Json
 
 
@@ -50,6 +50,8 @@ def draw_waiting(waiting: Waiting, rooms: Rooms, viewer: str) -> Json:
         "channel": waiting.place.channel.removeprefix("#"),
         "thread": waiting.place.thread,
         "ref": draw_ref(waiting.ref) if waiting.ref else None,
+        "put_off": waiting.put_off.isoformat() if waiting.put_off else None,
+        "choices": [{"when": key, "label": label} for key, (label, _) in later.CHOICES.items()],
         "card": draw_card(waiting.card, rooms, f"/api/inbox/{waiting.request}/files", viewer),
     }
 

@@ -4,7 +4,7 @@ Reading (`?as=` names who looks):
     GET  /api/people              who can be looked as
     GET  /api/start?as=           people, channels, the newest messages and `last`, the number of the newest change
     GET  /api/events?as=&since=   server-sent events: every message that changed after `since`, as it changes
-    GET  /api/inbox?as=           open requests that wait for this person, cards with live buttons
+    GET  /api/inbox?as=           open requests that wait for this person, also those put off, with live buttons
     GET  /api/grants?as=          what runs without being asked about because this person said so
     GET  /api/runs?as=            the latest runs            GET /api/runs/{run}?as=    one run's timeline
     GET  /api/trail?as=&run=      the audit trail
@@ -81,6 +81,7 @@ def _app(site: Site) -> web.Application:
     app.router.add_post("/api/messages/{message}/delete", deeds.delete)
     app.router.add_post("/api/clicks", deeds.click)
     app.router.add_post("/api/revoke", deeds.revoke)
+    app.router.add_post("/api/later", deeds.later)
     return app
 
 

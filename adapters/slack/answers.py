@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.called import called
 from bot.domain.hours import is_zone
-from bot.domain.inert import is_hidden
 from bot.domain.wire import Record
 
 SLACKBOT = "USLACKBOT"  # its own flags say that it is a person
-LONGEST_NAME = 80  # characters; Slack's own bound
 
 
 class User(Record):
@@ -35,22 +34,17 @@ def user_from(row: Row, team: str) -> User:
     """The account *row* describes, as *team* sees it: somebody of another workspace is a guest."""
     homes = {row.team_id, *(row.enterprise_user.teams if row.enterprise_user else ())}
     profile = row.profile or Profile()
-    names = (_shown(profile.display_name), _shown(profile.real_name), _shown(row.name), row.id)
+    names = (called(profile.display_name), called(profile.real_name), called(row.name), row.id)
     is_member = row.is_restricted is False and row.is_ultra_restricted is False and not row.is_stranger
     return User(
         id=row.id,
-        name=next(name for name in names if name)[:LONGEST_NAME].rstrip(),
+        name=next(name for name in names if name),
         email=profile.email if row.is_email_confirmed else None,
         zone=row.tz if row.tz and is_zone(row.tz) else "",
         is_active=row.deleted is False and not row.is_invited_user,
         is_guest=not is_member or team not in homes,
         is_bot=row.is_bot is not False or row.id == SLACKBOT,
     )
-
-
-def _shown(name: str | None) -> str:
-    """What somebody calls themselves, as anybody reads it, on one line: it stands amid our own sentences."""
-    return "".join(char for char in " ".join((name or "").split()) if not is_hidden(char)).strip()
 
 
 # ------------------------------------------------------------------ people

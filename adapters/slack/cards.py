@@ -18,32 +18,20 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from adapters.slack.limits import LIST_TEXT, ONE_TEXT, faults, size
-from adapters.slack.literal import (
-    Raw,
-    chunks,
-    clipped,
-    code,
-    contexts,
-    cut,
-    fallback,
-    numbered,
-    plain,
-    section,
-    sections,
-    sound,
-)
+from adapters.lengths import clipped, cut, size, sound, sounded
+from adapters.noticed import notice
+from adapters.slack.limits import LIST_TEXT, ONE_TEXT, faults
+from adapters.slack.literal import Raw, chunks, code, contexts, fallback, numbered, plain, section, sections
 from adapters.slack.reading import BUTTON, FORM_BUTTON
 from bot.domain import button_effects
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, PersonId
 from bot.domain.errors import Undeliverable
-from bot.domain.wire import Record, replace
+from bot.domain.wire import replace
 
 T = TypeVar("T")
 
-NOTICED = ("Asked by", "Risk", "Deadline")  # facts that a notification names besides title and status
 HEADER = 150  # characters of a header block
 LABEL = 75  # characters of a button's label
 CONFIRM_LABEL = 30  # characters of a confirming button's label
@@ -76,12 +64,12 @@ def draw(card: Card, *, user_of: Mapping[PersonId, str]) -> Drawn:
     any other has other ids. Raises Undeliverable for buttons that Slack cannot carry.
     """
     _check(card.buttons)
-    whole = _sound(card)
+    whole = sounded(card)
     line = _mentions(card.mentions, user_of)
     for listed, smaller in _smaller(whole):
         blocks = numbered([*line, *_blocks(smaller, listed)])
         if not faults(blocks):
-            return Drawn(text=_notification(whole), blocks=blocks, files=smaller.attachments)
+            return Drawn(text=fallback(notice(whole)), blocks=blocks, files=smaller.attachments)
     raise Undeliverable("Slack", "the card does not fit a message, even with its texts in files")
 
 
@@ -142,6 +130,11 @@ class Hands:
         if button.style in ("primary", "danger"):
             drawn["style"] = button.style
         return drawn | ({"confirm": _confirm(button)} if button.confirm and button.confirm.strip() else {})
+
+    def menu(self, buttons: Sequence[Button], value_of: Callable[[Button], str]) -> Raw:
+        """Buttons of one move as the lines of a menu behind three dots; the value says which of them was chosen."""
+        options = [{"text": plain(button.label), "value": value_of(button)} for button in buttons]
+        return {"type": "overflow", "action_id": self._action(buttons[0]), "options": options}
 
     def _action(self, button: Button) -> str:
         """`cs.stop`, and `cs.stop.2` for a second one; `csf.` where a form comes first."""
@@ -225,14 +218,6 @@ def _mentions(people: Iterable[PersonId], user_of: Mapping[PersonId, str]) -> li
     users = [user for person in dict.fromkeys(people) if _USER.fullmatch(user := user_of.get(person, ""))]
     told = " ".join(f"<@{user}>" for user in users[:MENTIONS_MOST])
     return [{"type": "section", "text": {"type": "mrkdwn", "text": told}}] if told else []
-
-
-def _notification(card: Card) -> str:
-    """What a lock screen and a screen reader say."""
-    facts = [f"{fact.label}: {fact.value}" for fact in card.facts if fact.label in NOTICED]
-    told = [card.title, card.body, card.status, *facts] if card.title or card.body or card.status else []
-    words = told or [block.text for block in card.blocks] or [fact.value for fact in card.facts]
-    return fallback("\n".join(line for line in words if line.strip()))
 
 
 # ------------------------------------------------------ what is too long
@@ -330,14 +315,3 @@ def _or_empty(text: str) -> str:
 
 def _by(count: int, items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + count] for start in range(0, len(items), count))
-
-
-def _sound(value: T) -> T:
-    """*value* with every text in it made `sound`."""
-    if type(value) is str:  # not a Tone, which is one of ours
-        return cast(T, sound(cast(str, value)))
-    if isinstance(value, tuple):
-        return cast(T, tuple(_sound(item) for item in value))
-    if isinstance(value, Record):
-        return cast(T, replace(value, **{name: _sound(getattr(value, name)) for name in value.__struct_fields__}))
-    return value

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from adapters.asides import Asides
+from adapters.flood import Flood
 from adapters.slack.api import PLATFORM
-from adapters.slack.asides import Asides
 from adapters.slack.commands import Commands, CommandsWithin, Explain, Giving
 from adapters.slack.ears import Ears, Handlers, Within
-from adapters.slack.flood import Flood
 from adapters.slack.guard import Guard
 from adapters.slack.home import Home, HomeWithin
 from adapters.slack.http import PATH, serving

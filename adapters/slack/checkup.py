@@ -16,14 +16,16 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from adapters.lengths import sound
+from adapters.rollcall import Remark, Wanted, bad, good, weak
 from adapters.slack.answers import Page
 from adapters.slack.api import SlackRefused
 from adapters.slack.install_pages import INSTALL
-from adapters.slack.literal import sound
 from adapters.slack.lookups import CHANNELS, MOST_PAGES, PAGE
 from adapters.slack.manifest import SCOPES
 from adapters.slack.office import Office, SlackSettings, opened_office
-from adapters.slack.rollcall import Remark, Rollcall, Wanted, bad, good, weak
+from adapters.slack.people import Trust
+from adapters.slack.rollcall import Rollcall
 from adapters.slack.shapes import BadPayload, read_as
 from adapters.slack.workspace import COPY, REMEDIES, bare_client, said
 from bot.domain.errors import ChatUnavailable, Refused, Unavailable
@@ -75,7 +77,7 @@ async def connected(settings: SlackSettings) -> tuple[Remark, ...]:
     return tuple(found)
 
 
-async def examined(settings: SlackSettings, keep: Keep, wanted: Wanted) -> tuple[Remark, ...]:
+async def examined(settings: SlackSettings, keep: Keep, wanted: Wanted[Trust]) -> tuple[Remark, ...]:
     """What Slack says to channels, groups and people; and to the tokens of those who installed the app.
 
     Raises BadSettings, ChatUnavailable or StoreUnavailable if it cannot even begin.
@@ -167,7 +169,7 @@ class _Channels(Page, kw_only=True):
     channels: tuple[_Channel, ...]
 
 
-async def _channels(team: str, office: Office, wanted: Wanted) -> list[Remark]:
+async def _channels(team: str, office: Office, wanted: Wanted[Trust]) -> list[Remark]:
     """Every channel that is named somewhere: is it there, and the bot in it?"""
     fallback = office.settings.fallback_channel
     places = [*wanted.places, *([(fallback, "SLACK_FALLBACK_CHANNEL")] if fallback else [])]

@@ -17,15 +17,18 @@ from typing import Protocol, cast
 
 import structlog
 
+from adapters.asides import Asides, judged
+from adapters.flood import BUSY, Flood, Verdict
+from adapters.given import AN_APP, GIVEN, as_theirs, named, why_no_task
+from adapters.lengths import clipped
 from adapters.slack.api import PLATFORM, SlackRefused
-from adapters.slack.asides import Asides, judged
 from adapters.slack.codes import Outcome
-from adapters.slack.flood import BUSY, Flood, Verdict
 from adapters.slack.home import STRANGER
-from adapters.slack.literal import Raw, chunks, clipped, code, fallback, numbered, sections
+from adapters.slack.literal import Raw, chunks, code, fallback, numbered, sections
 from adapters.slack.manifest import SHORTCUT
+from adapters.slack.markup import words
 from adapters.slack.modals import Calls
-from adapters.slack.reading import Command, Shortcut, words
+from adapters.slack.reading import Command, Shortcut
 from adapters.slack.windows import Direct, Pressed, Windows
 from bot.domain import orders
 from bot.domain.chat import Account, Answer, Message, MessageRef, Person, PersonId, Place
@@ -35,8 +38,6 @@ from bot.domain.orders import Word
 from bot.domain.people import may_answer
 from bot.domain.ports import Directory, FrontDoor
 from bot.domain.wire import Json, read_foreign
-from bot.domain.words import Meaning
-from bot.domain.words import read as meaning_of
 
 log = structlog.get_logger()
 
@@ -44,8 +45,6 @@ Explain = Callable[[str, Json, PersonId, Place], Awaitable[str]]
 """What the policy says of one call: tool, arguments, who would ask, and where. Raises Refused with words for people."""
 
 EXPLAINED_MOST = 8_000  # characters
-TEXT_MOST = 19_000  # characters of a given message; a task has at most 20,000, and the frame wants some
-NAME_MOST = 80  # characters of somebody's name
 ANSWER_WITHIN = 2.5  # seconds; after 3 Slack shows the person an error
 LOOKED_WITHIN = 1.2  # seconds for what is asked of Slack before a message is given; the store needs the rest
 
@@ -56,11 +55,8 @@ LATE = "That took too long, so I do not know whether it was done. Please look wi
 BAD_ARGUMENTS = "The arguments cannot be read: {why}. Write one JSON object with straight quotes, such as {example}."
 EXAMPLE = '{"amount": 40}'
 
-GIVEN = "I have it: my answer comes in the thread of that message. I take a message once; to ask again, mention me."
 NOT_THERE = "I am not in that conversation. Invite me to the channel first (/invite @countersign), then give it again."
 ARCHIVED = "That channel is archived, so I cannot answer there. Please ask me somewhere else."
-NO_TEXT = "That message has no text that I could work on."
-A_WORD = "That message is a word that answers, and an answer must come from you now: please write it in the thread."
 
 
 class Bots(Protocol):
@@ -194,24 +190,16 @@ class Giving:
         text = words(shortcut.text, await self._with.teams.bot_user(team) or "").strip()
         if not text or shortcut.author == shortcut.by.user:
             return text
-        return f"{await self._author(shortcut.author, team)} wrote:\n{text}"
+        return as_theirs(text, await self._author(shortcut.author, team))
 
     async def _author(self, author: str, team: str) -> str:
-        """Who wrote it. A name is what somebody calls themselves, so the account stands beside it."""
         if not author:
-            return "An app"
-        person = await self._with.people.who(Account(platform=PLATFORM, tenant=team, user=author))
-        name = _line(person.name, NAME_MOST) if person else ""
-        return f"{name} (@{author})" if name else f"@{author}"
+            return AN_APP
+        return named(await self._with.people.who(Account(platform=PLATFORM, tenant=team, user=author)), author)
 
 
 def _why_no_task(shortcut: Shortcut, text: str) -> str:
-    if not text:
-        return NO_TEXT
-    if len(text) > TEXT_MOST:
-        return f"That message is too long: {len(text):,} characters. I can take at most {TEXT_MOST:,}."
-    is_own = shortcut.author == shortcut.by.user
-    return A_WORD if is_own and meaning_of(text) is not Meaning.CONTEXT else ""
+    return why_no_task(text, is_own=shortcut.author == shortcut.by.user)
 
 
 def _message(shortcut: Shortcut, text: str) -> Message:
@@ -247,8 +235,3 @@ def _said(text: str) -> Mapping[str, Json]:
 
 def _shown(text: str, blocks: Sequence[Raw]) -> Mapping[str, Json]:
     return {"text": fallback(text), "blocks": cast(Json, list(numbered(blocks)))}
-
-
-def _line(text: str, most: int) -> str:
-    """One line in which nothing is hidden."""
-    return clipped(show(" ".join(text.split())), most)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from adapters.lengths import clipped, cut, size, sound
 from adapters.slack.fields import FORM
-from adapters.slack.limits import CHARACTERS, size, view_faults
-from adapters.slack.literal import Raw, chunks, clipped, code, contexts, cut, plain, sections, sound
+from adapters.slack.limits import CHARACTERS, view_faults
+from adapters.slack.literal import Raw, chunks, code, contexts, plain, sections
 from bot.domain.chat import Block, Card
 from bot.domain.wire import replace
 

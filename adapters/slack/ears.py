@@ -22,9 +22,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
+from adapters.asides import Asides, judged
+from adapters.flood import BUSY, Flood, Verdict
 from adapters.slack import reading
-from adapters.slack.asides import Asides, judged
-from adapters.slack.flood import BUSY, Flood, Verdict
 from adapters.slack.modals import Modals
 from adapters.slack.reading import Command, HomeClick, HomeOpened, Payload, Shortcut
 from adapters.slack.shapes import BadPayload

@@ -13,13 +13,13 @@ Not here: opening, filling and submitting views (modals), what the values mean (
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.slack.limits import CHARACTERS, ITEMS, ONE_TEXT, size, view_faults
-from adapters.slack.literal import Raw, clipped, plain, sections, sound
+from adapters.lengths import clipped, one_of, size, sound
+from adapters.slack.limits import CHARACTERS, ITEMS, ONE_TEXT, view_faults
+from adapters.slack.literal import Raw, plain, sections
 from bot.domain.chat import Button, Field, FieldKind
 from bot.domain.wire import replace
 
@@ -164,13 +164,13 @@ def _element(field: Field, user: str) -> tuple[Raw, str]:
         case FieldKind.MULTI if _is_selectable(field.options):
             return _several(field), ""
         case FieldKind.MULTI:
-            return _text(field), f"Several, one a line. {_one_of(field.options)}"
+            return _text(field), f"Several, one a line. {one_of(field.options, HINT // 2)}"
         case FieldKind.YES_NO:
             return _select(field, ("yes", "no")), ""
         case FieldKind.CHOICE if _is_selectable(field.options):
             return _select(field, field.options), ""
         case FieldKind.CHOICE:
-            return _text(field), _one_of(field.options)
+            return _text(field), one_of(field.options, HINT // 2)
         case FieldKind.NUMBER if not field.value or _PLAIN_NUMBER.fullmatch(field.value):
             drawn = {"type": "number_input", "action_id": VALUE, "is_decimal_allowed": True}
             return _begun(drawn, "initial_value", field.value), ""
@@ -211,15 +211,6 @@ def _select(field: Field, options: Sequence[str]) -> Raw:
 def _is_selectable(options: Sequence[str]) -> bool:
     is_short = all(option.strip() and size(option) <= OPTION and sound(option) == option for option in options)
     return is_short and 0 < len(options) < ITEMS["static_select.options"]
-
-
-def _one_of(options: Sequence[str]) -> str:
-    """As many of *options* as fit a hint, and how many there are."""
-    shown = [sound(option) for option in options]
-    ends = itertools.accumulate(size(option) + 2 for option in shown)
-    some = [option for option, end in zip(shown, ends, strict=True) if end < HINT // 2]
-    rest = len(shown) - len(some)
-    return f"One of: {', '.join(some)}" + (f" and {rest} more." if rest else ".")
 
 
 # ------------------------------------------------------------------ reading

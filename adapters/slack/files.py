@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from adapters.once import REMEMBERED, Hold
 from adapters.slack.api import Api, text_in
-from adapters.slack.once import REMEMBERED, Hold, find
+from adapters.slack.once import find
 from bot.domain.chat import Attachment, MessageRef, Place
 from bot.domain.ports import Keep
 from bot.domain.wire import Record, pack, replace, unpack

@@ -24,11 +24,12 @@ from typing import Any
 import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from adapters.asides import Asides, judged
+from adapters.rows import REPORTED, REVOKE, order
 from adapters.slack.api import SlackRefused
-from adapters.slack.asides import Asides, judged
 from adapters.slack.cards import read_action
 from adapters.slack.codes import Outcome
-from adapters.slack.homeview import BACK, REVOKE, home_view, read_home_value
+from adapters.slack.homeview import home_view, read_home_value
 from adapters.slack.literal import Raw, numbered, section
 from adapters.slack.modals import Calls, Modals
 from adapters.slack.reading import HomeClick, HomeOpened
@@ -54,7 +55,6 @@ OFF_FOR = timedelta(hours=1)  # until a workspace without Home tab is tried agai
 LOOKERS = 500  # people remembered; whoever opened it longest ago is forgotten first
 SIDE_BY_SIDE = 4  # lists that are read at once
 TRIES = 3  # of one publication, APART from each other
-REPORTED = timedelta(days=30)  # how far back "how approvals go" looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +144,8 @@ class Home:
         front = self._with.front
         if click.move == REVOKE:
             return front.revoke(click.subject, click.by, click.delivery)
-        if click.move == BACK:
-            return front.order(BACK, click.by, click.ref.place, click.delivery)
+        if (command := order(click.move, click.subject, click.token)) is not None:
+            return front.order(command, click.by, click.ref.place, click.delivery)
         return front.click(click)
 
     async def _form(self, click: Click, clicked: HomeClick) -> None:
@@ -258,9 +258,19 @@ class Home:
         settled = await self._with.views.settled_by(account)
         allowed = [grant for grant in await self._with.views.grants(account) if grant.by == person.id]
         report = await self._with.views.report(account, REPORTED) or ""
-        away = await self._with.views.absence(account)
-        mark = hashlib.sha256(dumps([waiting, asked, settled, allowed, report, away])).hexdigest()
-        return mark, home_view(waiting, asked, settled, report, allowed=allowed, away=away, now=self._with.clock())
+        away, team = await self._with.views.absence(account), await self._with.views.team(account)
+        mark = hashlib.sha256(dumps([waiting, asked, settled, allowed, report, away, team])).hexdigest()
+        return mark, home_view(
+            waiting,
+            asked,
+            settled,
+            report,
+            allowed=allowed,
+            team=team,
+            away=away,
+            zone=person.zone,
+            now=self._with.clock(),
+        )
 
     # ------------------------------------------------------ workspaces without
 

@@ -17,6 +17,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from adapters.lengths import size
+
 Raw = Mapping[str, Any]
 """A Block Kit object as it travels: what JSON makes of it."""
 
@@ -174,6 +176,7 @@ KEYS: Mapping[str, frozenset[str]] = {
         "button": "text action_id value url style confirm accessibility_label agent_prompt",
         "confirm": "title text confirm deny style",
         "option": "text value description url",
+        "overflow": "action_id options confirm",
         "plain_text_input": "action_id initial_value multiline min_length max_length placeholder focus_on_load "
         "dispatch_action_config",
         "number_input": "action_id initial_value is_decimal_allowed min_value max_value placeholder focus_on_load "
@@ -204,6 +207,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "button": ("text", "action_id"),
     "confirm": ("title", "text"),
     "option": ("text", "value"),
+    "overflow": ("action_id", "options"),
     "static_select": ("options or option_groups",),
     "multi_static_select": ("options or option_groups",),
     "radio_buttons": ("options",),
@@ -224,11 +228,6 @@ UNTYPED = {  # objects without a type
     "initial_options": "option",
     "option_groups": "option_group",
 }
-
-
-def size(text: str) -> int:
-    """How long Slack may take *text* to be: UTF-16 units, as a browser counts. Never less than code points."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def weight(blocks: Sequence[Raw]) -> int:

@@ -11,16 +11,13 @@ import hashlib
 import html
 import itertools
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from adapters.slack.limits import ONE_TEXT, UPDATE_TEXT, size
-from bot.domain.inert import show
+from adapters.lengths import cut, size, sound
+from adapters.slack.limits import ONE_TEXT, UPDATE_TEXT
 
 Raw = dict[str, Any]
-
-UNCARRIED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # what JSON or Slack loses on the way
 
 
 def plain(text: str) -> Raw:
@@ -53,23 +50,6 @@ def fallback(text: str, most: int = UPDATE_TEXT) -> str:
     letters = [html.escape(char, quote=False) for char in cut(sound(text), most)]
     ends = itertools.accumulate(size(letter) for letter in letters)
     return "".join(letter for letter, end in zip(letters, ends, strict=True) if end < most) + "…"
-
-
-def sound(text: str) -> str:
-    """*text* with the control characters and half characters that get lost on the way spelled out."""
-    return UNCARRIED.sub(lambda found: show(found[0]), text)
-
-
-def clipped(text: str, most: int) -> str:
-    return text if size(text) <= most else f"{cut(text, most - 1)}…"
-
-
-def cut(text: str, most: int) -> str:
-    """The beginning of *text* that Slack takes to be at most *most* characters."""
-    if size(text) <= most:
-        return text
-    sizes = itertools.accumulate(size(char) for char in text)
-    return text[: sum(1 for _ in itertools.takewhile(lambda end: end <= most, sizes))]
 
 
 def sections(text: str) -> Iterator[Raw]:

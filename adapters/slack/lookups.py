@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from adapters.recall import KEEP, Clock, Recall
 from adapters.slack.answers import (
     ChannelInfo,
     Channels,
@@ -32,11 +33,9 @@ from adapters.slack.answers import (
     user_from,
 )
 from adapters.slack.api import SlackGone, SlackRefused
-from adapters.slack.recall import Clock, Recall
 from adapters.slack.shapes import BadPayload, read_as
 from bot.domain.errors import ChatUnavailable, Undeliverable, Unsatisfiable
 
-KEEP = 60.0  # seconds an answer is believed
 KEEP_FACTS = 3600.0  # seconds; neither a workspace's profile fields nor its size are anybody's right
 MOST = 5000  # accounts of a workspace, or members of a group, that are read
 PAGE = 1000  # the most of one page: the list of MOST accounts takes 5 of 20 calls a minute

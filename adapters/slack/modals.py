@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from adapters.asides import Asides, judged
 from adapters.slack import reading
 from adapters.slack.api import PLATFORM, SlackRefused
-from adapters.slack.asides import Asides, judged
 from adapters.slack.codes import Outcome
 from adapters.slack.details import details_view
 from adapters.slack.fields import form_view, loading_view, message_view, picked, problems_by_block

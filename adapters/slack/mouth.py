@@ -18,12 +18,14 @@ from typing import Protocol
 
 import structlog
 
+from adapters.once import Attempt
+from adapters.signable import TITLE_MOST, is_asking, is_signable, plain
 from adapters.slack.api import PLATFORM, Api, SlackRefused, text_in
 from adapters.slack.cards import Drawn, draw, whisper_blocks
 from adapters.slack.codes import Outcome
 from adapters.slack.files import Files, update_key
 from adapters.slack.literal import fallback
-from adapters.slack.once import Attempt, Once
+from adapters.slack.once import Once, metadata
 from bot.domain.chat import Account, Card, MessageRef, PersonId, Place
 from bot.domain.errors import Refused, Unavailable, Undeliverable
 from bot.domain.ports import Keep
@@ -32,14 +34,11 @@ from bot.domain.wire import replace
 
 log = structlog.get_logger()
 
-HARMLESS = OF_RUNS | {"reject"}  # moves that let nothing run: they may stand on a card nobody can read whole
-NOT_WHOLE = "This card could not be shown whole, so nothing can be approved here."
 SHARED = (
     "this channel is shared with another organisation, whose people would read the arguments; "
     "set SLACK_FALLBACK_CHANNEL or name another place in the rule"
 )
 HIDDEN = "The details are hidden: people of another organisation may read them here."
-TITLE_MOST = 100  # characters of a plain card's title
 DIRECTS = 10_000  # direct conversations kept in mind
 
 
@@ -80,7 +79,7 @@ class Mouth:
         """As `Chat.update`. Raises Undeliverable when the card is refused: what stands there can then not be signed."""
         if why := await self._why_hidden(card, ref.place):
             await self._change_or_notice(ref, _hidden(card))
-            if _is_asking(card):
+            if is_asking(card):
                 raise Undeliverable(ref.place.key, why)
             return
         try:
@@ -131,7 +130,7 @@ class Mouth:
     async def _somewhere(self, card: Card, place: Place, key: str, attempt: Attempt) -> MessageRef:
         for there in self._ways(place):
             why = await self._why_hidden(card, there)
-            if why and _is_asking(card):
+            if why and is_asking(card):
                 told = why
                 log.warning("slack_rerouted", place=there.key, why=why)
                 continue
@@ -147,7 +146,7 @@ class Mouth:
 
     async def _why_hidden(self, card: Card, there: Place) -> str:
         """Why *there* may not show the details of *card*; empty if it may, or if there are none (T16)."""
-        if not (_is_asking(card) or card.blocks or card.attachments):
+        if not (is_asking(card) or card.blocks or card.attachments):
             return ""
         try:
             return SHARED if await self._people.is_shared(there.tenant, there.channel) else ""
@@ -168,10 +167,10 @@ class Mouth:
         try:
             ref = await self._send(there, drawn, attempt)
         except SlackRefused as refused:
-            if refused.outcome is not Outcome.REPAIR or _is_signable(card):
+            if refused.outcome is not Outcome.REPAIR or is_signable(card):
                 raise
             _log_refused(there, refused)
-            return await self._send(there, await self._drawn(_plain(card), there.tenant), attempt)
+            return await self._send(there, await self._drawn(plain(card), there.tenant), attempt)
         await self._files.belong(drawn.files, ref)
         return ref
 
@@ -183,7 +182,7 @@ class Mouth:
                 "chat.postMessage",
                 channel=there.channel,
                 thread_ts=there.thread,
-                metadata=attempt.metadata,
+                metadata=metadata(attempt),
                 unfurl_links=False,
                 unfurl_media=False,
                 text=drawn.text,
@@ -199,7 +198,7 @@ class Mouth:
     async def _ready(self, ref: MessageRef, card: Card) -> Drawn:
         """The new picture, its files already there. An end needs none: nobody decides by it."""
         drawn = await self._drawn(card, ref.place.tenant)
-        if _is_signable(card):
+        if is_signable(card):
             await self._files.share(drawn.files, ref.place, key=update_key(drawn.files, ref), hold=_nothing)
         return drawn
 
@@ -231,8 +230,8 @@ class Mouth:
     async def _instead(self, ref: MessageRef, card: Card, error: Refused) -> None:
         """This card cannot be shown whole: nothing may stand there that could be signed in its place."""
         log.error("slack_card_refused", place=ref.place.key, why=str(error))
-        await self._change_or_notice(ref, _plain(card))
-        if _is_signable(card):
+        await self._change_or_notice(ref, plain(card))
+        if is_signable(card):
             raise Undeliverable(ref.place.key, str(error)) from error
 
     async def _change_or_notice(self, ref: MessageRef, card: Card) -> None:
@@ -269,16 +268,6 @@ class Mouth:
         return draw(card, user_of={person: user for person, user in users.items() if user})
 
 
-def _is_signable(card: Card) -> bool:
-    """Something may run, or change, because of what a person presses here."""
-    return any(button.move not in HARMLESS for button in card.buttons)
-
-
-def _is_asking(card: Card) -> bool:
-    """It waits for an answer, so it shows what the answer is about."""
-    return any(button.move not in OF_RUNS for button in card.buttons)
-
-
 def _hidden(card: Card) -> Card:
     """What strangers may read of a request: what it is called, and how it stands."""
     return Card(
@@ -286,18 +275,6 @@ def _hidden(card: Card) -> Card:
         tone=card.tone,
         status=f"{card.status}\n{HIDDEN}".strip(),
         buttons=tuple(button for button in card.buttons if button.move in OF_RUNS),
-        footer=card.footer,
-        run=card.run,
-    )
-
-
-def _plain(card: Card) -> Card:
-    """What is left of a card that Slack will not show: what it is about, and no way to let anything run."""
-    return Card(
-        title=card.title[:TITLE_MOST],
-        tone=card.tone,
-        status=NOT_WHOLE,
-        buttons=tuple(button for button in card.buttons if button.move in HARMLESS),
         footer=card.footer,
         run=card.run,
     )

@@ -15,8 +15,8 @@ import aiohttp
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.server import Address
 from adapters.slack.api import Api
-from adapters.slack.http import Address
 from adapters.slack.install_pages import InstallPages, Registration, authorize_url
 from adapters.slack.installs import Installed, KeptInstalls, KeptStates
 from adapters.slack.lookups import Lookups

@@ -4,24 +4,23 @@ payload -> check (the shape bolt and we rely on) -> message | click | form | hom
 
 Pure functions without I/O. A payload that is none of our business gives None; one that Slack would never send raises
 BadPayload: nothing here raises KeyError. What comes out of `click` names the card exactly as posting named it, because
-a click counts only if its MessageRef equals a stored one. Not owned: whether the workspace is ours (ears), who
-may act (the front door).
+a click counts only if its MessageRef equals a stored one. Not owned: Slack's markup (markup), whether the workspace is
+ours (ears), who may act (the front door).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters.slack.fields import FORM, read_state
-from adapters.slack.shapes import BadPayload, Body, Event, Id, read_as
+from adapters.slack.markup import is_mentioned, words, writable
+from adapters.slack.shapes import Action, BadPayload, Body, Event, Id, read_as
 from bot.domain.chat import Account, Click, Form, Message, MessageRef, Place
 from bot.domain.errors import BadJson
 from bot.domain.wire import Record, dumps, read_foreign
 
 PLATFORM = "slack"
-BOT = "@countersign"  # what a mention of the bot reads as, whatever the app is called in a workspace
 HEARD = (None, "file_share", "thread_broadcast")  # subtypes of messages that people write
 BUTTON, FORM_BUTTON, LINK = "cs.", "csf.", "link."  # action ids: a press at once, a form first, a link of ours
 
@@ -145,7 +144,7 @@ def message(body: Payload, bot_user: str) -> Message | None:
         place=place,
         text=words(event.text or "", bot_user),
         ref=MessageRef(place=place, id=ts),
-        is_mention=place.is_direct or _mentions(event.text or "", bot_user),
+        is_mention=place.is_direct or is_mentioned(event.text or "", bot_user),
     )
 
 
@@ -219,10 +218,15 @@ def home_click(body: Payload) -> HomeClick | None:
         by=_presser(parts),
         team=_team(parts),
         action=parts.actions[0].action_id,
-        value=parts.actions[0].value or "",
+        value=_chosen(parts.actions[0]) or "",
         trigger=trigger_id,
         view=parts.view.id,
     )
+
+
+def _chosen(action: Action) -> str | None:
+    """What a button's value is, or that of the line of a menu."""
+    return action.selected_option.value if action.selected_option is not None else action.value
 
 
 class _Behind(Record):
@@ -289,7 +293,7 @@ def shortcut(body: Payload) -> Shortcut | None:
         trigger=trigger_id,
         about=MessageRef(place=place, id=ts),
         author=seen.user or "",
-        text=sound(seen.text or ""),
+        text=writable(seen.text or ""),
     )
 
 
@@ -313,45 +317,6 @@ def _presser(parts: Body) -> Account:
     if not isinstance(user, Id):
         raise BadPayload("a press without user")
     return _account(user.team_id or _team(parts), user.id)
-
-
-# ----------------------------------------------------------------------- text
-
-_MARKUP = re.compile(r"<([^<>]*)>")
-_ENTITY = re.compile(r"&(lt|gt|amp);")
-_CHARACTER: Mapping[str, str] = {"lt": "<", "gt": ">", "amp": "&"}
-
-
-def words(text: str, bot_user: str) -> str:
-    """What somebody wrote, as they saw it: Slack's markup as plain words, the bot's mention as `@countersign`.
-
-    A link reads as where it leads, never as its label. A mention and nothing else says nothing.
-    """
-    plain = _MARKUP.sub(lambda found: _plain(found[1], bot_user), text)
-    read = sound(_ENTITY.sub(lambda found: _CHARACTER[found[1]], plain).strip())
-    return "" if read == BOT else read
-
-
-def sound(text: str) -> str:
-    """*text* as something that can be written down: half a character, which no person types, becomes a `?`."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _plain(markup: str, bot_user: str) -> str:
-    what, _, label = markup.partition("|")
-    match what[:1]:
-        case "@":
-            return BOT if what == f"@{bot_user}" else what
-        case "#":
-            return f"#{label}" if label else what
-        case "!":
-            return label if label else f"@{what[1:]}"
-        case _:
-            return what.removeprefix("mailto:").removeprefix("tel:")
-
-
-def _mentions(text: str, bot_user: str) -> bool:
-    return any(found[1].partition("|")[0] == f"@{bot_user}" for found in _MARKUP.finditer(text))
 
 
 # ---------------------------------------------------------------------- pieces

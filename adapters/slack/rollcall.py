@@ -8,68 +8,24 @@ whatever else they have. Not owned: what a quorum needs (`Wanted.judge`), who ma
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 
+from adapters.lengths import sound
+from adapters.rollcall import LISTED, Reachable, Remark, Wanted, bad, good, looked, quorums, weak, why
 from adapters.slack.answers import TeamProfile
 from adapters.slack.api import PLATFORM, SlackRefused
-from adapters.slack.literal import sound
 from adapters.slack.lookups import Lookups
 from adapters.slack.office import Office
 from adapters.slack.people import SOURCES, SlackDirectory, Trust
-from adapters.slack.recall import each
 from adapters.slack.shapes import BadPayload, read_as
 from bot.domain.chat import Account, Person, PersonId
-from bot.domain.errors import ChatUnavailable, Unavailable, Unsatisfiable
+from bot.domain.errors import Unavailable, Unsatisfiable
 from bot.domain.people import GroupSource, SourceKind
 from bot.domain.ports import Directory
-from bot.domain.wire import Record
-
-QUORUMS_WITHIN = 30.0  # seconds; a workspace of thousands takes longer, and is then not looked at whole
-LISTED = "people.yml"
-
-Judge = Callable[[Directory, frozenset[str]], Awaitable[Sequence[str]]]
-
-
-class Remark(Record):
-    """One sentence. After one that `is_end`, nothing more can be looked at."""
-
-    text: str
-    is_bad: bool = False
-    is_weak: bool = False
-    is_end: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is counted on.
-
-    *people* and *base* are those of people.yml. *places* are channels, `#name` or `#C0123…`, each with who names it.
-    *judge* says what the policy can never do with the people of a directory, the named groups left out of account.
-    """
-
-    base: Directory
-    people: Sequence[Person]
-    trust: Trust
-    places: Sequence[tuple[str, str]]
-    judge: Judge
-
-
-def good(text: str) -> Remark:
-    return Remark(text=text)
-
-
-def weak(text: str, *, is_end: bool = False) -> Remark:
-    return Remark(text=text, is_weak=True, is_end=is_end)
-
-
-def bad(text: str, *, is_end: bool = False) -> Remark:
-    return Remark(text=text, is_bad=True, is_end=is_end)
 
 
 class Rollcall:
-    def __init__(self, office: Office, wanted: Wanted, teams: Sequence[str]) -> None:
+    def __init__(self, office: Office, wanted: Wanted[Trust], teams: Sequence[str]) -> None:
         self._office, self._wanted, self._teams = office, wanted, teams
         self._lookups = Lookups(office.api, office.teams)
         self._people = SlackDirectory(wanted.base, self._lookups, wanted.trust)
@@ -77,19 +33,13 @@ class Rollcall:
 
     async def remarks(self) -> list[Remark]:
         """Everything, whatever the others found."""
-        found = list[Remark]()
-        for what, look in (
+        looks = (
             ("the groups", self._groups),
             ("SLACK_MANAGER_FIELD", self._field),
             ("who is listed", self._listed),
             ("whether every quorum can be met", self._quorums),
-        ):
-            try:
-                async for remark in look():
-                    found.append(remark)  # what was found before a failure stays
-            except (Unavailable, Unsatisfiable, SlackRefused, BadPayload) as error:
-                found.append(bad(f"{what} could not be looked at: {_why(error)}; mend that and look again"))
-        return found
+        )
+        return await looked(looks, (SlackRefused, BadPayload))
 
     # --------------------------------------------------------------- groups
 
@@ -105,7 +55,7 @@ class Rollcall:
             self._unread.add(name)
             if isinstance(error, Unsatisfiable):
                 return bad(f"{error.why}; {await self._remedy(source)}")
-            return bad(f"group {name} cannot be read ({_why(error)}); nobody in it can sign until it can")
+            return bad(f"group {name} cannot be read ({why(error)}); nobody in it can sign until it can")
         if not active:
             told = f"group {name} has nobody who may answer (guests, bots and deactivated people may not)"
             return bad(f"{told}; add full members to {source.name} in Slack")
@@ -158,7 +108,7 @@ class Rollcall:
             if is_matching and person.email and not _slack(person) and not await self._is_met(person.id):
                 told = "is of nobody in Slack, or not confirmed; correct it, or list the user id under accounts"
                 yield bad(f"{LISTED}: the address of {person.id} {told}")
-        unlisted = [person for person in self._wanted.people if not _slack(person)]
+        unlisted = self._wanted.strangers(PLATFORM)
         if addressed := [person.id for person in unlisted if person.email and not is_matching]:
             told = "on Slack nobody is them; add `accounts: {slack: U…}`, or set SLACK_MATCH_EMAIL=true"
             yield weak(f"{LISTED}: {', '.join(addressed)} with an address alone: {told}")
@@ -196,56 +146,25 @@ class Rollcall:
     # -------------------------------------------------------------- quorums
 
     async def _quorums(self) -> AsyncIterator[Remark]:
-        try:
-            async with asyncio.timeout(QUORUMS_WITHIN):
-                problems = await self._wanted.judge(OnSlack(self._people, self._teams), frozenset(self._unread))
-        except TimeoutError:
-            yield weak(f"quorums were not looked at: that takes more than {QUORUMS_WITHIN:.0f} s here")
-            return
-        for problem in problems:
-            yield bad(f"{problem}, as Slack is now; add people who may, or change the rule")
-        if not problems:
-            yield good("every quorum can be met by people who are on Slack now")
+        here = OnSlack(self._people, self._teams, self._wanted.met_elsewhere)
+        async for remark in quorums(self._wanted, here, frozenset(self._unread), "Slack"):
+            yield remark
 
 
-class OnSlack:
-    """The people of a directory whom Slack can reach: whoever has no account there signs nothing."""
+class OnSlack(Reachable):
+    """Those whom Slack can reach."""
 
-    def __init__(self, people: SlackDirectory, teams: Sequence[str]) -> None:
-        self._people, self._teams = people, teams
+    def __init__(self, people: SlackDirectory, teams: Sequence[str], elsewhere: frozenset[PersonId]) -> None:
+        super().__init__(people, elsewhere)
+        self._here, self._teams = people, teams
 
     def fresh(self) -> Directory:
-        return OnSlack(self._people.fresh(), self._teams)
+        return OnSlack(self._here.fresh(), self._teams, self._elsewhere)
 
-    async def who(self, account: Account) -> Person | None:
-        return await self._people.who(account)
-
-    async def person(self, id: PersonId) -> Person | None:
-        return await self._people.person(id)
-
-    async def members(self, group: str) -> frozenset[PersonId]:
-        return await self._people.members(group)
-
-    async def groups(self) -> frozenset[str]:
-        return await self._people.groups()
-
-    async def on_call(self, rotation: str) -> frozenset[PersonId]:
-        return await self._people.on_call(rotation)
-
-    async def active(self, ids: frozenset[PersonId]) -> frozenset[PersonId]:
-        found = sorted(await self._people.active(ids))
-        if not self._teams:
-            return frozenset(found)  # of a whole organisation: which workspaces it has is not told
-        are_met = await each(found, self._is_met)
-        return frozenset(who for who, is_met in zip(found, are_met, strict=True) if is_met)
-
-    async def _is_met(self, who: PersonId) -> bool:
-        return any([await self._people.user_of(who, team) for team in self._teams])
+    async def is_met(self, who: PersonId) -> bool:
+        """Of a whole organisation it is not told which workspaces it has: everybody may be there."""
+        return not self._teams or any([await self._here.user_of(who, team) for team in self._teams])
 
 
 def _slack(person: Person) -> list[Account]:
     return [account for account in person.accounts if account.platform == PLATFORM]
-
-
-def _why(error: Exception) -> str:
-    return error.why if isinstance(error, ChatUnavailable | Unsatisfiable) else str(error)

@@ -92,10 +92,15 @@ class View(Record):
     state: dict[str, Any] | None = None
 
 
+class Option(Record):
+    value: str | None = None
+
+
 class Action(Record):
     action_id: str
     type: str
     value: str | None = None
+    selected_option: Option | None = None  # of a menu
 
 
 class Body(Record):

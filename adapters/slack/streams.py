@@ -20,10 +20,11 @@ from datetime import timedelta
 
 import structlog
 
+from adapters.lengths import cut, sound
 from adapters.slack.api import Api, SlackRefused
 from adapters.slack.codes import Outcome
 from adapters.slack.limits import MESSAGE_TEXT, ONE_TEXT, weight
-from adapters.slack.literal import Raw, contexts, cut, section, sound
+from adapters.slack.literal import Raw, contexts, section
 from adapters.slack.mouth import Users
 from bot.domain.chat import PersonId, Place
 from bot.domain.errors import CountersignError

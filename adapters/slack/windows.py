@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from adapters.asides import Asides, Whisper
 from adapters.slack.api import PLATFORM
-from adapters.slack.asides import Asides, Whisper
 from adapters.slack.fields import message_view
 from adapters.slack.modals import SORRY, Calls
 from adapters.slack.shapes import View, read_as

@@ -32,7 +32,8 @@ from bot.domain.chat import (
 )
 from bot.domain.errors import StoreUnavailable
 from bot.domain.offer import Grant
-from bot.domain.ports import AuditRow, Chat, Moment, Queued, RunView, Settled, Waiting
+from bot.domain.pages import AuditRow, Awaited, Moment, Queued, RunView, Settled, Waiting
+from bot.domain.ports import Chat
 from bot.domain.request import RequestId, RunId
 from bot.domain.wire import dumps, replace
 
@@ -65,6 +66,7 @@ class StandIn:
         self.is_down = False
         self.allowed: list[Grant] = []
         self.open: dict[str, tuple[MessageRef, Card, Message]] = {}
+        self.later: dict[tuple[str, str], datetime] = {}  # who put off what, until when
         self.moments: dict[str, list[Moment]] = {}
         self.tasks: dict[str, Message] = {}
         self.news = asyncio.Event()
@@ -100,8 +102,16 @@ class StandIn:
     async def grants(self, viewer: Account) -> tuple[Grant, ...]:  # noqa: ARG002 - everybody sees all
         return tuple(self.allowed)
 
-    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
-        """No command is known here."""
+    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:  # noqa: ARG002 - ours
+        """Two commands are known here: `later`, for an hour whatever was said, and `now`."""
+        _, word, subject, *when = text.split()
+        if word == "later":
+            self.later[by.user, subject] = datetime.now(UTC) + timedelta(hours=1)
+        elif word == "now":
+            self.later.pop((by.user, subject), None)
+        else:
+            return None
+        return Answer(is_taken=True, text=" ".join([word, subject, *when]))
 
     async def _ask(self, message: Message) -> None:
         assert self.chat
@@ -154,6 +164,9 @@ class StandIn:
     async def queue(self, viewer: Account) -> tuple[Queued, ...]:  # noqa: ARG002  # nobody escalates here
         return ()
 
+    async def team(self, viewer: Account) -> tuple[Awaited, ...]:  # noqa: ARG002  # nobody manages anybody here
+        return ()
+
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
         if account.user not in {"bo", "cy"}:
             return ()
@@ -165,6 +178,7 @@ class StandIn:
                 place=ref.place,
                 ref=ref,
                 opened=datetime.now(UTC),
+                put_off=self.later.get((account.user, subject)),
             )
             for subject, (ref, card, _) in self.open.items()
         )

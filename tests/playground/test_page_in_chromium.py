@@ -67,6 +67,25 @@ async def test_a_task_is_given_and_somebody_else_signs_it(tmp_path: Path) -> Non
         assert [act.by.user for act in front.acts] == ["ana", "bo"]
 
 
+async def test_what_is_put_off_leaves_the_inbox_and_its_number_until_it_is_shown_again(tmp_path: Path) -> None:
+    """PN-12: chosen from the list beside the card; below stands when it comes back, and a button to see it now."""
+    async with house(tmp_path) as (browser, chat, _), seen(browser, chat.url, as_="ana") as ana:
+        await say(ana, TASK)
+        await card(ana).wait_for()
+        async with seen(browser, chat.url, as_="bo", at="inbox") as bo:
+            await expect(bo.get_by_role("button", name="Approve")).to_have_count(1)
+
+            await bo.get_by_label("Put off").select_option("Put off for 4 hours")
+
+            await expect(bo.get_by_text("Nothing waits for you")).to_be_visible()
+            await expect(bo.get_by_role("button", name="Approve")).to_have_count(0)
+            await expect(bo.locator("#rail")).not_to_contain_text("1 waiting")
+            await bo.get_by_role("button", name="Show now").click()
+
+            await expect(bo.get_by_role("button", name="Approve")).to_have_count(1)
+            await expect(bo.get_by_role("button", name="Show now")).to_have_count(0)
+
+
 async def test_a_form_shows_its_problems_beside_the_fields(tmp_path: Path) -> None:
     """A wrong amount keeps the dialog open, with the reason tied to its field; corrected, it goes through."""
     async with house(tmp_path) as (browser, chat, front), seen(browser, chat.url, as_="ana") as page:

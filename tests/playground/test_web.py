@@ -355,6 +355,29 @@ async def test_what_somebody_allowed_is_listed_for_them_and_revoked_by_a_press(d
         assert await speaker.look("api/grants", "bo") == []
 
 
+async def test_a_request_is_put_off_from_the_inbox_and_shown_again(db: Path) -> None:
+    """PN-12: bo's own list alone; what the page sends is one of the times it was offered, or nothing is ordered."""
+    front = StandIn()
+    async with opened(db, front) as (_, speaker):
+        await speaker.say("ana", "general", "@countersign refund order 7")
+        await speaker.card("bo")
+        (waiting,) = await speaker.look("api/inbox", "bo")
+        assert waiting["put_off"] is None
+        assert {"when": "tomorrow", "label": "Put off until tomorrow"} in waiting["choices"]
+
+        later = {"by": "bo", "request": waiting["request"], "when": "tomorrow", "key": "k1"}
+        status, told = await speaker.send("api/later", later)
+
+        assert (status, told["text"]) == (200, "later r1 until tomorrow")
+        (bos,), (cys,) = await speaker.look("api/inbox", "bo"), await speaker.look("api/inbox", "cy")
+        assert (bool(bos["put_off"]), cys["put_off"]) == (True, None)
+        for wrong in ({"when": "900d"}, {"request": "r1 until Mon"}):
+            assert (await speaker.send("api/later", later | wrong))[0] == 422
+        back = {"by": "bo", "request": waiting["request"], "key": "k2"}
+        assert (await speaker.send("api/later", back))[1]["text"] == "now r1"
+        assert [one["put_off"] for one in await speaker.look("api/inbox", "bo")] == [None]
+
+
 async def test_an_unrecorded_click_is_said_so_and_not_queued(db: Path) -> None:
     """The person decides whether to press again."""
     front = StandIn()
@@ -396,6 +419,14 @@ async def test_an_attachment_is_downloaded_whole_as_plain_text(db: Path) -> None
             assert answer.content_type == "text/plain"
             assert answer.headers["Content-Disposition"].startswith("attachment;")
             assert "X" not in answer.headers
+
+
+async def test_a_rule_for_another_platforms_task_leaves_the_tenant_out(db: Path) -> None:
+    """CD-01, PN-16: `playground/#general` of a task in Slack; the ref has the one tenant there is."""
+    async with opened(db, StandIn()) as (chat, _):
+        ref = await chat.post(Card(body="x"), Place(platform="playground", tenant="", channel="general"), key="k")
+
+        assert ref.place == GENERAL
 
 
 async def test_a_card_that_is_too_large_is_undeliverable(db: Path) -> None:

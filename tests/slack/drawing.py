@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hypothesis import strategies as st
+from tests.hostile import nodes
 
 MARKUP = re.compile(r"<[^<>]*>")  # what Slack takes for a mention, link or broadcast, where it parses at all
-NASTY = ("<!channel>", "<@U1>", "<https://evil|https://bank>", "```", "*b*", ":smile:", "&lt;", "\u202e", "\x00", "\n")
-
-WORDS = st.text(max_size=30) | st.sampled_from(NASTY)
-LONG = st.builds(lambda text, times: text * times, WORDS, st.integers(0, 2_500)).map(lambda text: text[:20_000])
-TEXT = WORDS | LONG
-
-
-def nodes(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Every object inside *value*, in order."""
-    if isinstance(value, Mapping):
-        yield value
-        for inner in value.values():
-            yield from nodes(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from nodes(inner)
 
 
 def texts(blocks: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -14,14 +14,15 @@ from typing import Any
 
 import aiohttp
 
+from adapters.asides import Asides
+from adapters.flood import Flood
+from adapters.server import Address
 from adapters.slack.api import Api
-from adapters.slack.asides import Asides
 from adapters.slack.commands import Commands, CommandsWithin, Giving
 from adapters.slack.ears import Ears, Handlers, Within
-from adapters.slack.flood import Flood
 from adapters.slack.guard import Guard
 from adapters.slack.home import Home, HomeWithin
-from adapters.slack.http import PATH, Address, serving
+from adapters.slack.http import PATH, serving
 from adapters.slack.modals import Modals
 from adapters.slack.mouth import Mouth
 from adapters.slack.pace import Pace
@@ -30,7 +31,7 @@ from adapters.slack.workspace import OneWorkspace
 from bot.domain.chat import Account, Answer, Block, Card, MessageRef, Person, PersonId, Place
 from bot.domain.errors import CountersignError
 from bot.domain.offer import Grant
-from bot.domain.ports import Queued, RunView, Settled, Waiting
+from bot.domain.pages import Awaited, Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.wire import Json
 from bot.peoplefile import PeopleDirectory
@@ -98,6 +99,7 @@ class Lists(Looks):
         self.away = 0  # so many of the next looks find no store
         self.away_error: CountersignError | None = None
         self.gone: dict[str, str] = {}  # who is away, and what they read about it
+        self.teams: dict[str, tuple[Awaited, ...]] = {}  # what waits for those whom somebody manages
         self.reports: dict[str, str] = {}  # who may read how approvals go, and what they read
         self.read = asyncio.Event()  # cleared: whoever looks waits
         self.read.set()
@@ -107,6 +109,9 @@ class Lists(Looks):
 
     async def queue(self, viewer: Account) -> tuple[Queued, ...]:  # noqa: ARG002  # nobody escalates here
         return ()
+
+    async def team(self, viewer: Account) -> tuple[Awaited, ...]:
+        return self.teams.get(viewer.user, ())
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:
         self.looks += 1
@@ -164,7 +169,7 @@ class Indoors:
         self.people = PeopleDirectory((self._person("ana", "support"), self._person("bo"), self._person("gus")))
         self.explained, self.flood = Explained(), flood or Flood()
         self.stopped: list[tuple[RunId, Account, str]] = []  # runs, by whom, and the delivery
-        self.front.commands = runtime.Commands(self.people, Rows(self.views, self.watch.utc, self._stop))
+        self.front.commands = runtime.Commands(self.people, Rows(self.views, self.people, self.watch.utc, self._stop))
         self.teams = Workspaces()
         self.teams.known[slack.team] = OneWorkspace(secret=slack.bot_token, team=slack.team, user=slack.bot_user)
         self.home: Home

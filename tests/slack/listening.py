@@ -10,13 +10,14 @@ from datetime import timedelta
 
 import aiohttp
 
+from adapters.asides import Asides
+from adapters.flood import Flood
+from adapters.server import Address
 from adapters.slack.api import Api
-from adapters.slack.asides import Asides
 from adapters.slack.cards import draw
 from adapters.slack.ears import Ears, Handlers, Within
-from adapters.slack.flood import Flood
 from adapters.slack.guard import Guard
-from adapters.slack.http import PATH, Address, serving
+from adapters.slack.http import PATH, serving
 from adapters.slack.modals import Modals
 from adapters.slack.pace import Pace
 from adapters.slack.reading import Command, HomeClick, HomeOpened, Shortcut
@@ -25,7 +26,7 @@ from adapters.slack.workspace import OneWorkspace
 from bot.domain.chat import Account, Answer, Button, Card, Click, Field, FieldKind, Form, Message, Person, Place
 from bot.domain.errors import CountersignError, StoreUnavailable, Undeliverable
 from bot.domain.offer import Grant
-from bot.domain.ports import AuditRow, Queued, RunView, Settled, Waiting
+from bot.domain.pages import AuditRow, Awaited, Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
 from bot.domain.wire import Json
 from bot.peoplefile import PeopleDirectory
@@ -112,6 +113,9 @@ class Looks:
         return ""
 
     async def queue(self, viewer: Account) -> tuple[Queued, ...]:  # noqa: ARG002  # nobody escalates here
+        return ()
+
+    async def team(self, viewer: Account) -> tuple[Awaited, ...]:  # noqa: ARG002  # nobody manages anybody here
         return ()
 
     async def waiting_for(self, account: Account) -> tuple[Waiting, ...]:

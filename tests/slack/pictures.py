@@ -2,15 +2,14 @@
 
     python -m tests.slack.pictures      writes tests/slack/golden anew; read the difference before keeping it
 
-Everything is drawn through `bot.domain.render`, from the fixed data of `tests.domain.given`.
+The cards and forms are those of `tests.stories`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,296 +17,16 @@ from adapters.slack.cards import draw
 from adapters.slack.details import details_view
 from adapters.slack.fields import form_view
 from adapters.slack.homeview import home_view
-from bot.domain.calls import Cause, Outcome, Past, ToolResult, canonical
-from bot.domain.chat import Button, Card, MessageRef, PersonId, Tone
-from bot.domain.details import details
-from bot.domain.glass import aftermath
-from bot.domain.grant import offer_from_form
-from bot.domain.inquiry_card import inquiry_card, passed_on
-from bot.domain.inquiry_stuck import Trouble
-from bot.domain.ports import RunView, Settled, Waiting
-from bot.domain.request import Decision, Edit, Handed, Kind, Move, Request, RequestId, Right, RunId, Status
-from bot.domain.run import Run, RunStatus, Task
-from bot.domain.run_card import status_card
-from bot.domain.sheet import MOST, Sheet, taken_out
-from bot.domain.sheet_card import sheet_card
-from bot.domain.verdict import Glass, Grantable, Need, ReasonRule
-from bot.domain.wire import Json, replace
-from tests.domain.given import ANA, BO, CY, NAMES, NOW, PLACE, ask, call, decided, drawn, request, spec, vote
+from bot.domain.chat import Button, Card, MessageRef, PersonId
+from bot.domain.pages import RunView, Settled, Waiting
+from bot.domain.request import RequestId, RunId, Status
+from bot.domain.wire import replace
+from tests.domain.given import ANA, BO, NOW, PLACE, call, decided, drawn, request
+from tests.stories import CARDS, FORMS, LONG, details_card, form_button, high_card, open_card
 
 GOLDEN = Path(__file__).parent / "golden"
 SLACK_USERS: Mapping[PersonId, str] = {ANA: "UANA", BO: "UBO"}
-SIGNED = Decision(status=Status.APPROVED, at=NOW, by=(BO,))
-LONG: dict[str, Json] = {"order_id": "7", "amount": 150, "reason": "it arrived broken; " * 300}
 REF = MessageRef(place=PLACE, id="2.0")
-
-
-def _open() -> Card:
-    shown = drawn(request(deadline=NOW + timedelta(hours=4), why="The customer sent a photo."))
-    return replace(shown, mentions=(BO, CY))
-
-
-def _high() -> Card:
-    return drawn(request(ask=ask(is_high=True, reason=ReasonRule.ALWAYS)))
-
-
-UNUSUAL = ask(
-    Need(of="finance", need=2),
-    is_high=True,
-    veto=("legal", "@bo"),
-    typed="order_id",
-    break_glass=Glass(of="oncall", review="managers", within=timedelta(hours=24)),
-)
-
-
-def _broken() -> Request:
-    """BO broke the glass of a request that CY had signed."""
-    broke = vote(BO, Move.BREAK_GLASS, right=Right.GLASS, seats=(), reason="the bank <!channel> closes at five")
-    asked = request(ask=UNUSUAL, looked=(BO, CY), votes=(vote(CY), broke), status=Status.SPENT)
-    return replace(asked, decision=Decision(status=Status.APPROVED, at=NOW, by=(BO,), reason=broke.reason))
-
-
-def _quorum() -> Card:
-    need = ask(Need(of="finance", need=2), Need(of="manager(requester)"), separate_duties=True)
-    return drawn(request(ask=need, votes=(vote(BO),)))
-
-
-def _edited() -> Card:
-    was = canonical({"order_id": "7", "amount": 900}).decode()
-    return drawn(request(edit=Edit(editor=CY, was=was, delivery="d1"), explanation="It is 20 % of the price."))
-
-
-def _spent(outcome: Outcome, text: str) -> Card:
-    return drawn(decided(Status.SPENT), outcome=ToolResult(outcome=outcome, text=text))
-
-
-def _run(status: RunStatus, line: str, *, taken_by: PersonId | None = None) -> Card:
-    run = Run(
-        id=RunId("r1"),
-        task=Task(text="x", by=ANA, place=PLACE),
-        agent="react",
-        began=NOW,
-        status=status,
-        taken_by=taken_by,
-    )
-    return status_card(run, line, seal=lambda move: f"seal({move})", names=NAMES)
-
-
-TRIP: dict[str, Json] = {
-    "type": "object",
-    "properties": {
-        "city": {"type": "string"},
-        "day": {"type": "string", "format": "date"},
-        "with": {"type": "string", "format": "person"},
-        "why": {"type": "array", "items": {"type": "string", "enum": ["work", "fun <!here>"]}},
-    },
-    "required": ["city", "day"],
-}
-ROWS: dict[str, Json] = {
-    "columns": ["city", "day"],
-    "rows": [["Oslo", "2026-05-01"], ["<!channel>", "31.02.26"]],
-    "row": 1,
-    "column": "day",
-    "first": 4,
-}
-
-ASKED: Mapping[Kind, tuple[str, dict[str, Json], dict[str, Json]]] = {  # tool, arguments, an answer
-    Kind.QUESTION: (
-        "ask_people",
-        {"question": "Which colour? <!channel>", "options": ["red", "blue"], "may_write": True},
-        {"move": "pick_b"},
-    ),
-    Kind.HANDOFF: ("handoff_to_user", {"message": "Shall I go on?", "breakout_of_loop": False}, {"move": "yes"}),
-    Kind.FORM: (
-        "fill_form",
-        {"question": "Where to?", "schema": TRIP, "start": {"day": "2026-05-04", "with": "ana"}, "table": ROWS},
-        {"move": "fill", "values": {"city": "Oslo"}},
-    ),
-    Kind.REVIEW: (
-        "review_draft",
-        {"draft": "Dear all,\n\nwe move.", "name": "", "rounds": 3, "note": "Short, as asked."},
-        {"move": "revise", "text": "warmer, please"},
-    ),
-    Kind.PLAN: ("propose_plan", {"goal": "the party", "steps": ["a date", "a place"]}, {"move": "proceed"}),
-    Kind.ESCALATION: (
-        "escalate",
-        {"reason": "She threatens to sue.", "context": "Order 7 never came.", "suggestion": "call her"},
-        {"move": "direct", "text": "I call her"},
-    ),
-    Kind.STUCK: (
-        "ask_when_stuck",
-        {"what": "failing", "told": "refund has failed.", "tried": ["refund: no <@U1>"], "error": "closed <!here>"},
-        {"move": "guide", "text": "use the other bank"},
-    ),
-}
-
-
-def _aftermath(answer: dict[str, Json] | None = None) -> Card:
-    return _ended(aftermath(_broken(), spec(), id=RequestId("q9"), breaker="Bo"), answer)
-
-
-def _inquiry(kind: Kind, *, is_answered: bool = False) -> Card:
-    return _ended(_put(kind), ASKED[kind][2] if is_answered else None)
-
-
-def _put(kind: Kind, **args: Json) -> Request:
-    """A question of this *kind*, with some arguments of its own."""
-    tool, given, _ = ASKED[kind]
-    return request(kind=kind, call=call({**given, **args}, tool=tool), ask=ask(Need(of="requester")))
-
-
-def _ended(asked: Request, answer: dict[str, Json] | None) -> Card:
-    """The card of *asked* as Ana answered it; without an *answer*, as it waits for one."""
-    if answer is not None:
-        end = Decision(status=Status.ANSWERED, at=NOW, by=(ANA,), answer=canonical(answer).decode())
-        asked = replace(asked, status=Status.ANSWERED, decision=end)
-    return inquiry_card(asked, names=NAMES, seal=lambda move: f"seal({move})")
-
-
-def _round(kind: Kind, *moves: str) -> Card:
-    """After earlier versions, each of them answered by one of *moves*."""
-    tool, args, _ = ASKED[kind]
-    drafts = [
-        {**args, "draft": f"Hi {number},\n\nwe move."} if "draft" in args else args for number in range(len(moves))
-    ]
-    history = [
-        Past(tool=tool, args=canonical(draft).decode(), outcome=Outcome.OK, move=move)
-        for draft, move in zip(drafts, moves, strict=True)
-    ]
-    return _ended(replace(_put(kind), history=tuple(history)), None)
-
-
-def _handed(kind: Kind) -> Request:
-    """Bo is asked, in the place of Ana."""
-    handed = (Handed(by=ANA, to=BO, at=NOW),)
-    return replace(_put(kind), ask=ask(Need(of=f"@{BO}")), handed=handed)
-
-
-def _handed_on() -> Card:
-    """The copy that somebody handed the question on from."""
-    asked = _handed(Kind.QUESTION)
-    return passed_on(_ended(asked, None), asked, NAMES)
-
-
-def _allowing(**changes: Any) -> Request:
-    return request(ask=ask(grant=Grantable(most=10, within=timedelta(hours=8), same=("order_id",))), **changes)
-
-
-def _offered() -> Request:
-    """Bo looks at what more would be allowed; the note tells of earlier calls."""
-    form = {"scope": "this run", "until": "1 hour", "most": "3", "exact": "no"}
-    drawn_up = offer_from_form(_allowing(), spec(), form, BO, NOW)
-    return _allowing(offer=replace(drawn_up, looked=7, matched=2))
-
-
-def _equal(count: int, **more: Json) -> tuple[Request, ...]:
-    rule = ask(is_batch=True, reason=ReasonRule.ON_REJECT)
-    numbered = [(n, call({"order_id": str(n), "amount": 10 * n, **more})) for n in range(1, count + 1)]
-    return tuple(request(id=RequestId(f"q{n}"), call=one, ask=rule, why="They arrived broken.") for n, one in numbered)
-
-
-def _different() -> tuple[Request, ...]:
-    hostile = call({"note": "<!channel> `*_~:smile:\u202e <@U1>\n"}, tool="post")
-    asked = request(id=RequestId("q2"), call=hostile, ask=replace(ask(is_high=True), rule="web"))
-    return (request(), asked, request(id=RequestId("q3"), call=call(LONG)))
-
-
-def _sheet(*items: Request) -> Card:
-    return sheet_card(
-        Sheet(items=items),
-        spec=lambda one: spec(one.call.tool),
-        names=NAMES,
-        seal=lambda move: f"seal({move})",
-    )
-
-
-def _sheet_decided() -> Card:
-    """One done, one left out, one expired, one that waits."""
-    done, out, over, waits = _equal(4)
-    signed = Decision(status=Status.APPROVED, at=NOW, by=(BO,))
-    left = Decision(status=Status.REJECTED, at=NOW, by=(BO,), reason=taken_out("Bo"))
-    result = ToolResult(outcome=Outcome.OK, text="RF-001 <!here>")
-    return _sheet(
-        replace(done, status=Status.SPENT, decision=signed, outcome=result),
-        replace(out, status=Status.REJECTED, decision=left),
-        replace(over, status=Status.EXPIRED, decision=Decision(status=Status.EXPIRED, at=NOW)),
-        waits,
-    )
-
-
-CARDS: Mapping[str, Callable[[], Card]] = {
-    "open": _open,
-    "open_high": _high,
-    "open_quorum_partly": _quorum,
-    "open_veto_typed_and_glass": lambda: drawn(request(ask=UNUSUAL)),
-    "glass_broken": lambda: drawn(_broken(), outcome=ToolResult(outcome=Outcome.OK, text="RF-001")),
-    "open_edited": _edited,
-    "open_attached": lambda: drawn(request(call=call(LONG))),
-    "open_hostile": lambda: drawn(
-        request(call=call({"note": "<!channel> `*_~:smile:\u202e <@U1>\n\t"}), why="<!here>")
-    ),
-    "approved": lambda: drawn(decided(Status.APPROVED)),
-    "spent_running": lambda: drawn(decided(Status.SPENT)),
-    "spent_done": lambda: _spent(Outcome.OK, "RF-001"),
-    "spent_failed": lambda: _spent(Outcome.ERROR, "order 7 is unknown"),
-    "spent_unknown": lambda: _spent(Outcome.UNKNOWN, ""),
-    "rejected": lambda: drawn(decided(Status.REJECTED, reason="too much")),
-    "expired": lambda: drawn(decided(Status.EXPIRED, by=())),
-    "cancelled": lambda: drawn(decided(Status.CANCELLED, by=(), cause=Cause.STOPPED)),
-    "superseded": lambda: drawn(decided(Status.SUPERSEDED, by=(), replaced_by=RequestId("q2"))),
-    "recovery_open": lambda: drawn(request(kind=Kind.RECOVERY)),
-    "recovery_happened": lambda: drawn(decided(Status.ANSWERED, kind=Kind.RECOVERY)),
-    "recovery_stopped": lambda: drawn(decided(Status.REJECTED, kind=Kind.RECOVERY)),
-    "run_working": lambda: _run(RunStatus.ACTIVE, "Looking up order 7"),
-    "run_done": lambda: _run(RunStatus.DONE, "Refunded."),
-    "run_taken": lambda: _run(RunStatus.WAITING, "Bo took this over", taken_by=BO),
-    "question_handed_on": _handed_on,
-    "question_menu": lambda: _ended(_put(Kind.QUESTION, options=[f"<!channel> {n}" for n in range(7)]), None),
-    "question_words": lambda: _ended(_put(Kind.QUESTION, options=[]), None),
-    "escalation_handed": lambda: _ended(_handed(Kind.ESCALATION), None),
-    "escalation_taken": lambda: _ended(_handed(Kind.ESCALATION), {"move": "take"}),
-    **{f"stuck_{what}": partial(_ended, _put(Kind.STUCK, what=what), None) for what in Trouble},
-    "offer_open": lambda: drawn(_offered()),
-    "offer_given": lambda: drawn(replace(_offered(), status=Status.APPROVED, decision=SIGNED, gave="g-0-1")),
-    **{f"{kind}_open": partial(_inquiry, kind) for kind in ASKED},
-    **{f"{kind}_answered": partial(_inquiry, kind, is_answered=True) for kind in ASKED},
-    "review_second_round": lambda: _round(Kind.REVIEW, "revise"),
-    "review_last_round": lambda: _round(Kind.REVIEW, "revise", "revise"),
-    "plan_second_round": lambda: _round(Kind.PLAN, "change"),
-    "plan_limit": lambda: _round(Kind.PLAN, "change", "change", "change"),
-    "sheet_open": lambda: _sheet(*_equal(3)),
-    "sheet_partly_decided": _sheet_decided,
-    "sheet_full": lambda: _sheet(*_equal(MOST, note="x" * 200)),
-    "sheet_list": lambda: _sheet(*_different()),
-    "aftermath_open": _aftermath,
-    "aftermath_answered": lambda: _aftermath({"move": "wrong", "text": "Dana was there <!here>."}),
-    "answer": lambda: Card(body="Order 7 was refunded.", tone=Tone.GOOD, author="react", run="r1", mentions=(ANA,)),
-}
-
-
-FORMS: Mapping[str, tuple[Callable[[], Card], str]] = {  # what opens behind which button
-    "edit": (lambda: drawn(request(), replace(spec(), secrets=("token",))), "Edit"),
-    "reject": (lambda: drawn(request()), "Reject"),
-    "typed": (lambda: drawn(request(ask=UNUSUAL)), "Approve"),
-    "glass": (lambda: drawn(request(ask=UNUSUAL)), "Break glass"),
-    "allow_more": (lambda: drawn(_allowing()), "Approve and allow more…"),
-    "approve_some": (lambda: _sheet(*_equal(3)), "Approve some…"),
-    "hand_back": (lambda: _run(RunStatus.WAITING, "Bo took this over", taken_by=BO), "Hand back"),
-    "hand_to": (lambda: _inquiry(Kind.QUESTION), "Hand to…"),
-    "answer": (lambda: _inquiry(Kind.QUESTION), "Answer in words"),
-    "choose": (CARDS["question_menu"], "Choose"),
-    "handoff": (lambda: _inquiry(Kind.HANDOFF), "Answer in words"),
-    "kinds": (lambda: _inquiry(Kind.FORM), "Fill in"),
-    "revise": (lambda: _inquiry(Kind.REVIEW), "Revise"),
-    "write": (lambda: _inquiry(Kind.REVIEW), "Write it myself"),
-    "version": (CARDS["review_last_round"], "Use another version"),
-    "another_round": (CARDS["review_last_round"], "Allow another round"),
-    "steps": (lambda: _inquiry(Kind.PLAN), "Edit the steps"),
-    "direction": (lambda: _inquiry(Kind.ESCALATION), "Give direction"),
-    "done": (lambda: _inquiry(Kind.STUCK), "I have done it"),
-    "wrong": (_aftermath, "It was wrong"),
-}
-
 
 REPORT = """\
 From 2026-10-02 to 2026-11-01: 14 decided, 86 % approved, half within 4 min, nine in ten within 2 h, 3 waiting.
@@ -332,17 +51,12 @@ def _home(report: str = "") -> dict[str, Any]:
         move="reject",
         at=NOW - timedelta(days=2),
     )
-    rows = [waiting(_open(), REF), waiting(drawn(request(call=call(LONG))), REF), waiting(_high(), None)]
+    rows = [waiting(open_card(), REF), waiting(drawn(request(call=call(LONG))), REF), waiting(high_card(), None)]
     return home_view(rows, [run, replace(run, status="done", stop=None)], [settled], report, now=NOW)
 
 
 def _form(name: str) -> dict[str, Any]:
-    card, label = FORMS[name]
-    return form_view(_button(card(), label), metadata="q1", users={"with": "UANA"})
-
-
-def _button(card: Card, label: str) -> Button:
-    return next(button for button in card.buttons if button.label == label)
+    return form_view(form_button(name), metadata="q1", users={"with": "UANA"})
 
 
 def pictures() -> dict[str, str]:
@@ -353,8 +67,7 @@ def pictures() -> dict[str, str]:
         files = [{"name": file.name, "bytes": len(file.content), "sha256": file.sha256} for file in shown.files]
         found[name] = {"text": shown.text, "blocks": shown.blocks, "files": files}
     found |= {"home": _home(), "home_report": _home(REPORT)} | {f"form_{name}": _form(name) for name in FORMS}
-    past = (Past(tool="look_up_order", args="{}", outcome=Outcome.OK), Past(tool="refund", args="{}"))
-    found["details"] = details_view(details(request(ask=UNUSUAL, votes=(vote(CY),), history=past), spec(), NAMES))
+    found["details"] = details_view(details_card())
     return {
         name: json.dumps(picture, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         for name, picture in found.items()

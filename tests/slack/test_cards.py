@@ -9,64 +9,25 @@ import json
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from adapters.lengths import size
 from adapters.slack.cards import Drawn, button_value, draw, read_action, read_value, whisper_blocks
-from adapters.slack.limits import UPDATE_TEXT, faults, size, view_faults
-from adapters.slack.literal import sound
-from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, PersonId, Tone
+from adapters.slack.limits import UPDATE_TEXT, faults, view_faults
+from bot.domain.chat import Block, Button, Card, Fact, PersonId
 from bot.domain.errors import Undeliverable
 from bot.domain.request import Status
 from bot.domain.wire import replace
 from tests.contracts.chat import HOSTILE
 from tests.domain.given import ANA, BO, CY, ask, call, decided, drawn, request
-from tests.slack.drawing import MARKUP, TEXT, WORDS, buttons, labels, nodes, parsed, texts
-from tests.slack.pictures import CARDS, GOLDEN, LONG, SLACK_USERS, pictures
+from tests.hostile import ANY_CARD, TEXT, nodes, said
+from tests.slack.drawing import MARKUP, buttons, labels, parsed, texts
+from tests.slack.pictures import GOLDEN, SLACK_USERS, pictures
 from tests.slack.second import sdk_faults, sdk_view_faults
-
-BUTTONS = st.builds(
-    Button,
-    subject=st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True),
-    move=st.sampled_from(["approve", "reject", "edit", "explain", "stop"]),
-    label=WORDS | st.text(max_size=120),
-    token=st.from_regex(r"[A-Za-z0-9_=-]{1,22}", fullmatch=True),
-    style=st.sampled_from(["plain", "primary", "danger"]),
-    fields=st.sampled_from([(), (Field(name="reason", label="Reason"),)]),
-    confirm=st.none() | WORDS | st.text(max_size=400),
-)
-FILES = st.builds(
-    lambda name, content: Attachment(name=name, content=content, sha256=hashlib.sha256(content).hexdigest()),
-    st.from_regex(r"[a-z]{1,12}\.(txt|json)", fullmatch=True),
-    st.binary(max_size=40),
-)
-ANY_CARD = st.builds(
-    Card,
-    title=TEXT,
-    body=TEXT,
-    tone=st.sampled_from(list(Tone)),
-    facts=st.lists(st.builds(Fact, label=TEXT, value=TEXT), max_size=25).map(tuple),
-    blocks=st.lists(st.builds(Block, label=TEXT, text=TEXT, is_code=st.booleans()), max_size=8).map(tuple),
-    attachments=st.lists(FILES, max_size=3, unique_by=lambda file: file.name).map(tuple),
-    status=TEXT,
-    buttons=st.lists(BUTTONS, max_size=30).map(tuple),
-    footer=TEXT,
-    mentions=st.lists(st.sampled_from([ANA, BO, CY]), max_size=4).map(tuple),
-    author=WORDS,
-    run=WORDS,
-)
+from tests.stories import CARDS, LONG
 
 
 def shown(card: Card) -> Drawn:
     return draw(card, user_of=SLACK_USERS)
-
-
-def said(card: Card) -> list[str]:
-    """Every text of *card* that has something to see."""
-    facts = [text for fact in card.facts for text in (fact.label, fact.value)]
-    blocks = [text for block in card.blocks for text in (block.label, block.text)]
-    asked = [text for button in card.buttons for text in (button.label, button.confirm or "")]
-    every = [card.title, card.body, card.status, card.footer, card.author, *facts, *blocks, *asked]
-    return [text for text in map(sound, every) if text.strip()]
 
 
 # --------------------------------------------------------------- any card

@@ -7,14 +7,15 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.flood import BUSY, Flood, FloodLimits
+from adapters.given import A_WORD, GIVEN, NO_TEXT, TEXT_MOST
 from adapters.slack import commands
-from adapters.slack.commands import A_WORD, ARCHIVED, AWAY, GIVEN, NO_TEXT, NOT_THERE, TABLE, TEXT_MOST
-from adapters.slack.flood import BUSY, Flood, FloodLimits
+from adapters.slack.commands import ARCHIVED, AWAY, NOT_THERE, TABLE
 from adapters.slack.home import STRANGER
 from adapters.slack.manifest import SHORTCUT
 from bot.domain.chat import Answer, Button, Message, MessageRef
 from bot.domain.errors import InvalidArguments, NotRequestable, StoreUnavailable, UnknownTool
-from bot.domain.ports import RunView
+from bot.domain.pages import RunView
 from bot.domain.request import RunId
 from bot.domain.wire import replace
 from bot.runtime.asked import Asked
@@ -114,7 +115,7 @@ async def test_a_word_like_no_other_gets_the_list_without_a_guess() -> None:
         told = await here.types(here.ana, "zzzzzz")
 
     assert "Did you mean" not in told
-    assert "/countersign pending [PAGE]" in told
+    assert "/countersign pending [team] [PAGE]" in told
 
 
 # -------------------------------------------------------------------- lists

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.flood import BUSY, Flood, FloodLimits, Verdict
 from adapters.slack.ears import INACTIVE
-from adapters.slack.flood import BUSY, Flood, FloodLimits, Verdict
 from adapters.slack.reading import Command, HomeClick, HomeOpened, Shortcut
 from bot.domain.chat import Account, Answer, Card, Click, Message, MessageRef, Place
 from bot.domain.errors import BadRecord, NotRequestable, StoreUnavailable
@@ -550,4 +550,4 @@ async def test_a_whisper_that_fails_ends_nobody_elses_work() -> None:
             told = await house.told()
 
     assert told == [(ana, "too late")]
-    assert [log["event"] for log in logs] == ["slack_aside_failed"]
+    assert [log["event"] for log in logs] == ["aside_failed"]

@@ -14,7 +14,9 @@ from bot.domain.chat import Button, Field, FieldKind
 from bot.domain.forms import fields_of, values_from_fields
 from bot.domain.wire import Json, replace
 from tests.contracts.chat import HOSTILE
-from tests.slack.drawing import NASTY, TEXT, parsed, texts
+from tests.hostile import NASTY, TEXT
+from tests.slack.drawing import parsed, texts
+from tests.slack.second import sdk_view_faults
 
 SCHEMA: dict[str, Json] = {
     "type": "object",
@@ -113,7 +115,7 @@ def test_any_form_is_a_view_without_faults_and_without_markup(fields: list[Field
     """T04: names, hints and values of a tool's arguments come from anywhere."""
     view = form(*fields, label=label)
 
-    assert view_faults(view) == []
+    assert view_faults(view) + sdk_view_faults(view) == []
     assert parsed(view["blocks"]) == []
     assert len(inputs(view)) in (0, len(fields))
 
@@ -233,7 +235,7 @@ def test_a_long_list_of_choices_says_how_many_there_are() -> None:
 
 def test_views_that_only_speak_have_no_faults() -> None:
     for view in (loading_view(metadata="m"), message_view("", ""), message_view("t" * 99, "x" * 20_000)):
-        assert view_faults(view) == []
+        assert view_faults(view) + sdk_view_faults(view) == []
         assert "submit" not in view
     assert texts(message_view("Sorry", HOSTILE)["blocks"]) == [HOSTILE]
     assert loading_view(metadata="m")["private_metadata"] == "m"
@@ -255,7 +257,7 @@ def test_dates_people_and_several_choices_are_slacks_own_inputs() -> None:
     )
     drawn = {name: block["element"] for name, block in inputs(dict(view)).items()}
 
-    assert view_faults(view) == []
+    assert view_faults(view) + sdk_view_faults(view) == []
     assert [option["text"]["text"] for option in drawn["f.why"]["initial_options"]] == ["lost", "=broken"]
     assert drawn["f.day"] == {"type": "datepicker", "action_id": "v", "initial_date": "2026-03-31"}
     assert drawn["f.owner"] == {"type": "users_select", "action_id": "v", "initial_user": "UANA"}

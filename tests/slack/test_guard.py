@@ -15,8 +15,9 @@ import pytest
 from slack_bolt.response import BoltResponse
 from structlog.testing import capture_logs
 
+from adapters.server import Address
 from adapters.slack.guard import Guard
-from adapters.slack.http import PATH, Address, serving
+from adapters.slack.http import PATH, serving
 from adapters.slack.reading import Payload
 from bot.domain.errors import BadSettings
 from bot.domain.wire import MAX_BYTES

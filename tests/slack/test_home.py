@@ -9,12 +9,12 @@ from structlog.testing import capture_logs
 
 from adapters.slack import home
 from adapters.slack.home import APART, INACTIVE, SHARE, STRANGER, TRIES
-from adapters.slack.homeview import home_value
+from adapters.slack.homeview import NOWHERE, home_value
 from adapters.slack.windows import DONE
 from bot.domain.chat import Account, Answer, Click, Form, MessageRef, Place
 from bot.domain.errors import NotEligible, StoreUnavailable
-from bot.domain.ports import RunView, Waiting
-from bot.domain.request import RunId
+from bot.domain.pages import Awaited, RunView, Waiting
+from bot.domain.request import RequestId, RunId
 from bot.domain.wire import replace
 from tests.domain.given import grant
 from tests.fakes.slack import FakeView
@@ -379,6 +379,64 @@ async def test_whoever_is_away_reads_so_first_and_comes_back_with_one_press() ->
 
         await here.window(here.bo, f"back, ordered by {here.bo}")
         assert (reply.status, here.front.came) == (200, [])
+
+
+async def test_a_line_of_the_menu_puts_a_request_off_and_show_now_brings_it_back() -> None:
+    """PN-12: both are the commands that people type, for whoever presses; the tab is published again."""
+    async with indoors() as here:
+        here.front.commands = Mirror()  # type: ignore[assignment]  # says what it was ordered
+        here.waits(here.bo)
+        await here.opens(here.bo)
+        assert "Show now" not in read(here, here.bo)
+
+        reply = await here.slack.press_home(here.bo, "Put off for 4 hours")
+
+        await here.window(here.bo, f"later q-1 4h, ordered by {here.bo}")
+        assert (reply.status, here.front.came) == (200, [])
+        until = here.watch.now + timedelta(hours=4)
+        here.views.waiting[here.bo] = [replace(one, put_off=until) for one in here.views.waiting[here.bo]]
+        here.watch.later(APART.total_seconds())
+        await here.published(2)
+        assert read(here, here.bo).index("Nothing waits for you.") < read(here, here.bo).index("Show now")
+
+        await here.slack.press_home(here.bo, "Show now")
+
+        await here.window(here.bo, f"now q-1, ordered by {here.bo}")
+
+
+async def test_a_line_that_no_menu_offered_does_nothing() -> None:
+    """PN-12, T13: whatever a payload says, nothing but the four lines is an order."""
+    async with indoors() as here:
+        here.front.commands = Mirror()  # type: ignore[assignment]
+        here.waits(here.bo)
+        home = await here.opens(here.bo)
+        spot = next(block for block in home.body["blocks"] if block.get("accessory", {}).get("type") == "overflow")
+        spot["accessory"]["options"][0]["value"] = home_value("q-1", "900d", NOWHERE)
+
+        await here.slack.press_home(here.bo, spot["accessory"]["options"][0]["text"]["text"])
+
+        await here.slack.until(lambda: here.front.came, "a press that is no order")
+        shown = here.slack.view_of(here.bo)
+        assert shown is None or "ordered" not in here.slack.text_of(shown)
+
+
+async def test_whoever_manages_somebody_reads_what_waits_for_them_and_can_press_nothing() -> None:
+    """PN-12: request, who is asked, since when; nobody else sees a heading for it."""
+    async with indoors() as here:
+        awaited = Awaited(
+            request=RequestId("q-1"),
+            run=RunId("r-1"),
+            tool="refund",
+            people=("Cy",),
+            opened=here.watch.now - timedelta(hours=2),
+        )
+        here.views.teams[here.bo] = (awaited,)
+
+        for user in (here.ana, here.bo):
+            await here.opens(user)
+
+        assert "refund · waits for Cy · asked 2 hours ago" in read(here, here.bo)
+        assert "Waiting for your team" not in read(here, here.ana)
 
 
 class Mirror:

@@ -14,13 +14,15 @@ from adapters.slack.limits import view_faults
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, MessageRef, Place
 from bot.domain.grant import is_allowing, offer_from_form
 from bot.domain.offer import GrantId
-from bot.domain.ports import RunView, Settled, Waiting
+from bot.domain.pages import Awaited, RunView, Settled, Waiting
 from bot.domain.request import Kind, RequestId, RunId, Status
 from bot.domain.verdict import Grantable
 from bot.domain.wire import Json, replace
 from tests.contracts.chat import HOSTILE
 from tests.domain.given import ANA, NOW, PLACE, ask, call, decided, drawn, grant, request, spec
-from tests.slack.drawing import TEXT, WORDS, buttons, labels, parsed, texts
+from tests.hostile import TEXT, WORDS
+from tests.slack.drawing import buttons, labels, parsed, texts
+from tests.slack.second import sdk_view_faults
 
 REF = MessageRef(place=PLACE, id="2.0")
 STOP = Button(subject="r1", move="stop", label="Stop", token="seal", style="danger")
@@ -53,7 +55,7 @@ def home(
     *rows: Waiting, asked: tuple[RunView, ...] = (), done: tuple[Settled, ...] = (), report: str = ""
 ) -> list[dict[str, Any]]:
     view = home_view(rows, asked, done, report, now=NOW)
-    assert view_faults(view) == []
+    assert view_faults(view) + sdk_view_faults(view) == []
     return list(view["blocks"])
 
 
@@ -71,6 +73,40 @@ def test_what_somebody_allowed_stands_there_with_its_end_and_a_button() -> None:
     assert read_home_value(button["value"]) == ("g-0-0", "-", MessageRef(place=PLACE, id=""))
     assert "1 more: /countersign grants lists them all." in str(blocks[-1])
     assert "What I allowed" not in str(home_view([], [], [], now=NOW))
+
+
+def test_what_is_put_off_stands_below_with_its_return_and_never_among_what_waits() -> None:
+    """PN-12: eight of them at most, by the clock of whoever looks; the menu has nothing past the deadline."""
+    until = NOW + timedelta(hours=1)
+    off = [replace(waiting(), request=RequestId(f"q{n}"), put_off=until) for n in range(9)]
+    real = RequestId("q-127-3efc3e5ffbacf342a4fc514e")  # as long as ids are
+    due = replace(waiting(), request=real, deadline=NOW + timedelta(hours=2))
+    blocks = home_view([due, *off], [], [], zone="Europe/Berlin", now=NOW)["blocks"]
+    heads = [block["text"]["text"] for block in blocks if block["type"] == "header"]
+    menus = [block["accessory"] for block in blocks if block.get("accessory", {}).get("type") == "overflow"]
+    rows = [block for block in blocks if block.get("accessory", {}).get("text", {}).get("text") == "Show now"]
+
+    assert heads[:2] == ["Waiting for you", "Put off"]
+    assert [[line["text"]["text"] for line in menu["options"]] for menu in menus] == [["Put off for 1 hour"]]
+    assert len(rows) == 8
+    assert rows[0]["text"]["text"].endswith("Until Fri 1 May 2026, 15:00 (Europe/Berlin)")
+    assert "1 more: /countersign pending lists them all." in str(blocks)
+    late = home_view([replace(due, deadline=NOW)], [], [], now=NOW)["blocks"]
+    assert not any(block.get("accessory", {}).get("type") == "overflow" for block in late)
+    assert view_faults({"type": "home", "blocks": blocks}) + sdk_view_faults({"type": "home", "blocks": blocks}) == []
+
+
+def test_a_managers_tab_names_a_few_of_those_who_are_asked_and_counts_the_rest() -> None:
+    """PN-12: rows to read; hostile names stay on their line."""
+    names = (*(f"P{n}" for n in range(5)), HOSTILE)
+    team = [Awaited(request=RequestId("q1"), run=RunId("r1"), tool="refund", people=names, opened=NOW)] * 9
+
+    blocks = home_view([], [], [], team=team, now=NOW)["blocks"]
+
+    told = [text for text in texts(blocks) if "· waits for" in text]
+    assert told == ["refund · waits for P0, P1, P2, P3, 2 more · asked just now"] * 8
+    assert "1 more: /countersign pending team lists them all." in str(blocks)
+    assert not [block for block in blocks if "accessory" in block]
 
 
 def test_terms_are_given_on_the_card_alone() -> None:

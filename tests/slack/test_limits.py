@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.slack.limits import (
-    MESSAGE_BLOCKS,
-    MESSAGE_TEXT,
-    VIEW_BLOCKS,
-    VIEW_BYTES,
-    faults,
-    size,
-    view_faults,
-    weight,
-)
+from adapters.lengths import size
+from adapters.slack.limits import MESSAGE_BLOCKS, MESSAGE_TEXT, VIEW_BLOCKS, VIEW_BYTES, faults, view_faults, weight
 from tests.slack.second import sdk_faults, sdk_view_faults
 
 Raw = dict[str, Any]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.once import LEASE
 from adapters.slack.api import PerhapsDone, SlackStopped
-from adapters.slack.once import LEASE
 from bot.domain.chat import Account, Attachment, Block, Button, Card, PersonId, Place
 from bot.domain.errors import ChatUnavailable, StoreUnavailable, Undeliverable
 from bot.domain.wire import replace

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from adapters.pace import LONGEST_WAIT, REMEMBERED
 from adapters.slack.codes import FAMILY_OF
-from adapters.slack.pace import LONGEST_WAIT, REMEMBERED, TIERS, Pace
+from adapters.slack.pace import TIERS, Pace
 from bot.domain.errors import ChatUnavailable
 
 POST = "chat.postMessage"
@@ -188,7 +189,7 @@ async def test_idle_buckets_are_forgotten_and_resting_ones_are_not() -> None:
         hours.now += 1.0
         await pace.turn("T1", POST, f"C{number + 100}")
 
-    assert len(pace._buckets) < 100
+    assert len(pace._turns.buckets) < 100
     with pytest.raises(ChatUnavailable):
         await pace.turn("T1", POST, "C1")
 

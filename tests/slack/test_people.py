@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.chat import Account, Person, PersonId
+from bot.domain.chat import Account, Person, PersonId, Place
+from bot.domain.errors import Undeliverable
 from bot.domain.people import NAME, may_answer
 from tests.slack.office import NOBODY, Office, by_table, may, opened, the, u
 from tests.slack.table import Table
@@ -37,6 +38,18 @@ async def test_a_listed_person_is_themselves_and_any_other_member_is_a_person_of
     assert await directory.who(Account(platform="playground", tenant="local", user="boss"))
     assert await directory.who(Account(platform="playground", tenant="local", user="nobody")) is None
     assert await directory.who(office.on("U0STRANGE")) is None
+
+
+async def test_a_rule_for_another_platforms_task_leaves_the_workspace_out(office: Office) -> None:
+    """CD-01, PN-16: `slack/#ops` is in the only workspace, or the one of people.yml; else nowhere."""
+    ops = office.slack.add_channel("ops", [office.slack.add_user("ana")])
+    named = Place(platform="slack", tenant="", channel="ops")
+
+    placed = await office.directory().placed(named)
+
+    assert placed == Place(platform="slack", tenant=office.slack.team, channel=ops)
+    with pytest.raises(Undeliverable, match="in which workspace"):
+        await office.directory("tenants: {slack: T0ELSEWHERE}\npeople: {}").placed(named)
 
 
 async def test_a_name_stands_in_our_sentences_as_one_line_that_hides_nothing(office: Office) -> None:
@@ -118,6 +131,17 @@ async def test_a_person_all_of_whose_workspaces_are_gone_is_not_there() -> None:
     table.installed.remove("T2")
 
     assert not await directory.active(frozenset({PersonId("bo")}))
+
+
+async def test_an_account_that_its_workspace_does_not_know_any_more_spoils_the_others() -> None:
+    """T16: Slack knows everybody of a workspace of ours; whom it does not know was deleted."""
+    people = "people:\n  bo: {name: Bo, accounts: {slack: T1/U1, playground: bo}}\n"
+    directory = by_table(Table("T1"), people)
+    elsewhere = by_table(Table("T2"), people)
+
+    assert not the(await directory.person(PersonId("bo"))).is_active
+    assert await directory.active(frozenset({PersonId("bo")})) == frozenset()
+    assert await elsewhere.active(frozenset({PersonId("bo")})) == {"bo"}
 
 
 async def test_an_organisation_vouches_only_for_workspaces_that_are_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack import reading
+from adapters.slack import markup, reading
 from adapters.slack.fields import FORM
 from adapters.slack.shapes import BadPayload
 from bot.domain.chat import Account, Click, MessageRef, Place
@@ -192,7 +192,7 @@ def test_no_foreign_workspace_is_taken_for_one_of_our_organisation(
 )
 def test_text_reads_as_its_writer_saw_it(text: str, read: str) -> None:
     """A link reads as where it leads: its label may say anything."""
-    assert reading.words(text, BOT) == read
+    assert markup.words(text, BOT) == read
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ async def test_of_fifty_races_each_has_one_decision_that_card_and_reply_agree_on
             bo, chris = len(site.whispers("bo")), len(site.whispers("chris"))
             await asyncio.gather(site.slack.interact(approved), site.submits("chris", reason="no"))
             await bot.shows("Results:", in_thread=thread)
+            await site.slack.until(partial(is_decided, site, cards[-1]), "the card shows its end")
             is_approved = site.text(cards[-1]).startswith("Approved")
             await site.slack.until(partial(is_told, site, "bo", bo), "bo is told")
             told = site.whispers("bo")[bo]
@@ -224,3 +225,7 @@ async def test_a_token_that_slack_refuses_is_not_tried_again_and_again(site: Sit
         assert site.slack.called[called:] == []
         assert bot.refunds == 0
         assert await bot.is_sound()
+
+
+def is_decided(site: Site, card: FakeMessage) -> bool:
+    return site.text(card).startswith(("Approved", "Rejected"))

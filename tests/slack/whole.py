@@ -9,39 +9,29 @@ async with a_site() as site, Replica(site, redis_url, namespace, tmp_path) as bo
 
 from __future__ import annotations
 
-import asyncio
 import re
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import aiohttp
 
+from adapters.server import Address
 from adapters.slack.chat import Slack, SlackWithin
-from adapters.slack.http import PATH, Address
+from adapters.slack.http import PATH
 from adapters.slack.install_pages import COOKIE, INSTALL, REDIRECT
 from adapters.slack.office import SlackSettings, opened_office
 from adapters.slack.people import Trust
 from agents.toolbox import Toolbox
-from bot.domain.chat import Account, Answer, Click, Form, Message, PersonId, Place
-from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import Chat, Directory, FrontDoor
+from bot.domain.chat import Account, PersonId, Place
+from bot.domain.ports import Chat, Directory
 from bot.domain.request import RequestId
 from bot.domain.wire import Json
-from bot.peoplefile import PeopleDirectory, parse_people
+from bot.peoplefile import PeopleDirectory
 from bot.runtime.views import RuntimeViews
 from tests.fakes.slack import FakeMessage, FakeSlack, FakeView, Reply, payloads
-from tests.house import KEY, House
-
-# who is in which groups, and whose manager is whom; the same as in the shipped people.yml
-NAMES: Mapping[str, tuple[str, str]] = {
-    "ana": ("sales", "dana"),
-    "bo": ("approvers", "dana"),
-    "chris": ("approvers, finance", "dana"),
-    "dana": ("managers", "erin"),
-    "erin": ("managers", ""),
-}
+from tests.house import KEY
+from tests.whole import NAMES, Whole, people_of
 
 
 class Site:
@@ -57,16 +47,8 @@ class Site:
 
     def people(self, groups: str = "", *, unlisted: Sequence[str] = (), apart: Sequence[str] = ()) -> PeopleDirectory:
         """people.yml of this workspace: all but *unlisted*; those *apart* are in no group of the file."""
-        listed = "\n".join(self._listed(name, name in apart) for name in NAMES if name not in unlisted)
-        more = f"groups:\n  {groups}\n" if groups else ""
-        return parse_people(f"tenants: {{slack: {self.slack.team}}}\npeople:\n{listed}\n{more}".encode())
-
-    def _listed(self, name: str, is_apart: bool) -> str:
-        groups, manager = NAMES[name]
-        facts = [f"name: {name.title()}", f"accounts: {{slack: {self.ids[name]}}}"]
-        facts += [f"manager: {manager}"] if manager else []
-        facts += [] if is_apart else [f"groups: [{groups}]"]
-        return f"  {name}: {{{', '.join(facts)}}}"
+        accounts = {name: {"slack": user} for name, user in self.ids.items()}
+        return people_of({"slack": self.slack.team}, accounts, groups, unlisted=unlisted, apart=apart)
 
     def joins(self, name: str, *, is_bot: bool = False) -> str:
         """Somebody new in #ops whom people.yml does not know: a full member, or another bot."""
@@ -175,7 +157,7 @@ class Site:
         return self.whispers(who)[before]
 
 
-class Replica(House):
+class Replica(Whole):
     """One process of the bot. *over* is http, socket, or oauth (http, for many workspaces)."""
 
     def __init__(
@@ -189,8 +171,7 @@ class Replica(House):
     ) -> None:
         super().__init__(*where, **parts)
         self.site, self._over, self._people = site, over, people or site.people()
-        self._where, self._given, self._field = where, parts, manager_field
-        self.front = Front()
+        self._field = manager_field
         self.adapter: Slack
 
     def again(self) -> Replica:
@@ -242,12 +223,6 @@ class Replica(House):
 
     # -------------------------------------------------------------------- looks
 
-    @property
-    def book(self) -> list[tuple[int, int]]:
-        """The shop's own book of refunds: order and cents, oldest first."""
-        with closing(sqlite3.connect(self._folder / "shop.db")) as base:
-            return base.execute("SELECT order_id, cents FROM refunds ORDER BY seq").fetchall()
-
     async def seen(self, label: str = "Approve", *, but: Sequence[FakeMessage] = (), at: str = "") -> FakeMessage:
         """Wait for a card with this button (none of *but*; in the channel *at*) that the store knows to be shown."""
         known = [post.ts for post in but]
@@ -259,28 +234,14 @@ class Replica(House):
         await self.site.slack.until(found, f"a card with {label}")
         card = found()[-1]
         if request := subject_of(card):
-            await self._known(request, card)
+            await self.known(request, card.ts)
         return card
-
-    async def _known(self, request: RequestId, card: FakeMessage) -> None:
-        async with asyncio.timeout(10):
-            while card.ts not in [copy.ref.id for copy in (await self.store.held(request)).copies if copy.ref]:
-                pass
 
     def whereabouts(self, who: str, card: FakeMessage) -> tuple[Place, Account]:
         """Where *card* stands, and the account of somebody there, in the runtime's own words."""
         team = self.site.slack.team
         place = Place(platform="slack", tenant=team, channel=card.channel, thread=card.thread_ts)
         return place, Account(platform="slack", tenant=team, user=self.site.ids[who])
-
-    async def until(self, holds: Callable[[], object], what: str) -> None:
-        """Wait until *holds* of something that is not in Slack; look again after every look at the store."""
-        try:
-            async with asyncio.timeout(10):
-                while not holds():
-                    await self.store.totals(0)
-        except TimeoutError:
-            raise AssertionError(f"never happened: {what}") from None
 
     async def shows(self, text: str, *, in_thread: str = "") -> None:
         """Wait until some message (of one thread) shows *text* now."""
@@ -297,32 +258,6 @@ class Build(Protocol):
     """Makes a process of this test's own site, store and folder."""
 
     def __call__(self, **parts: Any) -> Replica: ...
-
-
-class Front:
-    """The front door, which is shut for the next *shut_for* posts: the store was away."""
-
-    def __init__(self) -> None:
-        self.desk: FrontDoor
-        self.shut_for = 0
-
-    async def message(self, message: Message) -> Answer | None:
-        if self.shut_for:
-            self.shut_for -= 1
-            raise StoreUnavailable("the store is away")
-        return await self.desk.message(message)
-
-    async def click(self, click: Click) -> Answer:
-        return await self.desk.click(click)
-
-    async def form(self, form: Form) -> Answer:
-        return await self.desk.form(form)
-
-    async def order(self, text: str, by: Account, place: Place, delivery: str) -> Answer | None:
-        return await self.desk.order(text, by, place, delivery)
-
-    async def revoke(self, grant_id: str, by: Account, delivery: str) -> Answer:
-        return await self.desk.revoke(grant_id, by, delivery)
 
 
 def subject_of(card: FakeMessage) -> RequestId | None:

@@ -15,7 +15,7 @@ const SUBMIT = { edit: "Propose change", reject: "Reject", offer: "Show the term
 const AGAIN = 3000; // ms between tries to open the page while the server is away
 const TOGETHER = 5 * 60 * 1000; // ms; messages of one person within it share a head
 
-const state = { me: "", at: "general", thread: null, people: [], channels: [], messages: new Map(), notes: new Map(), drafts: new Map(), keys: new Map(), inbox: [], grants: [], page: [], examples: [], since: Infinity };
+const state = { me: "", at: "general", thread: null, people: [], channels: [], messages: new Map(), notes: new Map(), drafts: new Map(), keys: new Map(), inbox: [], later: [], grants: [], page: [], examples: [], since: Infinity };
 let stop = () => {};
 let refreshSheet = null;
 let refreshTimer = 0;
@@ -130,7 +130,10 @@ async function refreshInbox() {
   const me = state.me;
   const [inbox, grants] = await Promise.all(["/api/inbox", "/api/grants"].map((path) => look(path, me).catch(() => null)));
   if (inbox === null || me !== state.me) return;
-  state.inbox = inbox;
+  state.inbox = inbox.filter((each) => !each.put_off);
+  state.later = inbox.filter((each) => each.put_off);
+  clearTimeout(state.back);
+  if (state.later.length) state.back = setTimeout(refreshInbox, Math.max(1000, Math.min(...state.later.map((each) => new Date(each.put_off) - Date.now()))));
   state.grants = grants ?? [];
   drawRailNow();
   if (state.at === "inbox") drawPage();
@@ -274,7 +277,7 @@ function welcome() {
 function drawPage() {
   const box = $("list");
   box.dataset.room = "page";
-  const items = state.at === "inbox" ? drawInbox(state.inbox, state.grants, hands) : state.at === "runs" ? drawRuns(state.page, hands) : drawTrail(state.page, whoIs);
+  const items = state.at === "inbox" ? drawInbox(state.inbox, state.later, state.grants, hands) : state.at === "runs" ? drawRuns(state.page, hands) : drawTrail(state.page, whoIs);
   sync(box, items);
 }
 
@@ -339,6 +342,13 @@ async function revoke(grant) {
   refreshAround();
 }
 
+/** Leave a request out of this person's list until then; without a time, show it again. */
+async function later(request, when) {
+  const told = await act("/api/later", { by: state.me, request, key: newKey(), ...(when && { when }) });
+  toast(told.text, Boolean(told.is_taken));
+  refreshAround();
+}
+
 async function press(button, card, ref, element) {
   if (element.getAttribute("aria-busy")) return;
   const box = element.closest(".list"), key = element.closest("[data-key]").dataset.key;
@@ -372,7 +382,7 @@ async function timeline(run, title) {
 }
 
 const hands = {
-  press, remove, revoke, timeline,
+  press, remove, revoke, later, timeline,
   open: (message) => {
     const isOpen = state.thread === (message.thread ?? message.id);
     go({ thread: message.thread ?? message.id });

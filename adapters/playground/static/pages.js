@@ -5,8 +5,8 @@ import { drawCard } from "./cards.js";
 import { avatar, clock, day, h, span } from "./dom.js";
 import { openSheet } from "./dialogs.js";
 
-export function drawInbox(waiting, grants, hands) {
-  const allowed = grants.length ? [drawGrants(grants, hands)] : [];
+export function drawInbox(waiting, later, grants, hands) {
+  const allowed = [...(later.length ? [drawLater(later, hands)] : []), ...(grants.length ? [drawGrants(grants, hands)] : [])];
   if (!waiting.length) return [empty("Nothing waits for you", "Requests that you may answer appear here, oldest first."), ...allowed];
   return [...waiting.map((each) => ({
     key: each.request,
@@ -14,9 +14,25 @@ export function drawInbox(waiting, grants, hands) {
     build: () => h("article", { class: "waiting", "aria-label": each.card.title, tabindex: "-1" },
       h("p", { class: "waiting-line" },
         h("span", {}, each.channel.startsWith("dm-") ? "Direct message" : `# ${each.channel}`, " · ", clock(each.opened), " · waiting ", span(Date.now() - new Date(each.opened))),
-        each.ref && hands.canOpen(each.channel) ? h("button", { type: "button", class: "link", "data-focus": "open", onclick: () => hands.goto(each.channel, each.thread) }, "Open the conversation") : null),
+        each.ref && hands.canOpen(each.channel) ? h("button", { type: "button", class: "link", "data-focus": "open", onclick: () => hands.goto(each.channel, each.thread) }, "Open the conversation") : null,
+        h("select", { class: "later", "aria-label": "Put off", "data-focus": "later", onchange: (event) => hands.later(each.request, event.target.value) },
+          h("option", { value: "" }, "Later…"), each.choices.map((one) => h("option", { value: one.when }, one.label)))),
       each.ref ? drawCard(each.card, each.ref, null, hands) : drawCard({ ...each.card, buttons: [], effects: "", status: "Its card is being posted; the buttons appear in a moment." }, null, null, hands)),
   })), ...allowed];
+}
+
+/** What this person put off: when it comes back, and a way to see it sooner. */
+function drawLater(later, hands) {
+  return {
+    key: "later", sign: JSON.stringify(later.map((each) => [each.request, each.put_off])),
+    build: () => h("section", { class: "waiting", "aria-label": "Put off", tabindex: "-1" },
+      h("h2", {}, "Put off"),
+      h("p", { class: "faint" }, "In your list again then. Cards, reminders and deadlines go on meanwhile."),
+      h("ul", { class: "grants" }, later.map((each) => h("li", {},
+        h("p", { dir: "auto" }, each.card.title),
+        h("p", { class: "faint" }, "Until ", day(each.put_off), " ", clock(each.put_off)),
+        h("button", { type: "button", class: "button", "data-focus": each.request, onclick: () => hands.later(each.request, null) }, "Show now"))))),
+  };
 }
 
 /** What runs without being asked about because this person said so, each with its end in sight. */

@@ -1,6 +1,6 @@
 """The flood guard: one person's thousand mentions delay nobody else's one (T18).
 
-mention -> its person's bucket -> that person's workspace's bucket -> heard | busy, and told once a minute
+mention -> its person's bucket -> the bucket of their workspace or tenant -> heard | busy, and told once a minute
 
 Each process counts for itself and forgets when it ends. Not owned: how many runs work at once, or how many requests one
 person may have open (the runtime and the policy).
@@ -56,12 +56,12 @@ class Flood:
         if known is None:
             known = Verdict.HEAR if self._spend(message) else Verdict.QUIET
             self.judged.put(message.delivery, known)
-            if known is Verdict.QUIET and self._may_tell(message.by):
+            if known is Verdict.QUIET and self.may_tell(message.by):
                 return Verdict.BUSY
         return known
 
     def _spend(self, message: Message) -> bool:
-        """Take one from both buckets, or from none: a flooder may not empty the workspace's.
+        """Take one from both buckets, or from none: a flooder may not empty their workspace's.
 
         The workspace is the writer's own: what another company's people write in a shared channel costs ours nothing.
         """
@@ -80,7 +80,8 @@ class Flood:
         level, at = bucket
         return min(burst, level + (self._clock() - at) / every)
 
-    def _may_tell(self, by: Account) -> bool:
+    def may_tell(self, by: Account) -> bool:
+        """May *by* be told that a message of theirs was not taken? Once a minute; asking counts as telling."""
         last = self._told.get(by)
         if last is not None and self._clock() - last < TOLD_EVERY:
             return False

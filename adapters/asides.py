@@ -1,4 +1,4 @@
-"""Asides: what one person is told, and what is done after Slack heard "ok", never before: filling a form.
+"""Asides: what one person is told, and what is done after the platform heard "ok", never before.
 
 Owns these tasks: they live in the group of whoever serves. One that fails is said aloud in the log and harms no other:
 what people decided was written down before it began.
@@ -48,7 +48,7 @@ async def judged(deed: Awaitable[Answer | None]) -> Answer | None:
         raise
     except CountersignError as error:
         if isinstance(error, Broken):
-            log.error("slack_deed_broken", error=str(error), exc_info=error)
+            log.error("deed_broken", error=str(error), exc_info=error)
         return Answer(is_taken=False, text=error.people_read)
 
 
@@ -56,6 +56,6 @@ async def _guarded(deed: Coroutine[Any, Any, None], name: str) -> None:
     try:
         await deed
     except CountersignError as error:
-        log.warning("slack_aside_lost", task=name, error=str(error))
+        log.warning("aside_lost", task=name, error=str(error))
     except Exception as error:  # said aloud; one person's answer must not end everybody's
-        log.error("slack_aside_failed", task=name, error=f"{type(error).__name__}: {error}", exc_info=error)
+        log.error("aside_failed", task=name, error=f"{type(error).__name__}: {error}", exc_info=error)

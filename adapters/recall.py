@@ -16,8 +16,9 @@ A = TypeVar("A")
 B = TypeVar("B")
 V = TypeVar("V")
 
+KEEP = 60.0  # seconds an answer is believed
 BREATHE = 100  # items after which others get their turn: thousands of remembered answers never wait for anything
-SIDE_BY_SIDE = 8  # look-ups at a time: quick enough within the 3 s of a click, and no burst that Slack slows down
+SIDE_BY_SIDE = 8  # look-ups at a time: quick enough within the 3 s of a click, and no burst that a platform slows down
 
 
 class Recall(Generic[V]):
