@@ -12,10 +12,11 @@ from bot.domain.calls import Cause
 from bot.domain.chat import Card, MessageRef, PersonId, Place
 from bot.domain.grant import used
 from bot.domain.ladder import first_timer
+from bot.domain.letters import Said
 from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Move, Request, RequestId, RunId, close, spend, vote
 from bot.domain.run import Begun, Decided, Entry, Heard, Opened, Run, Step, Task
-from bot.domain.store import Batch, Effects, Fence, Note, Said, Store, Turn
+from bot.domain.store import Batch, Effects, Fence, Note, Store, Turn
 from bot.domain.wire import replace
 from tests.domain import given
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from adapters.server import Address
 from adapters.slack.chat import Slack, SlackWithin
-from adapters.slack.http import PATH, Address
+from adapters.slack.http import PATH
 from adapters.slack.office import SlackSettings, opened_office
 from adapters.slack.people import Trust
 from bot.domain.chat import Account, MessageRef, PersonId, Place

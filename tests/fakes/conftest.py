@@ -1,4 +1,4 @@
-"""The office, with its app switched off or listening over HTTP."""
+"""The office, with its app switched off or listening over HTTP; and a bare bot in a Teams."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.fakes.office import Office
 from tests.fakes.slack import FakeSlack
+from tests.fakes.teamsbot import Bot, a_bot
 
 
 @pytest.fixture
@@ -46,3 +47,9 @@ async def over_http(office: Office) -> AsyncIterator[Office]:
     office.slack.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
     yield office
     await runner.cleanup()
+
+
+@pytest.fixture
+async def bot() -> AsyncIterator[Bot]:
+    async with a_bot() as opened:
+        yield opened

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from jsonschema import Draft4Validator
 from typer.testing import CliRunner
 
 from adapters.teams.icons import COLOR_SIZE, OUTLINE_SIZE, color_icon, outline_icon
-from adapters.teams.manifest import RIGHTS, App, manifest, package
+from adapters.teams.manifest import GIVE, RIGHTS, App, manifest, package
 from bot.cli import app
 from bot.domain.errors import BadSettings
 
@@ -77,10 +78,105 @@ def test_it_asks_for_members_channels_and_messages_of_where_it_is_installed_and_
     assert all(one["type"] == "Application" and "Read" in one["name"] for one in asked)
 
 
+# ------------------------------------------------------------ code and manifest
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / "adapters" / "teams").glob("*.py"))}
+MEMBERS = {"TeamMember.Read.Group", "ChatMember.Read.Chat"}
+
+# What each call of the Bot Connector needs beside the installation; one that is not here is not called.
+NEEDS: Mapping[str, set[str]] = {
+    "post": set(),
+    "put": set(),
+    "create": set(),
+    "member": MEMBERS,
+    "members": MEMBERS,
+    "team": set(),
+    "channels": {"ChannelSettings.Read.Group"},
+}
+# What must be granted, or declared, for an activity to come at all.
+HEARS: Mapping[str, set[str]] = {
+    "message": {"ChannelMessage.Read.Group", "ChatMessage.Read.Chat"},  # those that do not mention us
+    "conversationUpdate": set(),
+    "installationUpdate": set(),
+    "invoke": set(),
+    "adaptiveCard/action": set(),
+    "task/fetch": set(),
+    "task/submit": set(),
+    "composeExtension/fetchTask": {"composeExtensions"},
+    "composeExtension/submitAction": {"composeExtensions"},
+    "message/submitAction": set(),
+}
+PERMISSION = re.compile(r"[A-Za-z]+\.[A-Za-z.]+\.All")
+GRAPH = {"User.Read.All", "GroupMember.Read.All"}  # an administrator grants these in Entra, or does not
+
+
+def test_every_call_and_everything_that_is_heard_has_its_right() -> None:
+    """CD-10: a missing right shows as a 403 on the day somebody counts on it: not here."""
+    called, heard = calls_made(), activities_heard()
+
+    assert called == NEEDS.keys()
+    assert heard == HEARS.keys()
+    wanted = set().union(*(NEEDS[one] for one in called), *(HEARS[one] for one in heard))
+    assert wanted <= set(RIGHTS) | manifest(APP).keys()
+
+
+def test_no_right_is_asked_for_that_nothing_needs() -> None:
+    """T26: what is not granted cannot be stolen with the token."""
+    used = set().union(*NEEDS.values(), *HEARS.values())
+
+    assert set(RIGHTS) - used == set()
+    assert len(set(RIGHTS)) == len(RIGHTS)
+
+
+def test_graph_is_asked_for_nothing_but_what_the_readme_has_granted() -> None:
+    """T26: no right of the whole tenant stands in the manifest; two may be granted in Entra, both to read."""
+    asked = {text for text in _texts(ast.walk(CODE["graph"])) if PERMISSION.fullmatch(text)}
+
+    assert asked == GRAPH
+    assert all(one in (ROOT / "README.md").read_text() for one in GRAPH)
+    assert not GRAPH & set(RIGHTS)
+
+
+def test_the_scan_sees_a_call_wherever_the_connector_is_kept() -> None:
+    """A scan that finds nothing proves nothing."""
+    tree = ast.parse("await self._with.connector.put(a)\nawait connector.delete(b)\nlist_.post(c)")
+
+    assert {name for name, _ in _calls(tree)} == {"put", "delete"}
+
+
+def calls_made() -> set[str]:
+    """Every method of the connector that anybody calls; botbuilder's own turn sends what we never ask it to."""
+    return {name for stem, tree in CODE.items() if stem != "sdk" for name, _ in _calls(tree)}
+
+
+def activities_heard() -> set[str]:
+    """What the two tables of the ears name."""
+    tables = [node.value for node in ast.walk(CODE["ears"]) if isinstance(node, ast.AnnAssign)]
+    named = [key for table in tables if isinstance(table, ast.Dict) for key in table.keys]
+    return set(_texts(key for key in named if key is not None))
+
+
+def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of = ast.unparse(node.func.value).rpartition(".")[2]
+            if of in ("connector", "_connector"):
+                yield node.func.attr, node
+
+
+def _texts(nodes: Iterable[ast.AST]) -> list[str]:
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+# -------------------------------------------------------------------- the package
+
+
 def test_a_message_can_be_given_to_it() -> None:
     (command,) = manifest(APP)["composeExtensions"][0]["commands"]
 
-    assert (command["type"], command["context"], command["fetchTask"]) == ("action", ["message"], True)
+    assert (command["id"], command["type"], command["context"]) == (GIVE, "action", ["message"])
+    assert command["fetchTask"]
 
 
 def test_the_package_holds_the_manifest_and_two_icons_at_its_root() -> None:

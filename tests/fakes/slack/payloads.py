@@ -32,6 +32,9 @@ def spots(blocks: Sequence[Json]) -> Iterator[Spot]:
         for element in (one for one in inner if isinstance(one, dict)):
             if element.get("type") == "button":
                 yield Spot(block["block_id"], element)
+            elif element.get("type") == "overflow":  # each line of it, as a button of that name
+                for option in element["options"]:
+                    yield Spot(block["block_id"], {**element, "text": option["text"], "selected_option": option})
             elif element.get("type") == "card":
                 yield from spots([{"block_id": block["block_id"], **element}])
         yield from spots([{"block_id": block["block_id"], **one} for one in block.get("child_blocks") or []])
@@ -100,9 +103,9 @@ def acted(world: World, kind: str, user: str, team: str) -> Json:
 
 
 def action(world: World, spot: Spot) -> Json:
-    told: Json = {
-        name: spot.element[name] for name in ("type", "text", "value", "style", "url") if name in spot.element
-    }
+    of_button = ("type", "text", "value", "style", "url")
+    keys = ("type", "selected_option") if spot.element["type"] == "overflow" else of_button
+    told: Json = {name: spot.element[name] for name in keys if name in spot.element}
     named: Json = {"action_id": spot.element.get("action_id") or secrets.token_hex(3), "block_id": spot.block_id}
     return {**named, **told, "action_ts": world.ts()}
 
