@@ -22,13 +22,14 @@ from agents.rehearsal import playbook
 from agents.rehearsal.server import RehearsalServer
 from agents.roster import Roster, assistant
 from agents.toolbox import Toolbox
-from bot.chats import Venue, chat_of
+from bot.chats import Venue, chats_of
 from bot.config import Settings, sealing_key
 from bot.domain.chat import Account, Answer, Click, Form, Message, Place
 from bot.domain.errors import BadSettings, StoreUnavailable
 from bot.domain.ports import Directory, FrontDoor, Model
 from bot.domain.report import Load
 from bot.domain.store import Store
+from bot.meeting import Ground
 from bot.peoplefile import PeopleDirectory
 from bot.rules import AGENT, read_rules, usable
 from bot.runtime.absences import StoredAbsences
@@ -60,8 +61,8 @@ class App:
 
 @asynccontextmanager
 async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer | None = None) -> AsyncIterator[App]:
-    """The whole bot, from its store to its page, until the context ends. *chat* is playground, terminal or slack;
-    left empty, it is the workspace that is set, else the playground.
+    """The whole bot, from its store to its page, until the context ends. *chat* is playground, terminal, slack or
+    teams; left empty, it is every platform that is set, else the playground.
 
     *server* is an embedded server that was launched already (cellar); it stays the caller's to close.
 
@@ -74,16 +75,17 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
             rules.oncall.clock = store.now  # the only clock that judges anything
         metrics = Metrics()
         front = Front()
-        venue = Venue(chat=chat or settings.chat, examples=_examples(settings))
-        meeting = await chat_of(venue, settings, rules, store, stack)
+        venue = Venue(chats=(chat,) if chat else settings.chats, examples=_examples(settings))
+        ground = Ground(settings=settings, rules=rules, keep=store.keep(), meter=metrics, stack=stack)
+        meeting, people = await chats_of(venue, ground, store)
         parts = Parts(
             store=store,
-            chats={meeting.chat.platform: meeting.chat},
+            chats={one.platform: one for one in meeting.chats},
             policy=rules.policy,
             toolbox=rules.toolbox,
             model=await _model(settings, stack),
             roster=_roster(settings, rules.toolbox),
-            directory=meeting.people,
+            directory=people,
             meter=metrics,
             key=sealing_key(settings),
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
@@ -94,7 +96,8 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
         for name, value in meeting.gauges.items():
             metrics.watch(name, value)
         with usable(f"{settings.var}, the folder for what is kept,"):
-            await stack.enter_async_context(meeting.chat.serve(front))
+            for one in meeting.chats:
+                await stack.enter_async_context(one.serve(front))
 
         async def not_ready() -> list[str]:
             return [*await engine.not_ready(), *meeting.not_ready()]
@@ -202,9 +205,9 @@ def _examples(settings: Settings) -> Mapping[str, str]:
 
 
 def _roster(settings: Settings, toolbox: Toolbox) -> Roster:
-    names = tuple(spec.name for spec in toolbox.specs())
+    secrets = {spec.name: spec.secrets for spec in toolbox.specs()}
     try:
-        return Roster((assistant(names),), default=settings.agent or AGENT)
+        return Roster((assistant(tuple(secrets), secrets),), default=settings.agent or AGENT)
     except ValueError as error:
         raise BadSettings([f"COUNTERSIGN_AGENT: {error}"]) from error
 

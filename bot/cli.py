@@ -60,7 +60,7 @@ def version() -> None:
 def serve(
     terminal: Annotated[bool, typer.Option("--terminal", help="Chat in this terminal instead of on a page.")] = False,
 ) -> None:
-    """Run the bot: agents, cards, and the chat that is set: Slack, else the local page (or this terminal)."""
+    """Run the bot: agents, cards, and the chats that are set: Slack, Teams, else the local page (or this terminal)."""
     _run(lambda: _serve("terminal" if terminal else "", welcome=False))
 
 
@@ -131,11 +131,15 @@ def _welcome(url: str, *, is_rehearsal: bool) -> str:
 def demo(
     kill: Annotated[bool, typer.Option("--kill", help="Kill the bot twice on the way, and see it recover.")] = False,
     slack: Annotated[bool, typer.Option("--slack", help="Play it in a strict imitation of Slack.")] = False,
+    teams: Annotated[bool, typer.Option("--teams", help="Play it in a strict imitation of Teams.")] = False,
+    both: Annotated[bool, typer.Option("--both", help="One request in Slack and Teams at once.")] = False,
 ) -> None:
     """Play one whole story with simulated people, printed as it happens."""
     from bot.demo import play_demo
 
-    raise SystemExit(asyncio.run(play_demo(typer.echo, is_deadly=kill, in_slack=slack)))
+    named = {"slack": slack, "teams": teams, "both": both or (slack and teams)}
+    where = next((name for name in ("both", "slack", "teams") if named[name]), "page")
+    raise SystemExit(asyncio.run(play_demo(typer.echo, is_deadly=kill, where=where)))
 
 
 # ------------------------------------------------------------------ doctor
@@ -143,9 +147,11 @@ def demo(
 
 @app.command()
 def doctor() -> None:
-    """Look at the settings, the files and the store, and say what is wrong or weak."""
+    """Look at the settings, the files, the store and the chats that are set, and say what is wrong or weak."""
     from bot.doctor import examine
+    from bot.telemetry import configure_logging
 
+    configure_logging("CRITICAL", sys.stderr)  # what a log would say of it is a sentence here
     found = asyncio.run(examine())
     for finding in found:
         typer.echo(f"{finding.mark} {finding.text}")

@@ -28,6 +28,11 @@ from bot.domain.store import PLACE_MOST
 
 PREFIX = "COUNTERSIGN_"
 SHORTEST_KEY = 32  # bytes: as long as the digest it seals with
+BESIDE_SLACK = 3978  # where Teams posts to if Slack posts to PORT; the Bot Framework's own tools look there
+TEAMS_NAMES = (
+    *("TEAMS_APP_PASSWORD", "TEAMS_APP_CERTIFICATE", "TEAMS_TENANT_ID", "TEAMS_TENANTS", "TEAMS_GRAPH"),
+    *("TEAMS_MATCH_EMAIL", "TEAMS_FALLBACK_CHANNEL", "TEAMS_PORT"),
+)
 
 
 def _real(secret: SecretStr) -> SecretStr:
@@ -68,6 +73,12 @@ def _split(value: str) -> Any:
     except ValueError:
         raise ValueError("is not a URL") from None
     return url
+
+
+def _guid(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value):
+        raise ValueError("must be a GUID, as Entra shows it")
+    return value.lower()
 
 
 def _starts(prefix: str) -> AfterValidator:
@@ -158,8 +169,26 @@ class Settings(BaseSettings):
     slack_manager_field: str | None = Field(None, alias="SLACK_MANAGER_FIELD", min_length=1)  # its label in a profile
     slack_match_email: bool = Field(False, alias="SLACK_MATCH_EMAIL")  # may a confirmed address say who somebody is?
     slack_fallback_channel: str | None = Field(None, alias="SLACK_FALLBACK_CHANNEL", min_length=1)
-    teams_app_id: str | None = Field(None, alias="TEAMS_APP_ID")
+
+    # the tenants
+    teams_app_id: Annotated[str, AfterValidator(_guid)] | None = Field(None, alias="TEAMS_APP_ID")
     teams_app_password: Secret | None = Field(None, alias="TEAMS_APP_PASSWORD")
+    teams_app_certificate: Path | None = Field(None, alias="TEAMS_APP_CERTIFICATE")  # PEM: private key, certificate
+    teams_tenant_id: Annotated[str, AfterValidator(_guid)] | None = Field(None, alias="TEAMS_TENANT_ID")
+    teams_tenants: Words = Field((), alias="TEAMS_TENANTS")  # others whose people may work here, besides our own
+    teams_auth: Literal["tokens", "none"] = Field("tokens", alias="TEAMS_AUTH")  # none: for an emulator on loopback
+    teams_cloud: str = Field("public", alias="TEAMS_CLOUD")
+    teams_openid_metadata: str = Field("", alias="TEAMS_OPENID_METADATA")  # what the cloud's table says, if empty
+    teams_login_url: str = Field("", alias="TEAMS_LOGIN_URL")
+    teams_issuer: str = Field("", alias="TEAMS_ISSUER")
+    teams_scope: str = Field("", alias="TEAMS_SCOPE")
+    teams_graph_url: str = Field("", alias="TEAMS_GRAPH_URL")
+    teams_service_url: str = Field("", alias="TEAMS_SERVICE_URL")
+    teams_service_hosts: Words = Field((), alias="TEAMS_SERVICE_HOSTS")
+    teams_graph: bool = Field(True, alias="TEAMS_GRAPH")  # may Graph say who somebody's manager is?
+    teams_match_email: bool = Field(False, alias="TEAMS_MATCH_EMAIL")
+    teams_fallback_channel: str | None = Field(None, alias="TEAMS_FALLBACK_CHANNEL", min_length=1)
+    teams_listen: PortNumber | None = Field(None, alias="TEAMS_PORT")
 
     @property
     def shards(self) -> int:
@@ -177,9 +206,18 @@ class Settings(BaseSettings):
         return self.openai_api_key is None and self.openai_base_url is None
 
     @property
-    def chat(self) -> str:
-        """Where people are met unless somebody says otherwise."""
-        return "slack" if self.slack_bot_token or self.slack_client_id else "playground"
+    def chats(self) -> tuple[str, ...]:
+        """Where people are met unless somebody says otherwise: every platform that is set, else the playground."""
+        slack = ("slack",) if self.slack_bot_token or self.slack_client_id else ()
+        teams = ("teams",) if self.teams_app_id or self.teams_auth == "none" else ()
+        return (*slack, *teams) or ("playground",)
+
+    @property
+    def teams_port(self) -> int:
+        """Where Teams posts to: PORT, unless Slack posts there already."""
+        if self.teams_listen is not None:
+            return self.teams_listen
+        return BESIDE_SLACK if self.slack_signing_secret is not None else self.port
 
     @property
     def real_credentials(self) -> tuple[str, ...]:
@@ -205,7 +243,7 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
         settings = Settings._load(env_file)
     except ValidationError as error:
         raise BadSettings([*_told(error), *problems]) from None  # its own text would show the values
-    if problems:
+    if problems or (problems := _exposed(settings)):
         raise BadSettings(problems)
     return settings
 
@@ -294,8 +332,10 @@ def _incomplete(names: frozenset[str]) -> list[str]:
         ("SLACK_MANAGER_FIELD", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
         ("SLACK_MATCH_EMAIL", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
         ("SLACK_FALLBACK_CHANNEL", ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID")),
-        ("TEAMS_APP_ID", ("TEAMS_APP_PASSWORD",)),
-        ("TEAMS_APP_PASSWORD", ("TEAMS_APP_ID",)),
+        ("TEAMS_APP_ID", ("TEAMS_APP_PASSWORD", "TEAMS_APP_CERTIFICATE", "TEAMS_AUTH")),
+        ("TEAMS_APP_ID", ("TEAMS_TENANT_ID",)),
+        ("TEAMS_AUTH", ("TEAMS_TENANT_ID",)),
+        *((name, ("TEAMS_APP_ID", "TEAMS_AUTH")) for name in TEAMS_NAMES),
         ("SMTP_HOST", ("SMTP_FROM",)),
         ("SMTP_USER", ("SMTP_PASSWORD",)),
         ("SMTP_PASSWORD", ("SMTP_USER",)),
@@ -305,9 +345,19 @@ def _incomplete(names: frozenset[str]) -> list[str]:
         for name, others in needs
         if name in names and not names.intersection(others)
     ]
-    is_torn = {"SLACK_BOT_TOKEN", "SLACK_CLIENT_ID"} <= names
-    told = "SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for many: set one of them"
-    return [*lacking, *([told] if is_torn else [])]
+    torn = (
+        ({"SLACK_BOT_TOKEN", "SLACK_CLIENT_ID"}, "SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for many"),
+        ({"TEAMS_APP_PASSWORD", "TEAMS_APP_CERTIFICATE"}, "TEAMS_APP_PASSWORD proves what TEAMS_APP_CERTIFICATE does"),
+    )
+    return [*lacking, *(f"{told}: set one of them" for both, told in torn if both <= names)]
+
+
+def _exposed(settings: Settings) -> list[str]:
+    """Where anybody may speak as anybody, nobody's real workspace is at hand: a person is one on all platforms."""
+    is_open = settings.teams_auth == "none"
+    real = [name for name in settings.real_credentials if is_open and name != "TEAMS_APP_ID"]
+    told = "TEAMS_AUTH=none lets anybody on this machine speak as anybody, and {} opens a real workspace"
+    return [f"{told.format(name)}: take one of the two away" for name in real]
 
 
 def _told(error: ValidationError) -> list[str]:

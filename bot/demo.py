@@ -2,24 +2,29 @@
 
     ana asks for a refund -> bo signs it -> it happens once
     --kill: the bot dies while the card waits, and again while a signed call is running
-    --slack: the people are in a strict imitation of Slack, and the bot talks to it as to the real one
+    --slack, --teams: the people are in a strict imitation of it, and the bot talks to it as to the real one
+    --both: one request stands on both, and two people sign it in two places
 
 The story ends well only if the audit verifies and each effect, counted where it happened, happened exactly once.
-Owns the story. Not the bot's process (demostage), nor how people read and press (demopage, demoslack).
+Owns the story. Not the bot's process (demostage), nor how people read and press (demopage, demoslack,
+demoteams, demoboth).
 """
 
 from __future__ import annotations
 
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import ClientError
 
+from bot.demoboth import BothStage, both_stage
 from bot.demopage import page_stage
 from bot.demoslack import slack_stage
-from bot.demostage import Say, Warehouse
+from bot.demostage import Say, Stage, Warehouse
+from bot.demoteams import teams_stage
 
 
 class Troupe(Protocol):
@@ -53,19 +58,29 @@ class Troupe(Protocol):
     async def verify(self) -> bool: ...
 
 
-async def play_demo(say: Say, *, is_deadly: bool, in_slack: bool = False) -> int:
-    """Play it; 0 if it ended as it must. Raises BadSettings where there is no imitation of Slack."""
+async def play_demo(say: Say, *, is_deadly: bool, where: str = "page") -> int:
+    """Play it; 0 if it ended as it must. *where* is page, slack, teams or both.
+
+    Raises BadSettings where there is no imitation of the platform.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-")))
         warehouse = await stack.enter_async_context(Warehouse.opened())
-        opened = slack_stage if in_slack else page_stage
-        troupe: Troupe = await stack.enter_async_context(opened(say, folder, warehouse))
-        stack.push_async_callback(troupe.kill)
+        stage = await stack.enter_async_context(STAGES[where](say, folder, warehouse))
+        stack.push_async_callback(stage.kill)
         try:
-            return await _story(troupe, is_deadly=is_deadly)
+            if isinstance(stage, BothStage):
+                return await _across(stage, is_deadly=is_deadly)
+            return await _story(stage, is_deadly=is_deadly)
         except (ClientError, TimeoutError) as error:
             say(f"THIS IS WRONG: the bot stopped answering ({type(error).__name__}).")
             return 1
+
+
+async def _across(stage: BothStage, *, is_deadly: bool) -> int:
+    await stage.story(is_deadly=is_deadly)
+    await stage.stop()
+    return await _reckon(stage, shipments=0)
 
 
 async def _story(stage: Troupe, *, is_deadly: bool) -> int:
@@ -74,7 +89,7 @@ async def _story(stage: Troupe, *, is_deadly: bool) -> int:
         await _shipment(stage)
     await stage.listen_on()
     await stage.stop()
-    return await _reckon(stage, is_deadly=is_deadly)
+    return await _reckon(stage, shipments=1 if is_deadly else 0)
 
 
 async def _refund(stage: Troupe, *, is_deadly: bool) -> None:
@@ -104,12 +119,16 @@ async def _shipment(stage: Troupe) -> None:
     await stage.ends(2)
 
 
-async def _reckon(stage: Troupe, *, is_deadly: bool) -> int:
-    refunds, shipments = stage.refunds(), stage.warehouse.count
+async def _reckon(stage: Stage | Troupe, *, shipments: int) -> int:
+    refunds, shipped = stage.refunds(), stage.warehouse.count
     audit = await stage.verify()
-    is_good = audit and refunds == 1 and shipments == (1 if is_deadly else 0)
+    is_good = audit and refunds == 1 and shipped == shipments
     stage.tell(f"refunds in the shop's book: {refunds}")
-    if is_deadly:
-        stage.tell(f"orders in the warehouse's book: {shipments}")
+    if shipments:
+        stage.tell(f"orders in the warehouse's book: {shipped}")
     stage.tell("everything happened exactly once." if is_good else "THIS IS WRONG: it did not happen exactly once.")
     return 0 if is_good else 1
+
+
+Opened = Callable[[Say, Path, Warehouse], AbstractAsyncContextManager[Any]]
+STAGES: Mapping[str, Opened] = {"page": page_stage, "slack": slack_stage, "teams": teams_stage, "both": both_stage}

@@ -1,11 +1,13 @@
 """What every stage of the demo has: the real bot in a process of its own, somebody else's server, and the books.
 
-Not owned: the story (demo), and where its people are: on the local page (demopage), in Slack (demoslack).
+Not owned: the story (demo), and where its people are: on the local page (demopage), in Slack (demoslack), in Teams
+(demoteams).
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import signal
 import sqlite3
@@ -13,14 +15,29 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import yaml
 from aiohttp import web
+
+from bot.domain.errors import BadSettings
 
 T = TypeVar("T")
 Say = Callable[[str], None]
 LOOK_EVERY = 0.05  # seconds
 PATIENCE = 20.0  # seconds for one thing to happen
+MISSING = (
+    "demo --{option}: the imitation of {what} lies in the folder tests of the project's sources, and is not there. "
+    "Please run it from a checkout, or leave --{option} out."
+)
+PEOPLE: Mapping[str, Mapping[str, object]] = {
+    "ana": {"name": "Ana", "groups": ["sales"], "manager": "dana"},
+    "bo": {"name": "Bo", "groups": ["approvers", "signers"], "manager": "dana"},
+    "chris": {"name": "Chris", "groups": ["approvers", "signers"], "manager": "dana"},
+    "dana": {"name": "Dana", "groups": ["managers", "signers"], "manager": "erin"},
+    "erin": {"name": "Erin", "groups": ["managers"]},
+}
+NAMES = tuple(PEOPLE)
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR", "SYSTEMROOT")
 
 
@@ -84,6 +101,8 @@ class Stage:
         assert bot.stdout is not None, "its output was asked for"
         async with asyncio.timeout(PATIENCE):
             line = (await bot.stdout.readline()).decode()
+        if not line:
+            raise TimeoutError("the bot has ended; its own words are above")
         await self.arrived(line.removeprefix("listening on ").strip())
         self.tell("the bot is running.")
 
@@ -120,6 +139,23 @@ class Stage:
         told, _ = await check.communicate()
         self.tell(f"audit verify: {told.decode().strip()}")
         return check.returncode == 0
+
+
+def imitation(module: str, what: str) -> Any:
+    """The class that imitates a platform for our tests. It is not part of an installed package, so it is asked for by
+    name. Raises BadSettings where it is missing."""
+    try:
+        return getattr(importlib.import_module(module), f"Fake{what}")
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # it is there, and something it needs is not
+        raise BadSettings([MISSING.format(what=what, option=what.lower())]) from error
+
+
+def people_yml(tenants: Mapping[str, str], accounts: Mapping[str, Mapping[str, str]]) -> str:
+    """The story's five people, with what each is called on each platform of *tenants*."""
+    listed = {name: {**row, "accounts": dict(accounts[name])} for name, row in PEOPLE.items()}
+    return yaml.safe_dump({"tenants": dict(tenants), "people": listed}, sort_keys=False)
 
 
 async def until(look: Callable[[], Awaitable[T | None]]) -> T:

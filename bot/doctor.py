@@ -1,16 +1,19 @@
-"""The doctor: looks at settings, files, store and Slack, and says what is wrong or weak, and what that costs."""
+"""The doctor: looks at settings, files, store, Slack and Teams, and says what is wrong or weak, and what that costs."""
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.app import opened_store
-from bot.chats import connected_slack, examined_slack
 from bot.config import Settings, load_settings, sealing_key
 from bot.domain.errors import CountersignError
-from bot.rules import read_rules
+from bot.domain.ports import Keep
+from bot.in_slack import connected_slack, examined_slack
+from bot.in_teams import connected_teams, examined_teams
+from bot.rules import Rules, read_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,23 @@ class Finding:
         return "✗" if self.is_bad else "!" if self.is_weak else "✓"
 
 
+class Remark(Protocol):
+    """What a platform's checkup says. After one that `is_end`, nothing more can be looked at there."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def is_bad(self) -> bool: ...
+    @property
+    def is_weak(self) -> bool: ...
+    @property
+    def is_end(self) -> bool: ...
+
+
+Connected = Callable[[Settings], Awaitable[Sequence[Remark]]]
+Examined = Callable[[Settings, Rules, Keep], Awaitable[Sequence[Remark]]]
+
+
 async def examine() -> list[Finding]:
     """Every check, whatever the others found. What two of them stumble over is told once."""
     try:
@@ -31,7 +51,7 @@ async def examine() -> list[Finding]:
     except CountersignError as error:
         return [Finding(line, is_bad=True) for line in str(error).splitlines()]
     found: list[Finding] = [Finding("settings are readable")]
-    for check in (_imports, _key, _rules, _store, _mind, _slack):
+    for check in (_imports, _key, _rules, _store, _mind, _slack, _teams):
         try:
             async for finding in check(settings):
                 found.append(finding)  # noqa: PERF401  # one by one: what was found before an error stays
@@ -80,15 +100,29 @@ async def _mind(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _slack(settings: Settings) -> AsyncIterator[Finding]:
-    """The tokens first: they need neither store nor files, and without them nothing else can be asked."""
-    if settings.chat != "slack":
+    async for finding in _platform(settings, "slack", connected_slack, examined_slack):
+        yield finding
+
+
+async def _teams(settings: Settings) -> AsyncIterator[Finding]:
+    async for finding in _platform(settings, "teams", connected_teams, examined_teams):
+        yield finding
+
+
+async def _platform(settings: Settings, name: str, connected: Connected, examined: Examined) -> AsyncIterator[Finding]:
+    """The credentials first: they need neither store nor files, and without them nothing else can be asked."""
+    if name not in settings.chats:
         return
-    remarks = await connected_slack(settings)
+    remarks = await connected(settings)
     for remark in remarks:
-        yield Finding(remark.text, is_bad=remark.is_bad, is_weak=remark.is_weak)
+        yield _finding(remark)
     if any(remark.is_end for remark in remarks):
         return
     rules = await read_rules(settings)
     async with opened_store(settings, join=True) as store:
-        for remark in await examined_slack(settings, rules, store.keep()):
-            yield Finding(remark.text, is_bad=remark.is_bad, is_weak=remark.is_weak)
+        for remark in await examined(settings, rules, store.keep()):
+            yield _finding(remark)
+
+
+def _finding(remark: Remark) -> Finding:
+    return Finding(remark.text, is_bad=remark.is_bad, is_weak=remark.is_weak)

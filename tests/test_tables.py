@@ -44,6 +44,7 @@ BODIES: tuple[bytes, ...] = (
     events.run_taken(RUN.id, given.ANA, "d"),
     events.run_returned(RUN.id, given.ANA, "d"),
     events.request_handed(replace(REQUEST, handed=(Handed(by=given.ANA, to=given.BO, at=given.NOW),))),
+    events.request_fell_back(replace(REQUEST, handed=(Handed(by=given.BO, to=given.ANA, at=given.NOW, is_back=True),))),
     events.call_allowed(RUN.id, "/0", given.call(), "rule"),
     events.call_denied(RUN.id, "/0", "refund", "digest", cause=Cause.POLICY),
     events.request_opened(given.request(deadline=None)),

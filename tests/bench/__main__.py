@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.domain.wire import dumps
-from tests.bench import peers, pending, resume, slack
+from tests.bench import peers, pending, resume, slack, teams
 from tests.bench.bot import logging_as_shipped
 
-PARTS = ("resume", "peers", "slack", "pending")
+PARTS = ("resume", "peers", "slack", "teams", "pending")
+TURNS = 2_000  # of Teams, of each server and round
 Numbers = dict[str, float]
 
 
@@ -43,6 +44,8 @@ BARS: Mapping[str, Bar] = {
     "resume.ahead_of_dbos_sqlite": Bar(least=4),
     "slack.ack_ratio_to_bolt": Bar(most=1.5),
     "slack.ack_ratio_to_allowed": Bar(most=1),  # counts where one round trip to Redis alone breaks the other
+    "teams.turns_ratio_to_stock": Bar(least=10),
+    "teams.turn_ratio_to_plain": Bar(most=8),
     "pending.redis_bytes_each": Bar(most=4096),
     "pending.rss_growth_mb": Bar(most=100),
     "restart.ready_s": Bar(most=3),
@@ -59,6 +62,9 @@ async def measure(args: argparse.Namespace, folder: Path) -> Numbers:
     if "slack" in args.only:
         _tell(f"slack: {args.rounds} rounds of {args.clicks} clicks and {slack.BURST} at once, and one to warm up")
         found |= _slack(await slack.measure(folder / "slack", rounds=args.rounds, clicks=args.clicks))
+    if "teams" in args.only:
+        _tell(f"teams: {args.rounds} rounds of {TURNS:,} turns, and one to warm up")
+        found |= _teams(await teams.measure(rounds=args.rounds, turns=TURNS))
     if "pending" in args.only:
         _tell(f"pending: {args.pending:,} runs; some minutes to make them")
         found |= _pending(await pending.measure(folder / "pending", pending=args.pending))
@@ -113,6 +119,19 @@ def _slack(seconds: Mapping[str, float]) -> Numbers:
         "slack.click_to_tool_us": seconds["tool"] * 1e6,
         "slack.ack_p99_ms": seconds["p99"] * 1e3,
         "slack.acks_per_s": seconds["per_s"],
+    }
+
+
+def _teams(seconds: Mapping[str, float]) -> Numbers:
+    """A turn's cost is the server's CPU time; turns a second are as the clock saw them."""
+    cost = {name: seconds[f"{name}.cpu"] for name in teams.SIDES}
+    return {
+        **{f"teams.{name}_turn_us": cost[name] * 1e6 for name in teams.SIDES},
+        **{f"teams.{name}_turns_per_s": seconds[f"{name}.per_s"] for name in teams.SIDES},
+        "teams.turns_ratio_to_stock": cost["stock"] / cost["seam"],
+        "teams.turn_ratio_to_plain": cost["seam"] / cost["plain"],
+        "teams.invoke_p50_us": seconds["p50"] * 1e6,
+        "teams.invoke_p99_us": seconds["p99"] * 1e6,
     }
 
 

@@ -26,9 +26,10 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.server import Address
 from adapters.slack import office
 from adapters.slack.chat import Slack, SlackWithin
-from adapters.slack.http import PATH, Address
+from adapters.slack.http import PATH
 from adapters.slack.office import SlackSettings, opened_office
 from adapters.slack.pace import Pace
 from adapters.slack.people import Trust

@@ -21,7 +21,8 @@ MANY = {
     "SLACK_SIGNING_SECRET": "canary-sign",
     "COUNTERSIGN_KEY": KEY,
 }
-TEAMS = {"TEAMS_APP_ID": "6f1c", "TEAMS_APP_PASSWORD": "canary~pw"}
+GUID = "11111111-2222-3333-4444-555555555555"
+TEAMS = {"TEAMS_APP_ID": GUID, "TEAMS_APP_PASSWORD": "canary~pw", "TEAMS_TENANT_ID": GUID}
 
 
 @pytest.fixture
@@ -186,13 +187,41 @@ def test_one_workspace_and_many_exclude_each_other(env: Env) -> None:
         ({"SLACK_MANAGER_FIELD": "Boss"}, "SLACK_MANAGER_FIELD needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
         ({"SLACK_MATCH_EMAIL": "true"}, "SLACK_MATCH_EMAIL needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
         ({"SLACK_FALLBACK_CHANNEL": "C1"}, "SLACK_FALLBACK_CHANNEL needs SLACK_BOT_TOKEN or SLACK_CLIENT_ID beside it"),
-        ({"TEAMS_APP_ID": "6f1c"}, "TEAMS_APP_ID needs TEAMS_APP_PASSWORD beside it"),
+        (
+            {"TEAMS_APP_ID": GUID, "TEAMS_TENANT_ID": GUID},
+            "TEAMS_APP_ID needs TEAMS_APP_PASSWORD or TEAMS_APP_CERTIFICATE or TEAMS_AUTH beside it",
+        ),
+        ({"TEAMS_APP_ID": GUID, "TEAMS_APP_PASSWORD": "p"}, "TEAMS_APP_ID needs TEAMS_TENANT_ID beside it"),
+        ({"TEAMS_AUTH": "none"}, "TEAMS_AUTH needs TEAMS_TENANT_ID beside it"),
+        ({"TEAMS_TENANT_ID": GUID}, "TEAMS_TENANT_ID needs TEAMS_APP_ID or TEAMS_AUTH beside it"),
+        (
+            {**TEAMS, "TEAMS_APP_CERTIFICATE": "key.pem"},
+            "TEAMS_APP_PASSWORD proves what TEAMS_APP_CERTIFICATE does: set one of them",
+        ),
         ({"SMTP_HOST": "mail"}, "SMTP_HOST needs SMTP_FROM beside it"),
     ],
 )
 def test_half_a_set_of_credentials_is_refused(env: Env, variables: dict[str, str], told: str) -> None:
     """A Teams app without its password would check nobody's token (T11)."""
     assert _mistakes(env, **variables) == [told]
+
+
+@pytest.mark.parametrize(
+    ("real", "named"),
+    [
+        (SLACK, ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"]),
+        (MANY, ["SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"]),
+        (TEAMS, ["TEAMS_APP_PASSWORD"]),
+    ],
+)
+def test_nobody_speaks_as_anybody_beside_a_real_workspace(env: Env, real: dict[str, str], named: list[str]) -> None:
+    """T11: a person is one on all platforms, so whoever made one up in an emulator would sign in Slack as well."""
+    emulator = {"TEAMS_AUTH": "none", "TEAMS_TENANT_ID": GUID, "TEAMS_APP_ID": GUID}
+
+    assert _load(env, **emulator).chats == ("teams",)
+    told = "TEAMS_AUTH=none lets anybody on this machine speak as anybody, and {} opens a real workspace"
+    mistakes = _mistakes(env, **{**real, **emulator})
+    assert mistakes == [f"{told.format(name)}: take one of the two away" for name in named]
 
 
 def test_swapped_slack_tokens_are_noticed(env: Env) -> None:
