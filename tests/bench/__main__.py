@@ -130,8 +130,10 @@ def _teams(seconds: Mapping[str, float]) -> Numbers:
         **{f"teams.{name}_turns_per_s": seconds[f"{name}.per_s"] for name in teams.SIDES},
         "teams.turns_ratio_to_stock": cost["stock"] / cost["seam"],
         "teams.turn_ratio_to_plain": cost["seam"] / cost["plain"],
-        "teams.invoke_p50_us": seconds["p50"] * 1e6,
-        "teams.invoke_p99_us": seconds["p99"] * 1e6,
+        "teams.invoke_p50_us": seconds["seam.p50"] * 1e6,
+        "teams.invoke_p99_us": seconds["seam.p99"] * 1e6,
+        "teams.plain_invoke_p50_us": seconds["plain.p50"] * 1e6,
+        "teams.plain_invoke_p99_us": seconds["plain.p99"] * 1e6,
     }
 
 
