@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import aiohttp
 import pytest
 
+from adapters.playground.chat import Playground, PlaygroundSettings
 from adapters.server import Address
 from adapters.slack.chat import Slack, SlackWithin
 from adapters.slack.office import SlackSettings
@@ -36,6 +37,7 @@ from tests.fakes.teams import ALWAYS
 from tests.fakes.teams import FakeMessage as TeamsMessage
 from tests.flows.stage import Hands, Played, call, calls, events, moves, policy, settled
 from tests.house import KEY, click, find
+from tests.playground.client import client
 from tests.slack.whole import NoHurry as SlackNoHurry
 from tests.slack.whole import Site as SlackSite
 from tests.slack.whole import a_site as a_slack_site
@@ -145,6 +147,22 @@ class Both(Whole):
         return [*self.slack.live(), *self.teams.live(), *(one for one in self.chat.posts if moves(one))]
 
 
+class Paged(Both):
+    """The same with the playground's own page, over HTTP, instead of its stand-in."""
+
+    async def _parts(self) -> Parts:
+        parts = await super()._parts()
+        views = RuntimeViews(self.store, parts.toolbox, parts.directory, KEY)
+        settings = PlaygroundSettings(people=self._people().people, db=self._folder / "play.db", port=0)
+        self.page = Playground(settings, views)
+        return dataclasses.replace(parts, chats={**parts.chats, self.page.platform: self.page})
+
+    async def _listen(self) -> None:
+        await super()._listen()
+        await self._stack.enter_async_context(self.page.serve(self.front))
+        self.reader = await self._stack.enter_async_context(client(self.page.url))
+
+
 class Build(Protocol):
     def __call__(self, **parts: Any) -> Both: ...
 
@@ -198,6 +216,35 @@ async def test_the_first_valid_answer_ends_every_copy_wherever_it_came_from(
         assert not bot.live()
         for text in (slack.text(there), site.text(here), first.card.status):
             assert f"Approved by {who}" in text
+
+
+async def test_a_page_beside_both_shows_the_same_card_and_its_end(
+    slack: SlackSite, site: TeamsSite, redis_url: str, namespace: str, tmp_path: Path, hands: Hands
+) -> None:
+    """PN-16, CD-01: Slack channel, Teams channel, Dana's own chat and the local page at once; bo signs on the page."""
+    rules = policy(ladder=EVERYWHERE.replace('"slack/#ops"', '"playground/#approvals"'))
+    parts: dict[str, Any] = {"policy": rules, "tools": hands.tools, "model": Played(WIRE)}
+    async with Paged(slack, site, redis_url, namespace, tmp_path, **parts) as bot:
+        await slack.asks("ana", "pay")
+        there = await bot.on_slack(at=slack.ops)
+        bot.clock.advance(minutes=4)
+        here, own = await bot.on_teams(at=site.ops), await bot.on_slack(at=slack.dm("dana"))
+        shown = await bot.reader.card("bo")
+        approve = next(button for button in shown["card"]["buttons"] if button["move"] == "approve")
+        late = site.press("chris", "Approve", here)
+
+        status, answer = await bot.reader.press("bo", shown["ref"], approve)
+
+        assert (status, answer["text"]) == (200, "Approved. It runs now.")
+        assert (await site.sends("chris", late)).words == "Bo already answered: approved."
+        await slack.slack.until(lambda: "ok wire" in "".join(map(slack.text, slack.posts())), "Slack hears of it")
+        assert await settled(bot)
+        assert hands.did == ["wire 90 bank"]
+        assert not bot.live()
+        on_page = next(one for one in await bot.reader.messages("bo") if one["id"] == shown["id"])
+        assert not on_page["card"]["buttons"]
+        for text in (slack.text(there), site.text(here), slack.text(own), on_page["card"]["status"]):
+            assert "Approved by Bo" in text
 
 
 async def test_the_same_task_leaves_the_same_record_wherever_it_is_given(
