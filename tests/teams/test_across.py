@@ -266,7 +266,9 @@ async def test_the_same_task_leaves_the_same_record_wherever_it_is_given(
                     await site.asks("ana", "pay")
                     assert await site.presses("bo", "Approve", await bot.on_teams()) == "Approved. It runs now."
             assert await settled(bot)
-            recorded.append([entry.event for entry in (await bot.audit())[before:]])
+            told = [entry.event for entry in (await bot.audit())[before:]]
+            assert "card_shown" in told
+            recorded.append([event for event in told if event != "card_shown"])  # how often depends on the pace
 
         assert sorted(recorded[0]) == sorted(recorded[1]) == sorted(recorded[2])
         assert {"run_started", "request_opened", "vote_counted", "request_decided", "run_ended"} <= set(recorded[2])
