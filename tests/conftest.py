@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bot.store.embedded import EmbeddedServer
 from tests.crash import matrix
@@ -40,6 +41,9 @@ _breaches = pytest.StashKey[Breaches]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_breaches] = Breaches()
+    settings.register_profile("same", derandomize=True)  # two runs of one commit test the same; see the README
+    settings.register_profile("explore", print_blob=True)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
     for name in [name for name in os.environ if CREDENTIALS.fullmatch(name)]:
         del os.environ[name]
     sys.addaudithook(_watch(config.stash[_breaches]))

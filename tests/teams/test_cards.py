@@ -16,6 +16,7 @@ from adapters.signable import HARMLESS, NOT_WHOLE
 from adapters.teams.cards import SHOW_ALL, Drawn, Known, draw, read_data
 from adapters.teams.fields import Fill
 from adapters.teams.limits import ACTIONS, CARD_BYTES, FETCH, dialog_faults, faults, size
+from adapters.teams.windows import form
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, FieldKind, Tone
 from bot.domain.errors import Undeliverable
 from bot.domain.inert import show
@@ -45,9 +46,17 @@ def moves(picture: Drawn) -> list[str]:
 
 
 def is_whole(card: Card, picture: Drawn) -> bool:
-    """Does every text of *card* stand there?"""
-    there = spaced("".join(texts(picture.card)))
+    """Does every text of *card* stand there, or in the form that one of its buttons opens?"""
+    there = spaced("".join([*texts(picture.card), *opened(card, picture)]))
     return all(spaced(unshown(text))[:90] in there for text in said(card))
+
+
+def opened(card: Card, picture: Drawn) -> list[str]:
+    """What the dialogs say that stand between a button of *picture* and what it sends."""
+    fetching = [action["data"] for action in sending(picture.card) if "msteams" in action["data"]]
+    pressed = [(one.move, one.subject, one.token) for one in map(read_data, fetching) if one is not None]
+    asking = [button for button in card.buttons if (button.move, button.subject, button.token) in pressed]
+    return [text for button in asking for text in texts(form(button))]
 
 
 def spaced(text: str) -> str:
