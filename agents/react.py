@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.book import Book, Stuck
+from agents.patterns.room import Room, Turn
 from bot.domain.calls import Cause, Outcome, ToolResult
 from bot.domain.inquiry_question import ASK
 from bot.domain.inquiry_stuck import Trouble
@@ -28,6 +29,7 @@ from bot.domain.run import Task
 from bot.domain.wire import dumps, loads, replace
 
 FORGED = re.compile(r"(?m)^(?=\[[^\]\n]{1,80}\] )")  # a later line of a text that looks like somebody else speaking
+ENDED = "ended"  # the move of a turn that people ended
 ASK_STUCK = "ask_when_stuck"  # a tool that only people run
 MARK = "NEEDS_APPROVAL:"  # at the very start of an answer: a question to people (AS-18); anywhere else it is just words
 ERROR_MOST = 500  # characters of a tool's error on a card
@@ -43,14 +45,19 @@ class ReAct:
     tools: tuple[str, ...] = ()
     max_steps: int = 20  # answers of the model, until people are asked for more
     max_tokens: int = 200_000  # in and out, until people are asked for more
+    model: str = ""  # its name in agents.yml; empty: the default one
     secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by tool; of a missing one no value is shown
 
     async def __call__(self, task: Task, ctx: RunContext) -> str:
         """The answer people read. An end before that says why."""
+        return (await self.reply(Room(task), ctx)).text
+
+    async def reply(self, room: Room, ctx: RunContext) -> Turn:
+        """One turn in *room*: what people say meanwhile is in it afterwards. Its move is `ended` if people ended it."""
         try:
-            return await _Talk(self, task, ctx).answer()
+            return Turn(by=self.name, text=await _Talk(self, room, ctx).answer())
         except _Ended as ended:
-            return ended.told
+            return Turn(by=self.name, text=ended.told, move=ENDED)
 
 
 class _Ended(Exception):
@@ -64,11 +71,11 @@ class _Ended(Exception):
 class _Talk:
     """One conversation with the model."""
 
-    def __init__(self, mind: ReAct, task: Task, ctx: RunContext) -> None:
-        self._ctx = ctx
+    def __init__(self, mind: ReAct, room: Room, ctx: RunContext) -> None:
+        self._ctx, self._room, self._model = ctx, room, mind.model
         self._book = Book(max_steps=mind.max_steps, max_tokens=mind.max_tokens, secrets=mind.secrets)
         self._tools = tuple(name for name in mind.tools if name != ASK_STUCK)
-        self._lines = [Line(role="system", text=mind.prompt), _from_person(task.by, task.text)]
+        self._lines = [Line(role="system", text=mind.prompt), *_read(room, mind.name)]
         self._meanwhile: list[Line] = []  # heard between calls and their results, where no line may stand
 
     async def answer(self) -> str:
@@ -76,7 +83,7 @@ class _Talk:
             if stuck := self._book.spent():
                 await self._renew(stuck)
             await self._hear()
-            said = _meant(await self._ctx.think(tuple(self._lines), self._tools), len(self._lines))
+            said = _meant(await self._ctx.think(tuple(self._lines), self._tools, model=self._model), len(self._lines))
             self._book.thought(said)
             self._lines.append(Line(role="assistant", text=said.text, calls=said.calls))
             if said.calls:
@@ -89,12 +96,18 @@ class _Talk:
 
     async def _hear(self) -> bool:
         """Take in what people said. Their direction starts every count of repetitions anew."""
-        heard = [*self._meanwhile, *await _heard(self._ctx)]
+        heard = [*self._meanwhile, *await self._heard()]
         self._meanwhile = []
         self._lines += heard
         if heard:
             self._book.directed()
         return bool(heard)
+
+    async def _heard(self) -> list[Line]:
+        """What people said since, in the room and as lines."""
+        replies = await self._ctx.heard()
+        self._room.heard(replies)
+        return [_from(one.by, one.text) for one in replies]
 
     # ----------------------------------------------------------------- calls
 
@@ -127,7 +140,7 @@ class _Talk:
         move, answer = await self._ask(stuck)
         self._book.renew()
         if move != "go_on":
-            self._lines.append(_from_person("people", answer.text))
+            self._lines.append(_from("people", answer.text))
 
     async def _ask(self, stuck: Stuck) -> tuple[str, ToolResult]:
         """How people want it to go on, and their answer as a result. Raises _Ended if they do not, or say nothing."""
@@ -144,7 +157,7 @@ class _Talk:
             (answer,) = await self._ctx.use((wanted,))
             if answer.cause is not Cause.SUPERSEDED:
                 break
-            self._meanwhile += await _heard(self._ctx)
+            self._meanwhile += await self._heard()
         return answer
 
     def _last_word(self, stuck: Stuck, answer: ToolResult) -> str:
@@ -171,12 +184,22 @@ def _meant(said: Said, number: int) -> Said:
     return replace(said, calls=(wanted,))
 
 
-async def _heard(ctx: RunContext) -> list[Line]:
-    return [_from_person(heard.by, heard.text) for heard in await ctx.heard()]
+def _read(room: Room, name: str) -> list[Line]:
+    """The room as *name* reads it: their own words, and everybody else's under a name."""
+    return [
+        Line(role="assistant", text=word.text)
+        if word.by == name and not word.is_person
+        else _from(word.by, word.text, is_person=word.is_person)
+        for word in room.words
+    ]
 
 
-def _from_person(name: str, text: str) -> Line:
-    """A person's words under their name. Nobody can speak as another: their own lines never begin with a name."""
+def _from(name: str, text: str, *, is_person: bool = True) -> Line:
+    """Somebody's words under their name. Nobody can speak as another: their own lines never begin with a name.
+
+    A colleague that is a program is called one, so that its words are nobody's approval.
+    """
+    name = name if is_person else f"{name}, an agent"
     return Line(role="user", text=f"[{name}] " + FORGED.sub(" ", text))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from agents.tryout.errors import ScriptError
 from agents.tryout.gate import World, use
 from agents.tryout.journal import MISSING
 from bot.domain.calls import ToolResult
+from bot.domain.chat import Attachment
 from bot.domain.inquiry_question import asking
 from bot.domain.ports import Line, Model, Said, WantedCall
 from bot.domain.run import Heard, Task
@@ -23,10 +25,11 @@ T = TypeVar("T")
 
 
 class _Scope:
-    """One branch of the run: where it is, and how many steps it has asked for."""
+    """One branch of the run: where it is, how many steps it has asked for, how far it has heard, and who acts."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, upto: int = 0, agent: str = "") -> None:
         self.prefix, self.steps, self.heard = prefix, 0, 0
+        self.upto, self.agent = upto, agent
 
     def next(self) -> str:
         path = self.ahead()
@@ -50,7 +53,16 @@ class Context:
     def task(self) -> Task:
         return self._world.task
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
+    @contextmanager
+    def acting_as(self, name: str) -> Iterator[None]:
+        scope = self._scope.get()
+        before, scope.agent = scope.agent, name
+        try:
+            yield
+        finally:
+            scope.agent = before
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:  # noqa: ARG002  # one script plays every model
         read = hashlib.sha256(b"".join(pack(line) for line in lines)).hexdigest()[:12]
         path, mark = self._scope.get().next(), f"think about {len(lines)} lines ({read})"
         known = self._known(path, mark)
@@ -67,21 +79,26 @@ class Context:
         scope, table = self._scope.get(), self._world.table
         path = f"{scope.ahead()}~{scope.heard}"
         known: Any = self._known(path, "heard") if self._world.journal.is_begun(path) else MISSING
-        if known is MISSING and (not table.letters or self._world.journal.is_begun(scope.ahead())):
+        new = tuple(table.letters[scope.upto :])
+        if known is MISSING and (not new or self._world.journal.is_begun(scope.ahead())):
             return ()
         scope.heard += 1
         if known is not MISSING:
-            return known  # type: ignore[no-any-return]  # a journal holds results of every kind
+            scope.upto, heard = known
+            return heard  # type: ignore[no-any-return]  # a journal holds results of every kind
         self._known(path, "heard")
-        heard = tuple(table.letters)
-        table.letters.clear()
+        heard, scope.upto = new, len(table.letters)
+        table.told = scope.upto
         table.steered += [one.by for one in heard if one.by not in table.steered]
         self._world.refused.clear()  # people gave direction: what they rejected before may be asked again (D-46)
-        self._world.journal.record(path, "heard", heard)
+        self._world.journal.record(path, "heard", (scope.upto, heard))
         return heard
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
-        path = self._scope.get().next()
+        scope = self._scope.get()
+        path = scope.next()
+        if scope.agent:
+            self._world.actors[path] = scope.agent
         return await use(self._world, path, wanted, why)
 
     async def ask(
@@ -97,11 +114,13 @@ class Context:
         (result,) = await self.use((wanted,))
         return result
 
-    async def note(self, text: str) -> None:
-        path, mark = self._scope.get().next(), f"note {text}"
+    async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None:
+        scope = self._scope.get()
+        path, mark = scope.next(), " ".join(["note", text, *(file.sha256 for file in files)])
         if self._known(path, mark) is MISSING:
             self._notes.append(text)
-            self._world.table.tell(f"{self._world.agent} notes: {text}")
+            with_files = f" (with {', '.join(file.name for file in files)})" if files else ""
+            self._world.table.tell(f"{scope.agent or self._world.agent} notes: {text}{with_files}")
             self._world.journal.record(path, mark, None)
 
     async def sleep(self, time: timedelta) -> None:
@@ -121,14 +140,17 @@ class Context:
         return float(known) if known is not MISSING else self._kept(path, "random", self._chance.random())
 
     async def gather(self, *branches: Coroutine[Any, Any, T]) -> tuple[T, ...]:
-        path = self._scope.get().next()
+        scope = self._scope.get()
+        path = scope.next()
         self._known(path, f"gather {len(branches)}")
-        return await side_by_side(
-            self._world.table, [self._within(f"{path}.{at}", branch) for at, branch in enumerate(branches)]
-        )
+        inner = [_Scope(f"{path}.{at}", upto=scope.upto, agent=scope.agent) for at in range(len(branches))]
+        pairs = zip(inner, branches, strict=True)
+        results = await side_by_side(self._world.table, [self._within(one, branch) for one, branch in pairs])
+        scope.upto = max((one.upto for one in inner), default=scope.upto)
+        return results
 
-    async def _within(self, prefix: str, branch: Coroutine[Any, Any, T]) -> T:
-        self._scope.set(_Scope(prefix))  # a task has its own copy of the context
+    async def _within(self, scope: _Scope, branch: Coroutine[Any, Any, T]) -> T:
+        self._scope.set(scope)  # a task has its own copy of the context
         return await branch
 
     def _once(self, mark: str, value: T) -> T:

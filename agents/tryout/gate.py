@@ -48,9 +48,16 @@ class World:
     journal: Journal
     past: dict[str, Past] = field(default_factory=dict)  # by step
     asked: dict[str, RequestId] = field(default_factory=dict)  # by step
+    actors: dict[str, str] = field(
+        default_factory=dict
+    )  # who asked for a turn's calls, if it was a member of a pattern
     refused: set[str] = field(default_factory=set)  # digests that people have rejected
     called: list[Called] = field(default_factory=list)
     hands: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def actor(self, path: str) -> str:
+        """Which agent asked for the call at *path*."""
+        return self.actors.get(path.rpartition(".")[0], self.agent)
 
     def others(self, path: str) -> tuple[Past, ...]:
         """The run's other calls, in the order of its steps."""
@@ -59,7 +66,7 @@ class World:
 
     def decide(self, call: ToolCall, path: str) -> Verdict:
         requester = self.table.cast.people[self.task.by].person
-        facts = Facts(requester=requester, place=self.task.place, agent=self.agent, history=self.others(path))
+        facts = Facts(requester=requester, place=self.task.place, agent=self.actor(path), history=self.others(path))
         return self.policy.decide(call, self.toolbox.get(call.tool).spec, facts)
 
 
@@ -182,7 +189,7 @@ class _Passage:
 
     async def _ask(self, call: ToolCall, ask: Ask, kind: Kind, suggestion: str = "") -> None:
         table, spec = self._world.table, self._world.toolbox.get(call.tool).spec
-        if table.letters:
+        if len(table.letters) > table.told:
             return self._refuse(Cause.SUPERSEDED, REPLIED)
         request = replace(self._question(call, ask), kind=kind)
         if suggestion:
@@ -212,7 +219,7 @@ class _Passage:
             ask=ask,
             policy=self._world.policy.hash,
             task=task.text,
-            agent=self._world.agent,
+            agent=self._world.actor(self._path),
             requester=task.by,
             place=task.place,
             opened=table.now,

@@ -60,6 +60,7 @@ class Table:
         self.requests: dict[RequestId, Request] = {}
         self.asked: dict[RequestId, Asked] = {}
         self.letters: list[Heard] = []
+        self.told = 0  # how many of them some branch has heard
         self.steered: list[PersonId] = []  # whose words the run acts on, besides the requester's
         self.stopped_by: PersonId | None = None
         self.moments: list[Moment] = []

@@ -66,6 +66,7 @@ class ToolSpec(Record):
     category: str = ""  # "technical", "business", …: where its card is routed
     asks: str = ""  # a kind of request: this tool is never run; people are asked, and their answer is its result
     private: tuple[str, ...] = ()  # of `secrets`, those that Details show to whoever may answer
+    has_preview: bool = False  # it can work out evidence before people are asked (`ports.Previewing`)
 
 
 class ToolCall(Record):
@@ -82,6 +83,24 @@ class ToolCall(Record):
         return dict(loads(self.args))
 
 
+class Evidence(Record):
+    """One thing a tool found out before anybody signs: a dry run, a difference, a number of rows."""
+
+    label: str
+    text: str  # for people; with `is_failed`, one safe sentence about what could not be worked out
+    is_code: bool = False
+    is_failed: bool = False
+
+
+class ShownFile(Record):
+    """What a tool wants people to see. `content` goes with the message alone: no journal holds it."""
+
+    name: str
+    size: int  # bytes
+    sha256: str
+    content: bytes = b""
+
+
 class ToolResult(Record):
     """What a call came to. `text` is what the model reads."""
 
@@ -89,6 +108,8 @@ class ToolResult(Record):
     text: str
     cause: Cause | None = None
     answer: str = ""  # what people answered, as canonical JSON; only for a tool that asks
+    sources: tuple[str, ...] = ()  # where it looked, for the cards of later calls
+    files: tuple[ShownFile, ...] = ()  # shown in the task's thread once the call has ended
 
 
 class Past(Record):
@@ -99,6 +120,7 @@ class Past(Record):
     outcome: Outcome | None = None
     move: str = ""  # how people answered it, if it asked them something
     was_put: bool = False  # people were asked about it, whatever became of that
+    sources: tuple[str, ...] = ()  # where it looked, if it only looked
 
     @property
     def values(self) -> dict[str, Any]:

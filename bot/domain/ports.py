@@ -14,13 +14,13 @@ Meter      numbers about ourselves
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.domain.absence import Absence
-from bot.domain.calls import ToolCall, ToolResult, ToolSpec
-from bot.domain.chat import Account, Answer, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
+from bot.domain.calls import Evidence, ToolCall, ToolResult, ToolSpec
+from bot.domain.chat import Account, Answer, Attachment, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
 from bot.domain.offer import Grant
 from bot.domain.pages import AuditRow, Awaited, Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
@@ -262,6 +262,17 @@ class Tool(Protocol):
         ...
 
 
+class Previewing(Protocol):
+    """A tool that can find out what a call would do. Every tool whose `spec.has_preview` is one as well."""
+
+    async def preview(self, call: ToolCall) -> tuple[Evidence, ...]:
+        """Evidence for whoever signs: read-only, from `call.args` alone, within the tool's own deadline (10 s).
+
+        Never raises but CancelledError: a failure or a time-out is an Evidence with `is_failed` and a safe sentence.
+        """
+        ...
+
+
 class Toolbox(Protocol):
     def get(self, name: str) -> Tool:
         """Raises UnknownTool."""
@@ -276,12 +287,25 @@ class RunContext(Protocol):
     @property
     def task(self) -> Task: ...
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
-        """One answer of the model. *lines* is the whole conversation so far and only ever grows."""
+    def acting_as(self, name: str) -> AbstractContextManager[None]:
+        """What is asked for inside is *name*'s, a member of a pattern: to the policy, on cards and in the thread.
+
+        It holds for this branch and those that it gathers meanwhile. No step: nothing is recorded.
+        """
+        ...
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:
+        """One answer of a model, by its name in agents.yml; "" is the default one.
+
+        *lines* is a whole conversation so far, which only ever grows.
+        """
         ...
 
     async def heard(self) -> tuple[Heard, ...]:
-        """Replies that came in since the last time; empty when there are none."""
+        """Replies that came in since this branch last asked; empty when there are none.
+
+        Every branch hears every reply. After a `gather` its own branch goes on from the furthest of them.
+        """
         ...
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
@@ -310,8 +334,8 @@ class RunContext(Protocol):
         """
         ...
 
-    async def note(self, text: str) -> None:
-        """Say something in the task's thread."""
+    async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None:
+        """Say something in the task's thread, under the name of whoever acts; *files* come with it."""
         ...
 
     async def sleep(self, time: timedelta) -> None: ...

@@ -124,10 +124,11 @@ class Finished(Record, tag="finished"):
 
 
 class Told(Record, tag="told"):
-    """Messages the agent took in just before the step at `path`."""
+    """Messages the agent took in just before the step at `path`: its branch has heard the run's first `upto` letters."""
 
     path: str
     heard: tuple[Heard, ...]
+    upto: int = 0  # 0: written when a run had one ear for all branches
 
 
 Entry = Step | Opened | Decided | Begun | Finished | Told

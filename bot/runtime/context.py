@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from bot.domain.calls import ToolResult, ToolSpec
-from bot.domain.chat import Card
+from bot.domain.chat import Attachment, Card
 from bot.domain.errors import LeaseLost
 from bot.domain.inert import spoken
 from bot.domain.inquiry_question import asking
@@ -31,10 +31,11 @@ NOTHING = Effects()
 
 
 class Scope:
-    """One branch of the run: its path and how many steps it has asked for."""
+    """One branch of the run: its path, how many steps it has asked for, how far it has heard, and who acts in it."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, upto: int = 0, agent: str = "") -> None:
         self.prefix, self.steps, self.heard = prefix, 0, 0
+        self.upto, self.agent = upto, agent
 
     def next(self) -> str:
         path, self.steps, self.heard = f"{self.prefix}/{self.steps}", self.steps + 1, 0
@@ -42,6 +43,17 @@ class Scope:
 
     def ahead(self) -> str:
         return f"{self.prefix}/{self.steps}"
+
+
+class _Read(NamedTuple):
+    """How far a conversation was read: its last line then, and the digest of all of them."""
+
+    seen: int = 0
+    last: Line | None = None
+    rolled: bytes = b""
+
+    def is_begin_of(self, lines: Sequence[Line]) -> bool:
+        return not self.seen or (self.seen <= len(lines) and lines[self.seen - 1] is self.last)
 
 
 class CallGate(Protocol):
@@ -53,19 +65,22 @@ class CallGate(Protocol):
 class Mind:
     """What thinking needs: the model, the tools it may be told about, the chats that may show its words meanwhile."""
 
-    def __init__(self, model: Model, toolbox: Toolbox, meter: Meter, chats: Mapping[str, Chat]) -> None:
-        self._model, self._toolbox, self._meter, self._chats = model, toolbox, meter, chats
+    def __init__(self, models: Mapping[str, Model], toolbox: Toolbox, meter: Meter, chats: Mapping[str, Chat]) -> None:
+        """*models* by their names; the default one is ""."""
+        self._models, self._toolbox, self._meter, self._chats = models, toolbox, meter, chats
 
     def aloud(self, task: Task) -> Live:
         """Where the words of one turn are seen while they grow. What counts is what the journal then holds."""
         chat = self._chats.get(task.place.platform)
         return chat.live(task.place, task.by) if chat is not None else nullcontext()
 
-    async def ask(self, lines: Sequence[Line], tools: Sequence[str], on_text: OnText | None) -> Said:
+    async def ask(self, model: str, lines: Sequence[Line], tools: Sequence[str], on_text: OnText | None) -> Said:
+        """One answer of *model*, or of the default one where there is no such model any more."""
+        mind = self._models.get(model, self._models[""])
         specs: tuple[ToolSpec, ...] = tuple(self._toolbox.get(name).spec for name in tools)
         outcome = "failed"
         try:
-            said = await self._model.think(lines, specs, on_text=on_text)
+            said = await mind.think(lines, specs, on_text=on_text)
             outcome = "answered"
             return said
         finally:
@@ -79,21 +94,30 @@ class Context:
         self._host, self._gate, self._mind, self._clock = host, gate, mind, clock
         self._scope: ContextVar[Scope] = ContextVar(f"scope of {host.id}")
         self._scope.set(Scope(""))
-        self._marks: dict[str, tuple[int, bytes]] = {}  # per branch: lines seen and their rolling digest
+        self._marks: dict[str, _Read] = {}  # per branch and agent
 
     @property
     def task(self) -> Task:
         return self._host.run.task
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
-        """One answer of the model, journalled as it came. Only one that is really given is shown while it grows."""
+    @contextmanager
+    def acting_as(self, name: str) -> Iterator[None]:
         scope = self._scope.get()
-        path, mark = scope.next(), f"think:{self._mark(scope.prefix, lines)}"
+        before, scope.agent = scope.agent, name
+        try:
+            yield
+        finally:
+            scope.agent = before
+
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:
+        """One answer of a model, journalled as it came. Only one that is really given is shown while it grows."""
+        scope = self._scope.get()
+        path, mark = scope.next(), f"think:{self._mark(scope, lines)}"
         known = await self._known(path, mark)
         if known is not None:
             return unpack(Said, known.result.encode())
         async with self._mind.aloud(self.task) as on_text:  # over before any call of this turn meets the gate
-            said = await self._mind.ask(lines, tools, on_text)
+            said = await self._mind.ask(model, lines, tools, on_text)
             await self._record(path, mark, pack(said).decode(), line="Thinking" if said.calls else "Answering")
         return said
 
@@ -107,16 +131,21 @@ class Context:
             return ()
         if told is None:
             await self._host.until_returned()
-        heard = told.heard if told is not None else await self._host.hear(path)
-        if heard:
-            scope.heard += 1
-            self._host.refused.clear()  # people gave direction: what they rejected before may be asked again (D-46)
-        return heard
+        took = (told,) if told is not None else await self._host.hear(path, scope.upto)
+        if not took:
+            return ()
+        scope.heard += 1
+        scope.upto = took[0].upto or self._host.told
+        self._host.refused.clear()  # people gave direction: what they rejected before may be asked again (D-46)
+        return took[0].heard
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
-        path = self._scope.get().next()
+        scope = self._scope.get()
+        path = scope.next()
         if not self._host.journal.is_known(path):
             await self._host.until_returned()
+        if scope.agent:
+            self._host.actors[path] = scope.agent
         return await self._gate.use(self._host, path, wanted, why)
 
     async def ask(
@@ -132,14 +161,14 @@ class Context:
         (result,) = await self.use((wanted,))
         return result
 
-    async def note(self, text: str) -> None:
-        path = self._scope.get().next()
-        note = Note(
-            key=f"{self._host.id}{path}", place=self.task.place, card=Card(body=spoken(text), run=self._host.id)
-        )
-        if await self._known(path, _mark("note", text)) is None:
+    async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None:
+        scope = self._scope.get()
+        path, mark = scope.next(), _mark("note", "\n".join([text, *(file.sha256 for file in files)]))
+        card = Card(body=spoken(text), run=self._host.id, author=scope.agent, attachments=tuple(files))
+        note = Note(key=f"{self._host.id}{path}", place=self.task.place, card=card)
+        if await self._known(path, mark) is None:
             effects = Effects(notes=(note,), dirty=(f"note|{note.key}",))
-            await self._record(path, _mark("note", text), "", effects=effects)
+            await self._record(path, mark, "", effects=effects)
 
     async def sleep(self, time: timedelta) -> None:
         """Sleep by the store's clock, for a second or a month: a timer of the shard wakes the run."""
@@ -161,11 +190,16 @@ class Context:
 
     async def gather(self, *branches: Coroutine[Any, Any, T]) -> tuple[T, ...]:
         """Run branches side by side; each has its own scope, so they replay in any order."""
-        path = self._scope.get().next()
-        return await side_by_side(self._host, [self._in_scope(f"{path}.{i}", b) for i, b in enumerate(branches)])
+        scope = self._scope.get()
+        path = scope.next()
+        inner = [Scope(f"{path}.{i}", upto=scope.upto, agent=scope.agent) for i in range(len(branches))]
+        pairs = zip(inner, branches, strict=True)
+        results = await side_by_side(self._host, [self._in_scope(one, branch) for one, branch in pairs])
+        scope.upto = max((one.upto for one in inner), default=scope.upto)
+        return results
 
-    async def _in_scope(self, prefix: str, branch: Coroutine[Any, Any, T]) -> T:
-        self._scope.set(Scope(prefix))  # a task has its own copy of the context
+    async def _in_scope(self, scope: Scope, branch: Coroutine[Any, Any, T]) -> T:
+        self._scope.set(scope)  # a task has its own copy of the context
         return await branch
 
     async def _once(self, what: str, make: Callable[[], str]) -> str:
@@ -191,15 +225,16 @@ class Context:
         step = Step(path=path, mark=mark, result=result)
         await self._host.write(Batch(op="", count=0, entries=(step,), effects=effects, line=line))
 
-    def _mark(self, branch: str, lines: Sequence[Line]) -> str:
-        """A rolling digest of the conversation: a branch's lines only grow, so each is read once."""
-        seen, rolled = self._marks.get(branch, (0, b""))
-        if seen > len(lines):
-            seen, rolled = 0, b""
-        for line in lines[seen:]:
-            rolled = hashlib.sha256(rolled + pack(line)).digest()
-        self._marks[branch] = (len(lines), rolled)
-        return rolled.hex()[:16]
+    def _mark(self, scope: Scope, lines: Sequence[Line]) -> str:
+        """A rolling digest of the conversation: it only grows, so each line is read once."""
+        branch = f"{scope.prefix}|{scope.agent}"
+        read = self._marks.get(branch, _Read())
+        if not read.is_begin_of(lines):
+            read = _Read()
+        for line in lines[read.seen :]:
+            read = _Read(read.seen + 1, line, hashlib.sha256(read.rolled + pack(line)).digest())
+        self._marks[branch] = read
+        return read.rolled.hex()[:16]
 
 
 async def side_by_side(host: Host, branches: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]:

@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from bot.domain import events, inquiry_form, wording
+from bot.domain import events, evidence, inquiry_form, wording
 from bot.domain.calls import Cause, ToolCall, ToolSpec, make_call
 from bot.domain.chat import PersonId
 from bot.domain.crowd import stand
@@ -74,7 +74,7 @@ class Gatehouse:
         if requester is None or not may_answer(requester):
             told = f"Not run: {host.run.task.by}, who gave this task, may not give tasks any more."
             raise NotAllowed(call.tool, Cause.WITHDRAWN, told)
-        facts = Facts(requester=requester, place=host.run.task.place, agent=host.run.agent, history=host.others(path))
+        facts = Facts(requester=requester, place=host.run.task.place, agent=host.actor(path), history=host.others(path))
         return self._policy.decide(call, tool.spec, facts)
 
     async def open(self, host: Host, request: Request, mark: str, *audit: bytes) -> None:
@@ -135,14 +135,15 @@ class Gatehouse:
             ask=ask,
             policy=self._policy.hash,
             task=host.run.task.text,
-            agent=host.run.agent,
+            agent=host.actor(path),
             requester=host.run.task.by,
             place=host.run.task.place,
             opened=now,
             deadline=deadline(ask, now),
             excluded=host.barred,
             why=why,
-            history=host.others(path),
+            history=evidence.plain(host.others(path)),
+            sources=evidence.looked_up(host.before(path)),
         )
 
     async def grant_for(self, request: Request, tool: Tool) -> Grant | None:

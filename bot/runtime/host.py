@@ -79,6 +79,7 @@ class Host:
         self.seen = 0  # the mail that the last write knew of
         self.letters: list[Letter] = list(loaded.letters)
         self.told = loaded.told  # how many letters the agent has taken in
+        self.actors: dict[str, str] = {}  # who asked for the calls of a turn, where it was not the run's own agent
         self.past: dict[str, Past] = {}  # calls of this run by path, as a policy may ask about them
         self.refused: set[Digest] = set()  # rejected by a person since they last gave direction
         self.asks: set[RequestId] = set(loaded.asks)  # requests that are, or may be, open
@@ -228,7 +229,10 @@ class Host:
 
     def unheard(self) -> tuple[Heard, ...]:
         """What people said and the agent has not taken in, in order."""
-        said = (_said(letter) for letter in self.letters[self.told :])
+        return self._words(self.told)
+
+    def _words(self, since: int) -> tuple[Heard, ...]:
+        said = (_said(letter) for letter in self.letters[since:])
         return tuple(heard for heard in said if heard is not None)
 
     @property
@@ -241,16 +245,19 @@ class Host:
         """Those of the unheard words that ask for something: not that somebody merely handed the run back."""
         return instructions(self.letters[self.told :])
 
-    async def hear(self, path: str) -> tuple[Heard, ...]:
-        """Take in the waiting replies before the step at *path*: their authors now steer this run."""
-        heard = self.unheard()
+    async def hear(self, path: str, since: int) -> tuple[Told, ...]:
+        """Take in, before the step at *path*, what came after *since* letters: its authors now steer this run.
+
+        Empty if nobody said anything.
+        """
+        heard = self._words(since)
         if not heard:
             return ()
         self.steer([h.by for h in heard])
-        told = len(self.letters)
-        await self.write(Batch(op="", count=0, entries=(Told(path=path, heard=heard),), letters=told, run=self.run))
-        self.told = told
-        return heard
+        told = Told(path=path, heard=heard, upto=len(self.letters))
+        await self.write(Batch(op="", count=0, entries=(told,), letters=told.upto, run=self.run))
+        self.told = told.upto
+        return (told,)
 
     def steer(self, people: Sequence[PersonId]) -> Run:
         """From now on the run acts on their words. To be written down with what they said."""
@@ -268,9 +275,18 @@ class Host:
         hands = (letter.by for letter in self.letters if isinstance(letter, Took | GaveBack))
         return tuple(dict.fromkeys((self.run.task.by, *hands)))
 
+    def actor(self, path: str) -> str:
+        """Which agent asked for the call at *path*: a member of a pattern, or the run's own."""
+        return self.actors.get(path.rpartition(".")[0], self.run.agent)
+
     def others(self, path: str) -> tuple[Past, ...]:
         """This run's other calls in the order of its steps, as a policy may ask about them."""
         return tuple(self.past[where] for where in in_order(self.past) if where != path)
+
+    def before(self, path: str) -> tuple[Past, ...]:
+        """This run's calls at the steps before *path*."""
+        earlier = in_order({*self.past, path})
+        return tuple(self.past[where] for where in earlier[: earlier.index(path)])
 
     # ------------------------------------------------------------- writes
 

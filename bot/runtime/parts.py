@@ -31,7 +31,7 @@ class Parts:
     chats: Mapping[str, Chat]  # by platform
     policy: Policy
     toolbox: Toolbox
-    model: Model
+    model: Model  # whatever agent names none
     roster: Roster
     directory: Directory
     meter: Meter
@@ -41,4 +41,5 @@ class Parts:
     open_most: int = OPEN_MOST  # open requests of one person's tasks, on each shard
     place_most: int = PLACE_MOST  # open requests shown in one channel, on each shard
     cards_most: int = CARDS_MOST  # cards of one turn; what is beyond stands on a list
+    models: Mapping[str, Model] = field(default_factory=dict)  # others, by the names agents call them by
     may_repeat: bool = False  # exactly the same may wait twice: for whoever measures, not for people

@@ -47,7 +47,7 @@ class Runner:
         self._parts, self._store, self._gate, self._fence_of = parts, parts.store, gate, fence_of
         self._closing = Closing(parts.store, fence_of, self.deliver)
         self._ending = Ending(parts.store, self._attend)
-        self._mind = Mind(parts.model, parts.toolbox, parts.meter, parts.chats)
+        self._mind = Mind({**parts.models, "": parts.model}, parts.toolbox, parts.meter, parts.chats)
         self._explainer, self._changed = Explainer(parts), Changed(parts.store, gate.house)
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None

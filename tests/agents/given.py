@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.domain.calls import Outcome, ToolCall, ToolResult, make_call
-from bot.domain.chat import PersonId, Place
+from bot.domain.chat import Attachment, PersonId, Place
 from bot.domain.ports import Leave, Line, Said, Tool, WantedCall
 from bot.domain.request import RunId
 from bot.domain.run import Heard, Task
@@ -69,9 +70,12 @@ class Context:
     def task(self) -> Task:
         return task("unused")
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:  # noqa: ARG002  # the port's
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:  # noqa: ARG002  # the port's
         self.thought.append(tuple(lines))
         return self._said.pop(0)
+
+    def acting_as(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002  # the port's
+        return nullcontext()
 
     async def heard(self) -> tuple[Heard, ...]:
         return self._heard.pop(0) if self._heard else ()
@@ -96,7 +100,7 @@ class Context:
     ) -> ToolResult:
         raise AssertionError(f"no test asks {question}, {options}, {of}, {default}, {may_write}")
 
-    async def note(self, text: str) -> None: ...
+    async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None: ...
     async def sleep(self, time: timedelta) -> None: ...
     async def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)

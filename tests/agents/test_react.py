@@ -292,9 +292,9 @@ async def test_no_model_is_told_of_the_tool_for_loops() -> None:
     told: list[tuple[str, ...]] = []
 
     class Hearing(Context):
-        async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
+        async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:
             told.append(tuple(tools))
-            return await super().think(lines, tools)
+            return await super().think(lines, tools, model=model)
 
     everything = ReAct(name="a", prompt="p", tools=("lookup", "ask_when_stuck", "ask_people"))
     await everything(task("go"), Hearing([Said(text="ok")]))

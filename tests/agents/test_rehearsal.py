@@ -492,7 +492,7 @@ class Acting(Context):
         super().__init__([])
         self._model, self._tools = model, tools
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = ()) -> Said:
+    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:  # noqa: ARG002  # the port's
         return await self._model.think(lines, [self._tools[name].spec for name in tools])
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:

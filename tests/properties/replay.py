@@ -215,7 +215,7 @@ class Bench:
         toolbox = Toolbox(world.tools())
         directory = read_people(ROOT / "people.yml")
         meter = Metrics()
-        self._mind = Mind(model, toolbox, meter, {})
+        self._mind = Mind({"": model}, toolbox, meter, {})
         behind = Gatehouse(store, POLICY, toolbox, Rights(directory, StoredAbsences(store)), meter)
         behind.may_repeat = True  # what repeats another call depends on when people answered that one
         self._gate = Gate(behind)

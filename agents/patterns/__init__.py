@@ -1,0 +1,1 @@
+"""Agents made of members: whose turn it is, what each reads, and where people look. See `docs/agents.md`."""

@@ -1,0 +1,114 @@
+"""The room: what was said in a pattern, by whom, in order. Every member reads it from the beginning.
+
+    room.hear(ctx)                     what people wrote in the thread meanwhile
+    turn = await take_turn(member, room, ctx)     one member's turn, under its name, and its words into the room
+
+A member is any agent. One that knows rooms (`Member`) reads the room and says how it meant its words; any other is
+called with the room as its task. Owns the words alone: whose turn it is, the patterns decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from bot.domain.chat import PersonId
+from bot.domain.ports import Agent, RunContext
+from bot.domain.run import Heard, Task
+from bot.domain.wire import replace
+
+SAID = "said"  # how an agent means its words: they decide nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one member gave. *move*: how a person meant it (`accept`, `revise`, `reject`, `stop`, …); of an agent, SAID.
+
+    *values* are the fields of a form, or whatever else the move came with.
+    """
+
+    by: str
+    text: str
+    move: str = SAID
+    values: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One thing that was said. *is_person*: by somebody in the thread, whose words steer; else by a member."""
+
+    by: str
+    text: str
+    is_person: bool = False
+
+
+class Room:
+    """Who said what about *task*, in order."""
+
+    def __init__(self, task: Task, words: Iterable[Word] = ()) -> None:
+        self.task, self.words = task, [Word(task.by, task.text, is_person=True), *words]
+
+    def branch(self) -> Room:
+        """The same up to now; what is said there is not heard here, until it is joined."""
+        return Room(self.task, self.words[1:])
+
+    def join(self, branches: Sequence[Room], since: int) -> None:
+        """Take in what people said while *branches* went on, which began when this had *since* words: once, in order.
+
+        Every branch hears every reply, some of them sooner: the one that heard most heard all.
+        """
+        for one in branches:
+            heard = [word for word in one.words[since:] if word.is_person]
+            self.words += heard[len(self.words) - since :]
+
+    def say(self, by: str, text: str) -> None:
+        if text.strip():
+            self.words.append(Word(by, text))
+
+    def heard(self, replies: Sequence[Heard]) -> None:
+        self.words += [Word(one.by, one.text, is_person=True) for one in replies]
+
+    async def hear(self, ctx: RunContext) -> bool:
+        """Take in what people wrote in the thread. Did they?"""
+        replies = await ctx.heard()
+        self.heard(replies)
+        return bool(replies)
+
+    def as_task(self) -> Task:
+        """The room for an agent that knows of none: the task, and below it what was said since."""
+        later = [f"{word.by}: {word.text}" for word in self.words[1:]]
+        return replace(self.task, text="\n\n".join([self.task.text, *later])) if later else self.task
+
+
+@runtime_checkable
+class Member(Protocol):
+    """An agent, or a person, that takes turns in a room."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def reply(self, room: Room, ctx: RunContext) -> Turn:
+        """Its turn. It reads the room, takes in what people write meanwhile, and leaves its own words to the caller."""
+        ...
+
+
+async def take_turn(member: Agent | Member, room: Room, ctx: RunContext, *, is_told: bool = True) -> Turn:
+    """One turn of *member*, under its name; its words are in the room afterwards, and in the thread if *is_told*."""
+    with ctx.acting_as(member.name):
+        turn = await _taken(member, room, ctx)
+        if is_told and turn.text.strip() and turn.move == SAID:
+            await ctx.note(turn.text)
+    room.say(turn.by, turn.text)
+    return turn
+
+
+async def _taken(member: Agent | Member, room: Room, ctx: RunContext) -> Turn:
+    if isinstance(member, Member):
+        return await member.reply(room, ctx)
+    return Turn(by=member.name, text=await member(room.as_task(), ctx))
+
+
+def people(room: Room) -> tuple[PersonId, ...]:
+    """Everybody who has spoken in the thread, whoever gave the task first."""
+    return tuple(dict.fromkeys(PersonId(word.by) for word in room.words if word.is_person))
