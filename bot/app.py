@@ -200,7 +200,7 @@ async def _model(settings: Settings, stack: AsyncExitStack) -> Model:
 
 def _examples(settings: Settings) -> Mapping[str, str]:
     """Lines for a newcomer, and what each shows. The rehearsal keeps what all of them promise."""
-    tries = playbook.load().tries
+    tries = playbook.shipped().tries
     return {one.line: one.shows for one in (tries if settings.is_rehearsal else tries[:FOR_ANY_MODEL])}
 
 

@@ -101,9 +101,9 @@ def _anchor(book: Playbook, talk: Sequence[Spoken]) -> tuple[int, Scene, Values]
 def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[Scene, Values]]:
     if talk[at].role != "user":
         return
-    line = _words(talk[at])
+    line, prompt = _words(talk[at]), _prompt(talk)
     for scene in book.scenes:
-        if match := scene.pattern.search(line):
+        if scene.whose.search(prompt) and (match := scene.pattern.search(line)):
             caught = {name: text.strip() for name, text in match.groupdict().items() if text}
             yield scene, {"task": _task(talk), "calls": _described(talk), "tries": _tries(book), **caught}
             return
@@ -111,6 +111,10 @@ def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[
 
 def _words(line: Spoken) -> str:
     return SPEAKER.sub("", line.text, count=1).removeprefix(BY_HAND).strip()[:MOST_CHARS]
+
+
+def _prompt(talk: Sequence[Spoken]) -> str:
+    return next((line.text for line in talk if line.role == "system"), "")[:MOST_CHARS]
 
 
 def _task(talk: Sequence[Spoken]) -> str:

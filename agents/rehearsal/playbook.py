@@ -1,6 +1,7 @@
 """The playbook: which words of a person lead to which calls, as a file that people can read and extend.
 
-Owns the file's shape and its errors. Not how a conversation is played (`mind`), nor HTTP (`server`).
+The shipped book is one file, and one part beside each example (`agents/examples/*/rehearsal.yml`).
+Owns the files' shape and their errors. Not how a conversation is played (`mind`), nor HTTP (`server`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -18,6 +19,8 @@ import yaml
 from bot.domain.wire import Record, replace
 
 SHIPPED = Path(__file__).with_name("playbook.yml")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+T = TypeVar("T", bound=Record)
 FLAGS = re.IGNORECASE | re.DOTALL
 PART = re.compile(r"(?<!\(\?P)<(\w+)>")  # not the name of a group
 
@@ -77,10 +80,14 @@ class Turn(Record, forbid_unknown_fields=True):
 
 
 class Scene(Record, forbid_unknown_fields=True, dict=True):
-    """What happens after a line that matches: the turns in order, then a report of what came of it."""
+    """What happens after a line that matches: the turns in order, then a report of what came of it.
+
+    With `prompt`, it is a scene of the agents whose prompt fits that pattern, and of no others.
+    """
 
     name: str
     match: str
+    prompt: str = ""
     turns: tuple[Turn, ...] = ()
     is_aside: bool = False  # "thanks": played only when nothing else is going on
     fault: Fault | None = None
@@ -88,6 +95,10 @@ class Scene(Record, forbid_unknown_fields=True, dict=True):
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(self.match, FLAGS)
+
+    @cached_property
+    def whose(self) -> re.Pattern[str]:
+        return re.compile(self.prompt, FLAGS)
 
 
 class Ending(Record, forbid_unknown_fields=True):
@@ -120,22 +131,58 @@ class Playbook(Record, forbid_unknown_fields=True):
     parts: Mapping[str, str] = {}  # pieces of patterns; a part may use those above it
 
 
-def load(path: Path = SHIPPED) -> Playbook:
-    """Read a playbook. Raises ValueError that names the file and the mistake."""
+class Part(Record, forbid_unknown_fields=True):
+    """What an example adds: its scenes and endings come first."""
+
+    tries: tuple[Try, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    scenes: tuple[Scene, ...] = ()
+    parts: Mapping[str, str] = {}
+
+
+def shipped() -> Playbook:
+    """The book of the bot that ships, with the parts of its examples. Raises ValueError, as `load`."""
+    return load(SHIPPED, *sorted(EXAMPLES.glob("*/rehearsal.yml")))
+
+
+def load(path: Path, *more: Path) -> Playbook:
+    """Read a playbook, and the parts that *more* files add. Raises ValueError that names the file and the mistake."""
+    book = _checked(path, _spelled_out(_read(path, Playbook)))
+    for one in more:
+        part = _read(one, Part)
+        whole = replace(
+            book, scenes=part.scenes, endings=part.endings, tries=part.tries, parts={**book.parts, **part.parts}
+        )
+        added = _checked(one, _spelled_out(whole))
+        scenes, endings = (*added.scenes, *book.scenes), (*added.endings, *book.endings)
+        book = replace(book, scenes=scenes, endings=endings, tries=(*book.tries, *added.tries))
+    return book
+
+
+def _read(path: Path, kind: type[T]) -> T:
     try:
-        book = _spelled_out(msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Playbook))
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), kind)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        raise ValueError(f"{_named(path)}: {error}") from error
+
+
+def _named(path: Path) -> str:
+    """The parts of the examples all have one name: with their folder's."""
+    return f"{path.parent.name}/{path.name}" if path.name == "rehearsal.yml" else path.name
+
+
+def _checked(path: Path, book: Playbook) -> Playbook:
     plans = [plan for scene in book.scenes for turn in scene.turns for plan in turn.calls]
-    patterns = [scene.match for scene in book.scenes] + [ending.match for ending in book.endings]
+    patterns = [pattern for scene in book.scenes for pattern in (scene.match, scene.prompt)]
+    patterns += [ending.match for ending in book.endings]
     patterns += [plan.item for plan in plans] + [turn.after for scene in book.scenes for turn in scene.turns]
     for pattern in patterns:
         try:
             re.compile(pattern, FLAGS)
         except re.error as error:
-            raise ValueError(f"{path.name}: {pattern!r} is not a pattern: {error}") from error
+            raise ValueError(f"{_named(path)}: {pattern!r} is not a pattern: {error}") from error
     if not book.label.strip():
-        raise ValueError(f"{path.name}: the label may not be empty")
+        raise ValueError(f"{_named(path)}: the label may not be empty")
     return book
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from agents.rehearsal.mind import PlayedCall, Reply, Spoken, answer
-from agents.rehearsal.playbook import Fault, FaultKind, Playbook, load
+from agents.rehearsal.playbook import Fault, FaultKind, Playbook, shipped
 from bot.domain.errors import BadJson
 from bot.domain.wire import Json, read_foreign
 
@@ -31,7 +31,7 @@ class RehearsalServer:
     """An endpoint that lives as long as its `async with`. `faults` are used up one per request, in order."""
 
     def __init__(self, playbook: Playbook | None = None, *, port: int = 0, faults: Iterable[Fault | None] = ()) -> None:
-        self._playbook = playbook or load()
+        self._playbook = playbook or shipped()
         self._port = port
         self._faults = deque(faults)
         self._closing = asyncio.Event()

@@ -13,7 +13,7 @@ import pytest
 from agents.model import ChatCompletions
 from agents.react import ReAct
 from agents.rehearsal.mind import PlayedCall, Reply, Spoken, answer
-from agents.rehearsal.playbook import SHIPPED, load
+from agents.rehearsal.playbook import SHIPPED, load, shipped
 from agents.rehearsal.server import RehearsalServer
 from agents.tools.files import WorkFolder, file_tools
 from agents.tools.http import Hosts, http_tools
@@ -25,7 +25,7 @@ from bot.domain.ports import Line, Said, Tool, WantedCall
 from bot.runtime.host import BY_HAND
 from tests.agents.given import Context, named, run, task
 
-BOOK = load()
+BOOK = shipped()
 
 
 @pytest.fixture
@@ -523,3 +523,34 @@ def test_a_call_keeps_its_own_id_in_every_turn() -> None:
     ids = [call.id for reply in (first, second) for call in reply.calls]
     assert len(set(ids)) == 2
     assert all(isinstance(call, PlayedCall) for call in second.calls)
+
+
+# ----------------------------------------------------------------- parts
+
+
+def test_an_example_adds_scenes_that_only_its_own_agents_play(tmp_path: Path) -> None:
+    """Two agents are told the same words, and each plays its part; whoever is neither plays what the book says."""
+    part = tmp_path / "rehearsal.yml"
+    part.write_text(
+        "tries: [{line: write about tea, shows: a draft}]\n"
+        "scenes:\n"
+        "  - {name: writer, prompt: '^You write', match: '^look up order 7$', turns: [{say: A draft.}]}\n"
+    )
+    book = load(SHIPPED, part)
+
+    writer = (Spoken(role="system", text="You write."), Spoken(role="user", text="[ana] look up order 7"))
+    other = (Spoken(role="system", text="You look."), Spoken(role="user", text="[ana] look up order 7"))
+
+    assert answer(book, writer) == Reply(text="(rehearsal) A draft.")
+    assert [call.tool for call in answer(book, other).calls] == ["look_up_order"]
+    assert book.tries[-1].line == "write about tea"
+
+
+def test_a_mistake_in_an_examples_part_is_named_with_its_folder(tmp_path: Path) -> None:
+    """Every part has the same file name."""
+    (tmp_path / "tea").mkdir()
+    part = tmp_path / "tea" / "rehearsal.yml"
+    part.write_text("scenes: [{name: a, match: '(', turns: []}]\n")
+
+    with pytest.raises(ValueError, match=r"^tea/rehearsal\.yml: '\(' is not a pattern"):
+        load(SHIPPED, part)
