@@ -16,10 +16,12 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.app import App, opened
 from bot.config import Settings
+from tests.examples.scenes import SCENES
 from tests.playground.browser import PHONE, READING, STORY, become, card, chromium, dialog, say, seen, take
 from tests.playground.kinds import KINDS
 from tests.playground.slim import slimmed
 
+EXAMPLE = "example-"  # in front of a picture's name
 TASK = "@countersign refund 120 for order 1042, it arrived broken"
 
 
@@ -55,9 +57,10 @@ async def tell(app: App, pictures: Path) -> None:
 
 
 async def show(browser: Browser, app: App, kind: str, pictures: Path) -> None:
-    """One way in which people steer, as whoever reads its card sees it."""
+    """One way in which people steer, or one example, as whoever reads its card sees it."""
+    scene = KINDS[kind] if kind in KINDS else SCENES[kind.removeprefix(EXAMPLE)]
     async with seen(browser, app.url, as_="ana", size=READING) as page:
-        await take(page, pictures / f"{kind}.png", of=await KINDS[kind](page))
+        await take(page, pictures / f"{kind}.png", of=await scene(page))
 
 
 async def _edit(page: Page, pictures: Path) -> None:
@@ -77,7 +80,7 @@ async def _main(pictures: Path) -> None:
         async with bot(Path(folder, "story")) as app:
             await tell(app, pictures)
         async with bot(Path(folder, "kinds")) as app, chromium() as browser:
-            for kind in KINDS:
+            for kind in (*KINDS, *(EXAMPLE + name for name in SCENES)):
                 await show(browser, app, kind, pictures)
 
 

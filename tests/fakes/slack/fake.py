@@ -317,10 +317,10 @@ class FakeSlack(Windows):
         """The arguments of every call of *method*, whatever became of it."""
         return [one.args for one in self._server.called if one.method == method]
 
-    async def until(self, holds: Callable[[], object], what: str = "") -> None:
-        """Wait until *holds*; look again at every change."""
+    async def until(self, holds: Callable[[], object], what: str = "", *, within: float = PATIENCE) -> None:
+        """Wait until *holds*, for *within* seconds; look again at every change."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(within):
                 while not holds():
                     self._world.changed.clear()
                     await self._world.changed.wait()
