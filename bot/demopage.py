@@ -23,11 +23,11 @@ async def page_stage(say: Say, folder: Path, warehouse: Warehouse) -> AsyncItera
 class PageStage(Stage):
     def __init__(self, say: Say, folder: Path, warehouse: Warehouse, session: ClientSession) -> None:
         super().__init__(say, folder, warehouse)
-        self._session, self._url = session, ""
+        self._session, self.url = session, ""
         self._told: dict[str, str] = {}
 
     async def arrived(self, where: str) -> None:
-        self._url = where
+        self.url = where
 
     # ----------------------------------------------------------- the people
 
@@ -80,7 +80,7 @@ class PageStage(Stage):
 
     async def _show(self) -> list[dict[str, Any]]:
         """The conversation so far; what is new in it is printed."""
-        async with self._session.get(self._url + "api/start", params={"as": "bo"}) as answer:
+        async with self._session.get(self.url + "api/start", params={"as": "bo"}) as answer:
             messages: list[dict[str, Any]] = (await answer.json())["messages"]
         for message in messages:
             line = _line(message)
@@ -90,9 +90,9 @@ class PageStage(Stage):
         return messages
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        headers = {"Origin": self._url.rstrip("/"), "X-Playground": "1", "Content-Type": "application/json"}
+        headers = {"Origin": self.url.rstrip("/"), "X-Playground": "1", "Content-Type": "application/json"}
         try:
-            async with self._session.post(self._url + path, data=dumps(body), headers=headers) as answer:
+            async with self._session.post(self.url + path, data=dumps(body), headers=headers) as answer:
                 return dict(await answer.json())
         except ClientConnectionError:
             return {}

@@ -1,8 +1,8 @@
-"""One picture for each example that ships, on the real bot in a real browser: the moment its page in `docs/examples` shows.
+"""One picture for each example that ships, on the real bot in a real browser: the one in `docs/examples`.
 
     shown = await SCENES["support"](page)        # plays it, and says which parts of the page show it
 
-`python -m tests.playground.story docs/screenshots` takes them as `example-NAME.png`. What each must show is expected here.
+`python -m tests.playground.story docs/screenshots` takes them, as `example-NAME.png`. A scene that shows less fails.
 """
 
 from __future__ import annotations

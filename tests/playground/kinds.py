@@ -136,10 +136,16 @@ async def typed(page: Page) -> Shown:
     return [dialog(page)]
 
 
-KINDS: Mapping[str, Scene] = {
-    scene.__name__: scene
-    for scene in (question, form, row, review, plan, escalation, stuck, taken, grant, sheet, details, glass, typed)
-}
+async def handoff(page: Page) -> Shown:
+    """A yes or no to go on with, which signs nothing; with the words the agent hands it over in."""
+    card = await _asks(page, "check with me before you close the shop", "close the shop")
+    await expect(card.get_by_role("textbox").or_(card.get_by_role("button", name="Answer"))).to_be_visible()
+    return [card]
+
+
+ANSWERED = (question, form, row, review, plan, escalation, stuck, handoff)
+SIGNED = (taken, grant, sheet, details, glass, typed)
+KINDS: Mapping[str, Scene] = {scene.__name__: scene for scene in (*ANSWERED, *SIGNED)}
 
 
 async def _asks(page: Page, line: str, about: str) -> Locator:

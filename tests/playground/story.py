@@ -18,6 +18,7 @@ from bot.app import App, opened
 from bot.config import Settings
 from tests.examples.scenes import SCENES
 from tests.playground.browser import PHONE, READING, STORY, become, card, chromium, dialog, say, seen, take
+from tests.playground.doubt import doubt, in_doubt
 from tests.playground.kinds import KINDS
 from tests.playground.slim import slimmed
 
@@ -63,6 +64,12 @@ async def show(browser: Browser, app: App, kind: str, pictures: Path) -> None:
         await take(page, pictures / f"{kind}.png", of=await scene(page))
 
 
+async def show_doubt(browser: Browser, var: Path, pictures: Path) -> None:
+    """A call that was running when the bot was killed, as Bo finds it in his inbox."""
+    async with in_doubt(var) as url, seen(browser, url, as_="bo", at="inbox", size=READING) as page:
+        await take(page, pictures / "doubt.png", of=await doubt(page))
+
+
 async def _edit(page: Page, pictures: Path) -> None:
     """Bo changes the amount first; with duties separated, somebody else signs his version."""
     await page.locator(".card").get_by_role("button", name="Edit").last.click()
@@ -82,6 +89,8 @@ async def _main(pictures: Path) -> None:
         async with bot(Path(folder, "kinds")) as app, chromium() as browser:
             for kind in (*KINDS, *(EXAMPLE + name for name in SCENES)):
                 await show(browser, app, kind, pictures)
+        async with chromium() as browser:
+            await show_doubt(browser, Path(folder, "doubt"), pictures)
 
 
 async def _slim(pictures: Sequence[Path]) -> None:

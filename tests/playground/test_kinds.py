@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from tests.playground.browser import PHONE, chromium, dialog, executable, fits, seen
 from tests.playground.kinds import KINDS
 from tests.playground.slim import slimmed
-from tests.playground.story import bot, show
+from tests.playground.story import bot, show, show_doubt
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="Chromium is not installed (apt install chromium)")
 MOST = 150_000  # bytes of a picture
@@ -26,6 +26,15 @@ async def test_a_newcomer_sees_every_way_to_steer(tmp_path: Path) -> None:
 
     assert [path.stem for path in pictures] == sorted(KINDS)
     assert [path.name for path in pictures if path.stat().st_size > MOST] == []
+
+
+async def test_a_call_in_doubt_is_put_to_people_on_the_page(tmp_path: Path) -> None:
+    """D-50: the process died inside the call; the card says so, and asks what happened."""
+    async with chromium() as browser:
+        await show_doubt(browser, tmp_path / "var", tmp_path)
+        await slimmed(browser, [tmp_path / "doubt.png"])
+
+    assert (tmp_path / "doubt.png").stat().st_size <= MOST
 
 
 @pytest.mark.parametrize("kind", ["row", "review", "sheet", "grant", "form"])
