@@ -1,4 +1,4 @@
-"""A small shop in one SQLite file: orders to look up, refund and cancel.
+"""A small shop in one SQLite file: orders to look up, refund and cancel, and goods to buy for it.
 
 refund(key) -> row with this key? -> return it
                  └ no -> order, currency, what is left -> insert -> commit (fsync) -> return
@@ -16,10 +16,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
-from agents.toolbox import ToolProblem, tool
-from bot.domain.calls import Risk
+from agents.toolbox import Shown, ToolProblem, tool
+from bot.domain.calls import Evidence, Risk
 from bot.domain.ports import Leave, Tool
 from bot.domain.wire import Record
 
@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE TABLE IF NOT EXISTS refunds (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, order_id INTEGER NOT NULL REFERENCES orders (id),
     cents INTEGER NOT NULL CHECK (cents > 0), reason TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+) STRICT;
+CREATE TABLE IF NOT EXISTS purchases (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, item TEXT NOT NULL, supplier TEXT NOT NULL,
+    quantity INTEGER NOT NULL CHECK (quantity > 0), cents INTEGER NOT NULL CHECK (cents > 0), currency TEXT NOT NULL,
     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 ) STRICT;
 """
@@ -51,6 +56,22 @@ Money = Annotated[
     PlainSerializer(float, return_type=float, when_used="json"),  # 12 digits survive a float
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "description": "money, with at most two decimals"}),
 ]
+
+
+def _product(given: object, info: ValidationInfo) -> object:
+    """Quantity times price: worked out where nobody says it, and compared where somebody does."""
+    quantity, price = info.data.get("arg_quantity"), info.data.get("arg_unit_price")
+    if quantity is None or price is None:
+        raise ValueError("It cannot be worked out")
+    total = quantity * price
+    if given is not None and (isinstance(given, bool) or Decimal(str(given)) != total):
+        raise ValueError(f"It must be {quantity} times {price:f}, which is {total:f}")
+    return total
+
+
+Total = Annotated[Money, BeforeValidator(_product)]
+Quantity = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=100_000)]
+Line = Annotated[str, Field(min_length=1, max_length=200)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 OrderId = Annotated[int, Field(ge=1, le=10**9)]
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
@@ -75,6 +96,16 @@ class Refunded(Record):
     amount: float
     currency: str
     status: str = "refunded"
+
+
+class Bought(Record):
+    purchase_id: str
+    item: str
+    supplier: str
+    quantity: int
+    total: float
+    currency: str
+    status: str = "ordered"
 
 
 class Shop:
@@ -112,6 +143,21 @@ class Shop:
             insert = "INSERT INTO refunds (key, order_id, cents, reason) VALUES (?, ?, ?, ?)"
             return _refunded(base.execute(insert, (key, order_id, cents, reason)).lastrowid or 0, order, cents)
 
+    def would_refund(self, order_id: int, cents: int, currency: str) -> str:
+        """What `refund` would come to now. Raises ToolProblem, as it would."""
+        order = self.order(order_id)
+        _must_fit(order, cents, currency)
+
+        def money(amount: float) -> str:
+            return f"{amount:,.2f} {order.currency}"
+
+        after = order.refunded + cents / 100
+        return (
+            f"Refunded so far {money(order.refunded)}, left to refund {money(order.left)}.\n"
+            f"With this {order.customer} gets {money(after)} of {money(order.total)} back in all; "
+            f"{money(order.total - after)} stay."
+        )
+
     def cancel(self, order_id: int, reason: str, *, key: str) -> Order:
         """Cancel an order that is not cancelled yet. The same *key* again finds it done."""
         with self._changing() as base:
@@ -124,6 +170,21 @@ class Shop:
             update = "UPDATE orders SET status = 'cancelled', cancel_key = ?, cancel_reason = ? WHERE id = ?"
             base.execute(update, (key, reason, order_id))
             return _order(base, order_id)
+
+    def buy(self, item: str, quantity: int, cents: int, currency: str, supplier: str, *, key: str) -> Bought:
+        """Order from a supplier, once per *key*; *cents* is the price of all of it. Raises ToolProblem."""
+        wanted = (item, supplier, quantity, cents, currency)
+        with self._changing() as base:
+            select = "SELECT item, supplier, quantity, cents, currency, seq FROM purchases WHERE key = ?"
+            earlier = base.execute(select, (key,)).fetchone()
+            if earlier is not None and tuple(earlier[:5]) != wanted:
+                raise ToolProblem("This key has already bought something else. Nothing was bought now.")
+            insert = "INSERT INTO purchases (key, item, supplier, quantity, cents, currency) VALUES (?, ?, ?, ?, ?, ?)"
+            seq = earlier[5] if earlier else base.execute(insert, (key, *wanted)).lastrowid or 0
+        return Bought(
+            purchase_id=f"PO-{seq:04d}", item=item, supplier=supplier, quantity=quantity, total=cents / 100,
+            currency=currency,
+        )  # fmt: skip
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -148,15 +209,18 @@ def shop_tools(shop: Shop) -> tuple[Tool, ...]:
     """What an agent may do in *shop*."""
 
     @tool(risk=Risk.READ, touches=("orders",), category="business")
-    def look_up_order(order_id: OrderId) -> Order:
+    def look_up_order(order_id: OrderId) -> Shown:
         """Show an order: customer, item, total, what was refunded and what is left.
 
         Args:
             order_id: the order's number
         """
-        return shop.order(order_id)
+        return Shown(shop.order(order_id), sources=(f"order {order_id} in the shop",))
 
-    @tool(risk=Risk.WRITE, touches=("money",), idempotent=True, category="business")
+    def before_refund(order_id: int, amount: Decimal, reason: str, currency: str) -> Evidence:  # noqa: ARG001  # a preview takes what its tool takes
+        return Evidence(label=f"order {order_id}", text=shop.would_refund(order_id, int(amount * 100), currency))
+
+    @tool(risk=Risk.WRITE, touches=("money",), idempotent=True, category="business", preview=before_refund)
     def refund(
         order_id: OrderId, amount: Money, reason: Reason, currency: Currency = "USD", *, leave: Leave
     ) -> Refunded:
@@ -169,7 +233,14 @@ def shop_tools(shop: Shop) -> tuple[Tool, ...]:
         """
         return shop.refund(order_id, int(amount * 100), currency, reason, key=leave.key)
 
-    @tool(risk=Risk.WRITE, touches=("orders",), idempotent=True, category="business")
+    def before_cancel(order_id: int, reason: str) -> Evidence:  # noqa: ARG001  # as above
+        order = shop.order(order_id)
+        if order.status == "cancelled":
+            raise ToolProblem(f"Order {order_id} is already cancelled.")
+        told = f"{order.customer}, {order.item}, {order.total:,.2f} {order.currency}; it is {order.status}."
+        return Evidence(label=f"order {order_id}", text=f"{told}\nNo money is paid back by this.")
+
+    @tool(risk=Risk.WRITE, touches=("orders",), idempotent=True, category="business", preview=before_cancel)
     def cancel_order(order_id: OrderId, reason: Reason, *, leave: Leave) -> Order:
         """Cancel an order. Money is not paid back by this.
 
@@ -179,7 +250,32 @@ def shop_tools(shop: Shop) -> tuple[Tool, ...]:
         """
         return shop.cancel(order_id, reason, key=leave.key)
 
-    return look_up_order, refund, cancel_order
+    return look_up_order, refund, cancel_order, _buying(shop)
+
+
+def _buying(shop: Shop) -> Tool:
+    @tool(risk=Risk.IRREVERSIBLE, touches=("money",), idempotent=True, category="business")
+    def buy(
+        item: Line,
+        quantity: Quantity,
+        unit_price: Money,
+        currency: Currency,
+        supplier: Line,
+        total: Total = None,  # type: ignore[assignment]  # worked out before it is read
+        *,
+        leave: Leave,
+    ) -> Bought:
+        """Buy goods for the shop. The supplier delivers and sends a bill; it cannot be called back.
+
+        Args:
+            item: what is bought, as the supplier calls it
+            supplier: who delivers it
+            total: leave it out; it is quantity times unit_price
+        """
+        assert total == quantity * unit_price, "the call was not read before it ran"
+        return shop.buy(item, quantity, int(total * 100), currency, supplier, key=leave.key)
+
+    return buy
 
 
 # ------------------------------------------------------------------ inside

@@ -179,3 +179,42 @@ async def test_a_locked_shop_is_an_error_and_pays_nothing(
 
     assert result.outcome is Outcome.ERROR
     assert refunds(path) == []
+
+
+# ------------------------------------------------------------------ buying
+
+GOODS: dict[str, Any] = {"item": "Desk", "currency": "EUR", "supplier": "Nordic Wood"}
+ORDER = GOODS | {"quantity": 3, "unit_price": 199.99}
+
+
+def bought(path: Path) -> list[tuple[str, int, int, str]]:
+    with closing(sqlite3.connect(path)) as base:
+        return base.execute("SELECT item, quantity, cents, currency FROM purchases ORDER BY seq").fetchall()
+
+
+def test_the_total_is_in_the_signed_call(tools: dict[str, Tool]) -> None:
+    """ST-06: people and the policy read what all of it costs; nobody has to work it out."""
+    assert tools["buy"].check(ORDER) == ORDER | {"total": 599.97}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"total": 5}, {"total": True}, {"quantity": 0}, {"quantity": True}, {"unit_price": -1}, {"currency": "euro"},
+     {"quantity": 100_000, "unit_price": 9_999_999_999.99}],
+)  # fmt: skip
+def test_a_purchase_that_makes_no_sense_never_reaches_a_card(tools: dict[str, Tool], change: dict[str, Any]) -> None:
+    """ST-06, D-28: a total of the agent's own must be the true one."""
+    with pytest.raises(InvalidArguments):
+        tools["buy"].check(ORDER | change)
+
+
+async def test_a_purchase_is_kept_once_per_key(tools: dict[str, Tool], path: Path) -> None:
+    """ST-06, I2."""
+    first = read(await run(tools["buy"], ORDER, key="k1"))
+    again = read(await run(tools["buy"], ORDER, key="k1"))
+    other = await run(tools["buy"], ORDER | {"quantity": 4}, key="k1")
+
+    assert first == again
+    assert (first["purchase_id"], first["total"]) == ("PO-0001", 599.97)
+    assert other.text == "This key has already bought something else. Nothing was bought now."
+    assert bought(path) == [("Desk", 3, 59997, "EUR")]
