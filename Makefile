@@ -6,7 +6,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help play check test lint bench browser clean
+SYSTEM := postgresql bubblewrap git
+
+.PHONY: help play check test lint bench browser system clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,10 +22,10 @@ help:
 play: .venv/installed
 	@exec $(BIN)/python -m bot play
 
-check: browser lint
+check: browser system lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-test: browser .venv/tested
+test: browser system .venv/tested
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/tested
@@ -68,3 +70,16 @@ browser:
 			apt-get install -y -qq --no-install-recommends chromium >/dev/null && exit 0; \
 	fi; \
 	echo "No Chromium here, and no way to install it: the browser tests are left out."
+
+# Packages of the system's that some tests need, listed in SYSTEM. Without one its tests are left out, and say so.
+system:
+	@missing=; command -v dpkg >/dev/null 2>&1 || exit 0; \
+	for name in $(SYSTEM); do dpkg -s $$name >/dev/null 2>&1 || missing="$$missing $$name"; done; \
+	test -n "$$missing" || exit 0; \
+	sudo=; test "$$(id -u)" = 0 || sudo="sudo -n"; \
+	if command -v apt-get >/dev/null 2>&1 && $$sudo true 2>/dev/null; then \
+		echo "Installing$$missing for the tests"; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends $$missing >/dev/null && exit 0; \
+	fi; \
+	echo "Not here, and no way to install:$$missing. The tests that need it are left out."

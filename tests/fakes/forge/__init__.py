@@ -1,0 +1,1 @@
+"""Strict imitations of GitHub and GitLab, on loopback."""
