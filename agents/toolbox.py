@@ -11,6 +11,9 @@
 model's JSON -> `check` -> canonical call -> (the gate) -> `run` from the call's own bytes
 
 The signature is the schema; a parameter of type `Leave` is handed in and never shown to the model.
+`preview=` names a function that finds out what a call would do (previews); a function that returns `Shown` has files or
+sources to show (shown).
+
 Owns schemas, checking, running and time limits. Not whether a call may run (the gate), nor the journal.
 Arguments must survive JSON unchanged: no sets, no bytes.
 """
@@ -26,20 +29,26 @@ from datetime import timedelta
 from typing import Annotated, Any, Final, TypedDict, Unpack, cast, get_args, get_origin, get_type_hints
 
 import docstring_parser
-import msgspec
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import ErrorDetails, PydanticSerializationError, to_json
+from pydantic_core import ErrorDetails, PydanticSerializationError
 
+from agents import previews
+from agents.previews import Preview
+from agents.results import MOST_RESULT as MOST_RESULT
+from agents.results import result_text
+from agents.shown import File as File
+from agents.shown import Shown as Shown
 from bot.domain import ports
-from bot.domain.calls import Cause, Outcome, Risk, ToolCall, ToolResult, ToolSpec, canonical, digest
+from bot.domain.arguments import secret_values, without
+from bot.domain.calls import Cause, Evidence, Outcome, Risk, ToolCall, ToolResult, ToolSpec, canonical, digest
 from bot.domain.errors import BadJson, InvalidArguments, NotAllowed, Refused, UnknownTool
 from bot.domain.ports import Leave
-from bot.domain.wire import Json
+from bot.domain.redacted import MASK
+from bot.domain.wire import Json, replace
 
-MOST_RESULT = 100_000  # bytes of a result that reach the model; more costs tokens and helps nobody
 MOST_PROBLEMS = 20
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what Chat Completions endpoints accept as a function name
 
@@ -83,6 +92,9 @@ class Traits(TypedDict, total=False):
     private: tuple[str, ...]
     category: str
     asks: str
+    accepted: str  # this argument must be a text that people accepted in the same run; the gate refuses any other
+    preview: Callable[..., Any]  # the same arguments without the leave; gives Evidence, text, or several of them
+    preview_timeout: timedelta
 
 
 def tool(**traits: Unpack[Traits]) -> Callable[[Callable[..., Any]], FunctionTool]:
@@ -104,6 +116,7 @@ class FunctionTool:
         self._fn = fn
         self._signature = _read_signature(fn)
         self.spec = _spec(fn, self._signature, traits)
+        self._preview = _preview(self.spec.name, self._signature, traits)
 
     def check(self, args: Json) -> Json:
         """The arguments as they would run. Raises InvalidArguments; the function is not called."""
@@ -111,7 +124,7 @@ class FunctionTool:
 
     async def run(self, call: ToolCall, leave: Leave) -> ToolResult:
         """Do it. Raises NotAllowed for a leave or digest of other bytes: somebody went round the gate."""
-        self._refuse_foreign(call, leave)
+        must_be_left(self.spec.name, call, leave)
         try:
             ready = self._validated(call.values)
             self._refuse_changed(call, ready)
@@ -128,15 +141,22 @@ class FunctionTool:
             return ToolResult(outcome=Outcome.ERROR, text=self._redacted(str(problem), call))
         except Exception as error:  # noqa: BLE001  # any failure of foreign code is a result, by contract
             return self._failed(call, error)
-        return ToolResult(outcome=Outcome.OK, text=_result_text(value))
+        return self._done(value, call)
 
-    def _refuse_foreign(self, call: ToolCall, leave: Leave) -> None:
-        if leave.digest != call.digest:
-            raise NotAllowed(self.spec.name, Cause.INVALID, "The leave is for another call.")
-        if digest(call.tool, call.version, call.args) != call.digest:
-            raise NotAllowed(self.spec.name, Cause.INVALID, "The call is not the one its digest names.")
-        if call.tool != self.spec.name:
-            raise NotAllowed(self.spec.name, Cause.INVALID, f"The call is for {call.tool}.")
+    async def preview(self, call: ToolCall) -> tuple[Evidence, ...]:
+        """`ports.Previewing`: what the preview function finds out about these very bytes; nothing without one."""
+        if self._preview is None:
+            return ()
+        try:
+            ready = self._validated(call.values)
+            self._refuse_changed(call, ready)
+        except InvalidArguments as changed:
+            return previews.failed(changed.people_read)
+        found = await self._preview.of(self._given(ready))
+        return tuple(
+            replace(one, label=self._blotted(one.label, call), text=self._blotted(one.text, call))
+            for one in found
+        )
 
     def _refuse_changed(self, call: ToolCall, ready: BaseModel) -> None:
         """What was signed must be what this version of the tool would run, to the byte."""
@@ -147,11 +167,20 @@ class FunctionTool:
             raise InvalidArguments(self.spec.name, {"arguments": "the tool now reads these arguments differently."})
 
     async def _call(self, ready: BaseModel, leave: Leave) -> object:
-        given = {name: getattr(ready, field) for name, field in self._signature.fields.items()}
-        given |= dict.fromkeys(self._signature.leaves, leave)
+        given = self._given(ready) | dict.fromkeys(self._signature.leaves, leave)
         if inspect.iscoroutinefunction(self._fn):
             return await self._fn(**given)
         return await asyncio.to_thread(self._fn, **given)
+
+    def _given(self, ready: BaseModel) -> dict[str, Any]:
+        return {name: getattr(ready, field) for name, field in self._signature.fields.items()}
+
+    def _done(self, value: object, call: ToolCall) -> ToolResult:
+        if not isinstance(value, Shown):
+            return ToolResult(outcome=Outcome.OK, text=result_text(value))
+        taken = value.taken(lambda text: self._blotted(text, call))
+        text = "\n".join(part for part in (result_text(value.value), *taken.told) if part)
+        return ToolResult(outcome=Outcome.OK, text=text, files=taken.files, sources=taken.sources)
 
     def _validated(self, args: Json) -> BaseModel:
         try:
@@ -196,10 +225,23 @@ class FunctionTool:
         return ToolResult(outcome=Outcome.ERROR, text=told)
 
     def _redacted(self, text: str, call: ToolCall) -> str:
-        for value in (call.values.get(name) for name in self.spec.secrets):
-            if isinstance(value, str) and value:
-                text = text.replace(value, "•••")
-        return _tame(text, 2000)
+        return _tame(self._blotted(text, call), 2000)
+
+    def _blotted(self, text: str, call: ToolCall) -> str:
+        """*text* without the value of any secret argument, or of anything inside one."""
+        values = call.values
+        short = {value for name in self.spec.secrets if isinstance(value := values.get(name), str) and value}
+        return without(text, short.union(secret_values(values, self.spec.secrets)), mask=MASK)
+
+
+def must_be_left(tool: str, call: ToolCall, leave: Leave) -> None:
+    """Raises NotAllowed unless *leave* is for *call*, and *call* for *tool*: somebody went round the gate."""
+    if leave.digest != call.digest:
+        raise NotAllowed(tool, Cause.INVALID, "The leave is for another call.")
+    if digest(call.tool, call.version, call.args) != call.digest:
+        raise NotAllowed(tool, Cause.INVALID, "The call is not the one its digest names.")
+    if call.tool != tool:
+        raise NotAllowed(tool, Cause.INVALID, f"The call is for {call.tool}.")
 
 
 class Toolbox:
@@ -224,6 +266,11 @@ class Toolbox:
 
 
 # --------------------------------------------------------- from a function
+
+
+def _preview(tool: str, signature: _Signature, traits: Traits) -> Preview | None:
+    fn = traits.get("preview")
+    return Preview(tool, fn, signature.fields, traits.get("preview_timeout", previews.WITHIN)) if fn else None
 
 
 class _Signature:
@@ -296,6 +343,8 @@ def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> Tool
         raise TypeError(f"{name}: {', '.join(sorted(unknown))} cannot be secret: there is no such argument")
     if both := set(secrets) & set(private):
         raise TypeError(f"{name}: {', '.join(sorted(both))} cannot be secret and private: signers see what is private")
+    if (text := traits.get("accepted", "")) and text not in signature.fields:
+        raise TypeError(f"{name}: {text} cannot be what people accepted: there is no such argument")
     return ToolSpec(
         name=name,
         version=traits.get("version", "1"),
@@ -309,6 +358,8 @@ def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> Tool
         private=private,
         category=traits.get("category", ""),
         asks=traits.get("asks", ""),
+        accepted=text,
+        has_preview="preview" in traits,
     )
 
 
@@ -332,35 +383,6 @@ _SENTENCES: Mapping[str, str] = {
 
 def _field(problem: ErrorDetails) -> str:
     return _tame(".".join(str(part) for part in problem["loc"]) or "arguments", 100)
-
-
-def _result_text(value: object) -> str:
-    """What the model reads: text as it is, anything else as JSON. Never raises, and says when it was cut."""
-    match value:
-        case str():
-            text = value
-        case bytes():
-            text = value.decode("utf-8", "replace")
-        case _:
-            text = _json_text(value)
-    raw = text.encode("utf-8", "replace")
-    if len(raw) <= MOST_RESULT:
-        return raw.decode("utf-8")
-    return raw[:MOST_RESULT].decode("utf-8", "ignore") + f"\n… cut: {len(raw)} bytes in all"
-
-
-def _json_text(value: object) -> str:
-    try:
-        return to_json(value, bytes_mode="base64", inf_nan_mode="strings", fallback=_record_fields).decode()
-    except (PydanticSerializationError, ValueError, TypeError, RecursionError):
-        return f"({type(value).__name__}: cannot be written as JSON)"
-
-
-def _record_fields(value: object) -> object:
-    """Records whole: on the wire they leave defaults out, but the model should read them."""
-    if isinstance(value, msgspec.Struct):
-        return msgspec.structs.asdict(value)
-    raise TypeError(type(value).__name__)
 
 
 def _tame(text: str, most: int) -> str:

@@ -18,13 +18,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agents.toolbox import ToolProblem, tool
-from bot.domain.calls import Risk
+from agents.toolbox import Shown, ToolProblem, tool
+from bot.domain.calls import Evidence, Risk
+from bot.domain.difference import difference
 from bot.domain.ports import Leave, Tool
 from bot.domain.wire import Record
 
 MOST_BYTES = 1_000_000  # of one file
 MOST_ENTRIES = 1_000
+FIRST_LINES = 20  # of a file that would be deleted
 
 PathText = Annotated[str, Field(min_length=1, max_length=500, description="a path inside the work folder")]
 
@@ -41,6 +43,10 @@ class Written(Record):
     sha256: str
 
 
+class NoFolder(ToolProblem):
+    """A folder on the way to a file is not there."""
+
+
 class WorkFolder:
     """The folder. Every method blocks, and raises ToolProblem with nothing changed."""
 
@@ -52,6 +58,16 @@ class WorkFolder:
         with self._parent(path) as (folder, name):
             raw = _read(folder, name, path)
         return raw.decode("utf-8", "replace")
+
+    def present(self, path: str) -> bytes | None:
+        """What stands there now; None if nothing does. Raises ToolProblem for what leads outside or is no file."""
+        try:
+            with self._folder(_names(path)[:-1], path) as folder:
+                return _read(folder, _names(path)[-1], path)
+        except (FileNotFoundError, NoFolder):
+            return None
+        except OSError as error:
+            raise ToolProblem(f"{path} cannot be used: {error.strerror}.") from error
 
     def entries(self, path: str) -> tuple[Entry, ...]:
         with self._folder(_names(path, may_be_root=True), path) as folder:
@@ -66,6 +82,22 @@ class WorkFolder:
         with self._parent(path, make=True) as (folder, name):
             _replace(folder, name, raw, draft=f".{hashlib.sha256(key.encode()).hexdigest()[:24]}.draft")
         return Written(path=path, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest())
+
+    def would_write(self, path: str, content: str) -> Evidence:
+        """What `write` would change."""
+        was = self.present(path)
+        if was is None:
+            told = f"A new file of {len(content.encode()):,} bytes in {len(content.splitlines()):,} lines."
+            return Evidence(label=path, text=told)
+        changes = difference(was.decode("utf-8", "replace"), content)
+        return Evidence(label=f"{path}, what would change", text=changes, is_code=True)
+
+    def would_delete(self, path: str) -> Evidence:
+        """What `delete` would lose."""
+        lines = (was := self.read(path)).splitlines()
+        told = f"{len(was.encode()):,} bytes in {len(lines):,} lines would be lost"
+        first = "\n".join(lines[:FIRST_LINES]) + ("\n…" if len(lines) > FIRST_LINES else "")
+        return Evidence(label=f"{path}: {told}; it begins", text=first, is_code=True)
 
     def delete(self, path: str) -> str:
         with self._parent(path) as (folder, name):
@@ -101,16 +133,22 @@ def file_tools(folder: WorkFolder) -> tuple[Tool, ...]:
     """What an agent may do in *folder*."""
 
     @tool(risk=Risk.READ, touches=("files",), category="technical")
-    def read_file(path: PathText) -> str:
+    def read_file(path: PathText) -> Shown:
         """Read a text file of the work folder."""
-        return folder.read(path)
+        return Shown(folder.read(path), sources=(f"file {path}",))
 
     @tool(risk=Risk.READ, touches=("files",), category="technical")
-    def list_files(path: PathText = ".") -> tuple[Entry, ...]:
+    def list_files(path: PathText = ".") -> Shown:
         """List one folder of the work folder; "." is the work folder itself."""
-        return folder.entries(path)
+        return Shown(folder.entries(path), sources=(f"folder {path}",))
 
-    @tool(risk=Risk.WRITE, touches=("files",), idempotent=True, category="technical")
+    @tool(
+        risk=Risk.WRITE,
+        touches=("files",),
+        idempotent=True,
+        category="technical",
+        preview=folder.would_write,
+    )
     def write_file(path: PathText, content: Annotated[str, Field(max_length=MOST_BYTES)], *, leave: Leave) -> Written:
         """Write a text file of the work folder. What was in it before is lost.
 
@@ -119,7 +157,7 @@ def file_tools(folder: WorkFolder) -> tuple[Tool, ...]:
         """
         return folder.write(path, content, key=leave.key)
 
-    @tool(risk=Risk.IRREVERSIBLE, touches=("files",), category="technical")
+    @tool(risk=Risk.IRREVERSIBLE, touches=("files",), category="technical", preview=folder.would_delete)
     def delete_file(path: PathText) -> str:
         """Delete a file of the work folder for good."""
         return folder.delete(path)
@@ -153,7 +191,7 @@ def _step(folder: int, name: str, path: str, *, make: bool) -> int:
                 os.fsync(folder)
         return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
     except FileNotFoundError:
-        raise ToolProblem(f"There is no folder for {path}.") from None
+        raise NoFolder(f"There is no folder for {path}.") from None
     except OSError:
         raise ToolProblem(f"{path} does not lead through plain folders of the work folder.") from None
 

@@ -25,7 +25,7 @@ import aiosmtplib
 from pydantic import AfterValidator, Field
 
 from agents.toolbox import InDoubt, ToolProblem, tool
-from bot.domain.calls import Risk
+from bot.domain.calls import Evidence, Risk
 from bot.domain.ports import Leave, Tool
 from bot.domain.wire import Record
 
@@ -92,12 +92,16 @@ def mail_tools(route: MailRoute) -> tuple[Tool, ...]:
     """Sending mail along *route*. Raises ValueError for a sender that is no address."""
     _address(route.sender)
 
+    def before(to: str, subject: str, body: str) -> Evidence:  # noqa: ARG001  # a preview takes what its tool takes
+        return Evidence(label="where it goes", text=_goes(route, to, body))
+
     @tool(
         risk=Risk.IRREVERSIBLE,
         touches=("mail",),
         idempotent=route.smtp is None,
         timeout=timedelta(seconds=120),
         category="business",
+        preview=before,
     )
     async def send_email(to: Address, subject: Subject, body: Body, *, leave: Leave) -> Sent:
         """Send an e-mail in the team's name. It cannot be called back.
@@ -113,6 +117,15 @@ def mail_tools(route: MailRoute) -> tuple[Tool, ...]:
         return _sent(message, "accepted by the mail server")
 
     return (send_email,)
+
+
+def _goes(route: MailRoute, to: str, body: str) -> str:
+    """What a mail of this body to this address would be, as far as it can be known before it is sent."""
+    ours, theirs = (address.rpartition("@")[2].lower() for address in (route.sender, to))
+    where = f"inside our own domain {ours}" if ours == theirs else f"outside: {theirs} is not our own domain {ours}"
+    how = "handed to the mail server" if route.smtp else "put into the mailbox folder: nothing leaves this machine"
+    size = f"{len(body.encode()):,} bytes of text in {len(body.splitlines()):,} lines"
+    return f"The address is {where}.\nSent as {route.sender}, {how}.\nIt has {size}."
 
 
 def _message(sender: str, to: str, subject: str, body: str, key: str) -> EmailMessage:

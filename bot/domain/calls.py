@@ -66,6 +66,7 @@ class ToolSpec(Record):
     category: str = ""  # "technical", "business", …: where its card is routed
     asks: str = ""  # a kind of request: this tool is never run; people are asked, and their answer is its result
     private: tuple[str, ...] = ()  # of `secrets`, those that Details show to whoever may answer
+    accepted: str = ""  # the argument that must be, to the letter, a text that people accepted in this run
     has_preview: bool = False  # it can work out evidence before people are asked (`ports.Previewing`)
 
 
@@ -120,6 +121,7 @@ class Past(Record):
     outcome: Outcome | None = None
     move: str = ""  # how people answered it, if it asked them something
     was_put: bool = False  # people were asked about it, whatever became of that
+    accepted: str = ""  # SHA-256 of the text that people accepted with it
     sources: tuple[str, ...] = ()  # where it looked, if it only looked
 
     @property
