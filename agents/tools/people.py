@@ -12,7 +12,7 @@ the kind in `asks`, and sleeps. `form_call` and `form_answer` are for agents of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,13 +27,15 @@ from bot.domain.wire import Json, dumps, loads, read_foreign
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 Said = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"\S")]  # more than empty space
+FIX_MOST = 2_900  # characters of a suggestion: a field of any platform can begin with it
 Direction = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^\S[^\n]*$")]
 Audience = Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9@._()-]*$")]
 
 
 def people_tools() -> tuple[Tool, ...]:
-    """What every agent may ask of people; the last one is for loops, and listed to no model."""
-    return (handoff_to_user, ask_people, fill_form, review_draft, propose_plan, escalate, ask_when_stuck)
+    """What every agent may ask of people; the last ones are for loops and patterns, and listed to no model."""
+    asking = (handoff_to_user, ask_people, fill_form, review_draft, propose_plan, escalate)
+    return (*asking, review_stage, review_finding, ask_when_stuck)
 
 
 class Table(BaseModel):
@@ -125,6 +127,66 @@ def review_draft(
         directions: what they are likely to want changed, a few words each, such as "Shorter" or "More formal": buttons
         of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester). The policy may
             name somebody else
+    """
+    raise AssertionError("people run this")
+
+
+@tool(risk=Risk.READ, asks=Kind.REVIEW)
+def review_stage(
+    draft: Text,
+    name: Annotated[str, Field(max_length=80)] = "",
+    rounds: Annotated[int, Field(ge=1, le=20)] = 3,
+    note: Annotated[str, Field(max_length=2_000)] = "",
+    directions: Annotated[list[Direction], Field(max_length=3)] = [],  # noqa: B006  # part of the schema, never called
+    of: Audience = "",
+    flavour: Literal["review", "checkpoint", "check"] = "review",
+    stage: Annotated[str, Field(max_length=7, pattern=r"^(\d{1,3}/\d{1,3})?$")] = "",
+    role: Annotated[str, Field(max_length=80)] = "",
+    instructions: Annotated[str, Field(max_length=2_000)] = "",
+    criteria: Annotated[str, Field(max_length=4_000)] = "",
+) -> NoReturn:
+    """Show what a member of a pattern made to people before it goes on. For patterns; no model is told of it.
+
+    Args:
+        draft: the whole text, exactly as it goes on
+        name: what this draft is called, the same for each version
+        rounds: how many versions there may be
+        note: what others say of it
+        directions: what people are likely to want changed: buttons of a review
+        of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
+        flavour: a review; a checkpoint between phases; or a check against criteria, which passes or fails
+        stage: which phase of how many it is, as 1/3
+        role: in which role somebody looks
+        instructions: what they are asked to do, at the top of the card
+        criteria: what the draft must meet
+    """
+    raise AssertionError("people run this")
+
+
+@tool(risk=Risk.READ, asks=Kind.REVIEW)
+def review_finding(
+    draft: Annotated[str, Field(min_length=1, max_length=FIX_MOST, pattern=r"\S")],
+    file: Annotated[str, Field(min_length=1, max_length=500)],
+    line: Annotated[int, Field(ge=1)],
+    last: Annotated[int, Field(ge=1)],
+    problem: Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S")],
+    code: Annotated[str, Field(max_length=20_000)] = "",
+    stage: Annotated[str, Field(max_length=7, pattern=r"^(\d{1,3}/\d{1,3})?$")] = "",
+    of: Audience = "",
+    flavour: Literal["finding"] = "finding",
+) -> NoReturn:
+    """Show people one finding of a review: they accept it, change it or skip it. For programs; no model is told of it.
+
+    Args:
+        draft: what should stand there instead, exactly
+        file: the file it is about
+        line: the first line in question
+        last: the last one
+        problem: what is wrong there
+        code: what stands there now
+        stage: which finding of how many it is, as 1/3
+        of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
+        flavour: how such a look is worded
     """
     raise AssertionError("people run this")
 

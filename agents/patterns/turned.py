@@ -1,0 +1,50 @@
+"""People turn the work to another member while one is at it: that one begins nothing more.
+
+    ctx -> Watched(ctx, where) -> a member hears replies -> one of them re-routes? -> Turned, up to the pattern
+
+What people pressed comes as a reply does (`Heard.to`), so it is journalled as one, withdraws what waits for people,
+and reaches every branch before its next step. No words are read for it. Not who may press (runtime), nor who goes on
+then (handoff).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, cast
+
+from bot.domain.ports import RunContext
+from bot.domain.run import Heard
+
+
+class Turned(Exception):
+    """People re-routed: *to* goes on. *replies* are what was heard with it, which no room has taken in yet.
+
+    Whoever has branches lets the others end by themselves, which hear it as well, and then raises it again.
+    """
+
+    def __init__(self, to: str, replies: Sequence[Heard]) -> None:
+        super().__init__(f"people turned this to {to}")
+        self.to, self.replies = to, tuple(replies)
+
+
+class Watched:
+    """A `RunContext` whose ears know the members that people may turn to."""
+
+    def __init__(self, ctx: RunContext, members: Collection[str], at: str) -> None:
+        self._ctx, self._members, self._at = ctx, frozenset(members), at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ctx, name)
+
+    async def heard(self) -> tuple[Heard, ...]:
+        """As `RunContext.heard`. Raises Turned for a reply that sends the work to another member than has it."""
+        replies = await self._ctx.heard()
+        to = next((one.to for one in reversed(replies) if one.to in self._members), self._at)
+        if to != self._at:
+            raise Turned(to, replies)
+        return replies
+
+
+def watched(ctx: RunContext, members: Collection[str], at: str) -> RunContext:
+    """*ctx* for a member called *at*, whose work people may turn to another of *members*."""
+    return cast(RunContext, Watched(ctx, members, at))
