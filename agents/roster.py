@@ -1,6 +1,7 @@
-"""The roster: which agents there are, and the one that ships.
+"""The roster: which agents there are, and the one that is there without a file.
 
-Owns names and the default. Which tools really exist is the toolbox's business; the roof compares the two.
+Owns names and the default; who gets a task is `bot/domain/routing`. Which tools really exist is the toolbox's business;
+the roof compares the two.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from agents.react import ReAct
+from bot.domain.chat import Place
 from bot.domain.errors import Refused
 from bot.domain.ports import Agent
+from bot.domain.routing import Chosen, Listing, choose
 
 PROMPT = """\
 You are a careful colleague in a team chat. People give you tasks; you do them with your tools and then answer.
@@ -40,20 +43,28 @@ class NoSuchAgent(Refused):
     def __init__(self, name: str) -> None:
         super().__init__(f"agent {name!r} is unknown")
         self.name = name
-        self.people_read = f"There is no agent called {name}."
+        self.people_read = (
+            f"There is no agent called {name} any more, so this task ended here. What was done so far stands; "
+            "ask again for the rest."
+        )
 
 
 class Roster:
     """`ports.Roster`: every agent there is, by name."""
 
-    def __init__(self, agents: Iterable[Agent], *, default: str) -> None:
-        """Raises ValueError when two agents share a name, or the default is not among them."""
+    def __init__(self, agents: Iterable[Agent], *, default: str, listings: Sequence[Listing] | None = None) -> None:
+        """*listings* are those that people may ask, and how they come to them; without it, all, by their names.
+
+        Raises ValueError when two agents share a name, or the default is not among those that people may ask.
+        """
         self._agents: dict[str, Agent] = {}
         for agent in agents:
             if agent.name in self._agents:
                 raise ValueError(f"two agents are called {agent.name}")
             self._agents[agent.name] = agent
-        if default not in self._agents:
+        listed = [Listing(name=agent.name, tools=agent.tools) for agent in self._agents.values()]
+        self._listings = tuple(listed if listings is None else listings)
+        if default not in {one.name for one in self._listings} & self._agents.keys():
             raise ValueError(f"the default agent {default} is not on the roster")
         self._default = default
 
@@ -62,6 +73,12 @@ class Roster:
         if found is None:
             raise NoSuchAgent(name)
         return found
+
+    def choose(self, text: str, place: Place) -> Chosen:
+        return choose(text, place, self._listings, self._default)
+
+    def listings(self) -> tuple[Listing, ...]:
+        return tuple(sorted(self._listings, key=lambda one: one.name != self._default))
 
     def agents(self) -> tuple[Agent, ...]:
         return tuple(self._agents.values())

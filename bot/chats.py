@@ -2,7 +2,8 @@
 
     people.yml -> each platform's directory around the one before -> views of everybody -> each platform's chat
 
-Not what is said (runtime), nor when it is opened and closed (app).
+Not what is said (runtime), nor when it is opened and closed (app). A platform's code is loaded when somebody is met
+there: its libraries take longer to import than the rest of the bot.
 """
 
 from __future__ import annotations
@@ -12,12 +13,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from adapters.playground.chat import Playground, PlaygroundSettings
-from adapters.terminal import Terminal
 from bot.config import Settings, sealing_key
 from bot.domain.ports import Directory
-from bot.in_slack import join_slack
-from bot.in_teams import join_teams
 from bot.meeting import Ground, Joined, Meeting, together
 from bot.rules import Rules
 from bot.runtime.views import RuntimeViews
@@ -25,7 +22,20 @@ from bot.store.redis import RedisStore
 
 Join = Callable[[Ground, Directory], Awaitable[Joined]]
 
-JOIN: Mapping[str, Join] = {"slack": join_slack, "teams": join_teams}
+
+async def _slack(ground: Ground, people: Directory) -> Joined:
+    from bot.in_slack import join_slack
+
+    return await join_slack(ground, people)
+
+
+async def _teams(ground: Ground, people: Directory) -> Joined:
+    from bot.in_teams import join_teams
+
+    return await join_teams(ground, people)
+
+
+JOIN: Mapping[str, Join] = {"slack": _slack, "teams": _teams}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +64,12 @@ async def chats_of(venue: Venue, ground: Ground, store: RedisStore) -> tuple[Mee
 async def _alone(venue: Venue, settings: Settings, rules: Rules, views: RuntimeViews) -> Meeting:
     """The terminal or the playground: whoever sits there is whom they say they are."""
     if venue.chats == ("terminal",):
+        from adapters.terminal import Terminal
+
         terminal = Terminal(rules.people.people, views, await _typed(), _print)
         return Meeting(chats=(terminal,), ended=terminal.ended)
+    from adapters.playground.chat import Playground, PlaygroundSettings
+
     page = PlaygroundSettings(
         people=rules.people.people,
         db=settings.var / "playground.db",

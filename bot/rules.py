@@ -1,39 +1,59 @@
-"""The rules of the house: the policy and the people as somebody wrote them, and the tools they speak of.
+"""The rules of the house: the policy, the people and the agents as somebody wrote them, and the tools they speak of.
 
-    policy.yml + people.yml + oncall.ics + tools -> checked against each other -> Rules
+    policy.yml + people.yml + oncall.ics + agents.yml + tools -> checked against each other -> Rules
 
-Owns which tools there are. Not what a rule means (domain), nor who Slack says somebody is (chats).
+Owns which tools there are, and opens the servers of those that are not ours. Not what a rule means (domain), nor who
+Slack says somebody is (chats).
 """
 
 from __future__ import annotations
 
 import importlib
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from agents.patterns.calls import CALLS, pattern_tools
+from agents.roster import Roster
 from agents.toolbox import Toolbox
 from agents.tools.files import WorkFolder, file_tools
 from agents.tools.http import Hosts, http_tools
+from agents.tools.knowledge import Library, knowledge_tools
 from agents.tools.mail import MailRoute, SmtpServer, mail_tools
 from agents.tools.people import people_tools
+from agents.tools.postgres import Database
+from agents.tools.preferences import preference_tools
+from agents.tools.publishing import Press, publishing_tools
+from agents.tools.services import service_tools
 from agents.tools.shop import Shop, shop_tools
+from agents.tools.sql import sql_tools
+from bot.agentsbuild import FOR_TESTS, Shelf, built, helper_calls, without_file
+from bot.agentscheck import World, default_of, misnamed
+from bot.agentscheck import check as check_agents
+from bot.agentsfile import AgentsFile, read_agents
 from bot.config import Settings
 from bot.domain.calls import make_call
 from bot.domain.chat import Person, Place
 from bot.domain.errors import BadPolicy, BadSettings
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Directory, Tool
+from bot.domain.preferences import Preferences
+from bot.domain.store import Store
 from bot.domain.wire import Json
 from bot.oncallfile import OnCallFile
 from bot.peoplefile import PeopleDirectory, read_people
 from bot.policycheck import check
 from bot.policyexplain import explain_text
 from bot.policyfile import read_policy
+from bot.secretref import secret
+from bot.services import read_services
+from bot.worktools import work_tools
 
-AGENT = "assistant"  # the one agent there is
-FOR_TESTS = ("agents.testing", "agents.tryout")  # simulated people and models: no bot that runs may hold them (D-49)
+if TYPE_CHECKING:
+    from agents.mcp.opening import Found
+
 LED = ("manager(requester)", "manager(approver)")
 ASKED_OF: Mapping[str, tuple[str, ...]] = {"slack": ("anyone", *LED), "teams": LED}
 """Audiences that people.yml knows in part, where a platform knows the others."""
@@ -46,12 +66,21 @@ class Rules:
     policy: Policy
     people: PeopleDirectory
     toolbox: Toolbox
+    agents: AgentsFile
+    roster: Roster
     oncall: OnCallFile | None = None
+    preferences: Preferences = field(default_factory=Preferences)  # of the tools; `keep` is there once the store is
+
+    def attach(self, store: Store) -> None:
+        """Hand over what there is only once the store is open."""
+        self.preferences.keep = store.keep()
+        if self.oncall is not None:
+            self.oncall.clock = store.now  # the only clock that judges anything
 
     async def problems(self, people: Directory, outside: frozenset[str]) -> list[str]:
         """What does not fit: tools, people and places. *outside* are groups that *people* does not know whole."""
         specs = self.toolbox.specs()
-        agents = {AGENT: [spec.name for spec in specs]}
+        agents = {one.name: one.tools for one in self.roster.listings()}
         return await check(self.policy, specs, people, agents=agents, outside=outside)
 
     def explained(self, tool: str, args: Json, by: Person, place: Place) -> str:
@@ -61,22 +90,94 @@ class Rules:
         """
         found = self.toolbox.get(tool)
         call = make_call(id="-", tool=tool, version=found.spec.version, args=found.check(args))
-        return explain_text(self.policy, call, found.spec, Facts(requester=by, place=place, agent=AGENT))
+        agent = self.roster.get("").name
+        return explain_text(self.policy, call, found.spec, Facts(requester=by, place=place, agent=agent))
 
 
 async def read_rules(settings: Settings) -> Rules:
-    """Policy, people and schedule, held against the tools there are. Raises BadPolicy with every problem."""
+    """As `opened_rules`, to look at: servers of tools are closed again. Raises BadPolicy with every problem."""
+    async with opened_rules(settings) as rules:
+        return rules
+
+
+@asynccontextmanager
+async def opened_rules(settings: Settings) -> AsyncIterator[Rules]:
+    """Policy, people, schedule and agents, held against the tools there are, until the context ends.
+
+    Raises BadPolicy with every problem, BadSettings for what a setting names.
+    """
     people = read_people(settings.people)
     oncall = people.duty = OnCallFile(settings.oncall, people.people) if settings.oncall else None
     policy = read_policy(settings.policy)
     with usable(f"{settings.var} or {settings.work}, where the tools keep things,"):
-        toolbox = Toolbox(tools(settings))
-    rules = Rules(policy=policy, people=people, toolbox=toolbox, oncall=oncall)
+        own = tools(settings, preferences := Preferences())
     asked = [audience for chat in settings.chats for audience in ASKED_OF.get(chat, ())]
-    outside = {*people.sources, *asked}
-    if problems := await rules.problems(people, frozenset(outside)):
+    outside = frozenset({*people.sources, *asked})
+    file = await _agents(settings, own, people, outside)
+    async with _foreign(file, own) as foreign:
+        roster, toolbox = _equipped(settings, file, (*own, *foreign))
+        rules = Rules(
+            policy=policy,
+            people=people,
+            toolbox=toolbox,
+            agents=file,
+            roster=roster,
+            oncall=oncall,
+            preferences=preferences,
+        )
+        if problems := await rules.problems(people, outside):
+            raise BadPolicy(problems)
+        yield rules
+
+
+async def _agents(
+    settings: Settings, own: tuple[Tool, ...], people: PeopleDirectory, outside: frozenset[str]
+) -> AgentsFile:
+    """agents.yml, checked but for the tools of servers: none of them is opened before. Raises BadPolicy."""
+    path = settings.agents_file
+    file = read_agents(path) if path is not None else without_file()
+    names = [tool.spec.name for tool in own]
+    world = World(tools=names, groups={*await people.groups(), *outside}, people=[one.id for one in people.people])
+    if problems := check_agents(file, world):
         raise BadPolicy(problems)
-    return rules
+    return file
+
+
+@asynccontextmanager
+async def _foreign(file: AgentsFile, own: tuple[Tool, ...]) -> AsyncIterator[tuple[Tool, ...]]:
+    """The tools of the servers in the file. Nothing of it is loaded where there are none."""
+    if not file.servers:
+        yield ()
+        return
+    from agents.mcp.opening import opened
+
+    servers = [server for server, _ in file.servers.values()]
+    async with opened(servers, secret, taken=[tool.spec.name for tool in own]) as foreign:
+        optional = {server.name for server in servers if server.optional}
+        if problems := misnamed(file, [tool.spec.name for tool in foreign], optional):
+            raise BadPolicy(problems)
+        yield foreign
+
+
+def _equipped(settings: Settings, file: AgentsFile, hands: tuple[Tool, ...]) -> tuple[Roster, Toolbox]:
+    """The agents, and every tool that they speak of. Raises BadPolicy, BadSettings."""
+    shelf = Shelf(secrets={tool.spec.name: tool.spec.secrets for tool in hands}, inner=frozenset(CALLS))
+    try:
+        roster = built(file, shelf, default=settings.agent or default_of(file))
+    except ValueError as error:
+        raise BadSettings([f"COUNTERSIGN_AGENT: {error}"]) from error
+    return roster, Toolbox((*hands, *helper_calls(file, roster)))
+
+
+async def examined_servers(settings: Settings) -> tuple[Found, ...]:
+    """For the doctor: a sentence for each server of tools. Raises BadPolicy where agents.yml cannot be read."""
+    path = settings.agents_file
+    file = read_agents(path) if path is not None else without_file()
+    if not file.servers:
+        return ()
+    from agents.mcp.opening import examined
+
+    return await examined([server for server, _ in file.servers.values()], secret)
 
 
 @contextmanager
@@ -88,15 +189,22 @@ def usable(what: str) -> Iterator[None]:
         raise BadSettings([f"{what} cannot be used: {error}"]) from error
 
 
-def tools(settings: Settings) -> tuple[Tool, ...]:
-    """Every tool this bot has."""
+def tools(settings: Settings, preferences: Preferences | None = None) -> tuple[Tool, ...]:
+    """Every tool this bot has. Raises BadSettings."""
     var = settings.var
     return (
         *shop_tools(Shop.open(var / "shop.db")),
         *mail_tools(_mail_route(settings)),
         *file_tools(WorkFolder(settings.work)),
         *http_tools(Hosts(settings.http_allow)),
+        *publishing_tools(Press(var / "published")),
+        *preference_tools(preferences or Preferences()),
+        *_knowledge(settings),
+        *_sql(settings),
+        *service_tools(read_services(settings.services)),
+        *work_tools(settings),
         *people_tools(),
+        *pattern_tools(),
         *(tool for name in settings.tools for tool in _named(name)),
     )
 
@@ -124,6 +232,23 @@ def _is_for_tests(module: str) -> bool:
 
 def _tests_only(name: str) -> BadSettings:
     return BadSettings([f"COUNTERSIGN_TOOLS: {name} comes from agents.testing; simulated people are for tests alone"])
+
+
+def _knowledge(settings: Settings) -> tuple[Tool, ...]:
+    try:
+        return knowledge_tools(Library(settings.knowledge)) if settings.knowledge else ()
+    except OSError:
+        raise BadSettings([f"COUNTERSIGN_KNOWLEDGE: {settings.knowledge} is no folder that can be read"]) from None
+
+
+def _sql(settings: Settings) -> tuple[Tool, ...]:
+    if settings.sql_url is None:
+        return ()
+    read = settings.sql_read_url.get_secret_value() if settings.sql_read_url else ""
+    try:
+        return sql_tools(Database(settings.sql_url.get_secret_value(), read))
+    except ValueError as error:
+        raise BadSettings([f"COUNTERSIGN_SQL_URL or COUNTERSIGN_SQL_READ_URL {error}"]) from None
 
 
 def _mail_route(settings: Settings) -> MailRoute:

@@ -61,7 +61,7 @@ MEANT: Mapping[str, Mapping[str, Meant]] = {  # by the look's flavour, then by t
         "unaccepted": Meant(UNACCEPTED, "I do not accept it, and want no further version."),
     },
     "checkpoint": {
-        "accepted": Meant(ACCEPT, "I approve it. Go on."),
+        "accepted": Meant(ACCEPT, "I approve {it}. Go on."),
         "revise": Meant(REVISE, ""),
         "unaccepted": Meant(STOP, "Stop here."),
     },
@@ -161,7 +161,8 @@ class Person:
             told = f"Use exactly this instead:\n{answer['final']}"
             return self._turn(str(answer["final"]), TOOK_OVER, told=told, **values)
         if meant.move in GOES_ON:
-            return self._turn(draft, meant.move, told=meant.told, **values)
+            it = f"version {answer['version']}" if "version" in answer else "it"  # an answer from before it was said
+            return self._turn(draft, meant.move, told=meant.told.format(it=it), **values)
         return self._turn(said, meant.move, told=" ".join(part for part in (meant.told, said) if part), **values)
 
     def _unanswered(self, why: str) -> Turn:

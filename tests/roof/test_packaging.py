@@ -34,7 +34,7 @@ def test_a_python_that_is_too_old_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_the_top_level_is_what_a_newcomer_was_told() -> None:
     """CD-03: the names of the project's card, and beside them only what the README speaks of."""
     named = {"pyproject.toml", "bot", "adapters", "agents", "tests", "manifest.yml", "Procfile", "README.md"}
-    beside = {"docs", "policy.yml", "people.yml", "Makefile", "LICENSE", "CHANGELOG.md"}
+    beside = {"docs", "policy.yml", "people.yml", "agents.yml", "Makefile", "LICENSE", "CHANGELOG.md"}
     made = {"var", "build", "dist", "countersign.egg-info", "my_tools.py"}
 
     there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}

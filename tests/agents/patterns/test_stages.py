@@ -222,7 +222,7 @@ async def test_three_approvals_complete_three_phases() -> None:
     assert story.answer == "All phases complete.\n\noutput 3"
     assert [request.call.values["stage"] for request in story.requests] == ["1/3", "2/3", "3/3"]
     assert "w1: output 1" in workers[1].read[0]
-    assert "approver: I approve it. Go on." in workers[1].read[0]
+    assert "approver: I approve version 1. Go on." in workers[1].read[0]
 
 
 async def test_stop_at_a_checkpoint_halts_and_says_who_did() -> None:
