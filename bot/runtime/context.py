@@ -15,16 +15,21 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from bot.domain.budget import THINKS, Sums
 from bot.domain.calls import ToolResult, ToolSpec
 from bot.domain.chat import Attachment, Card
-from bot.domain.errors import LeaseLost
+from bot.domain.errors import LeaseLost, SpokenTo
 from bot.domain.inert import spoken
 from bot.domain.inquiry_question import asking
+from bot.domain.long import in_thread
 from bot.domain.ports import Chat, Line, Live, Meter, Model, OnText, Said, Toolbox, WantedCall
-from bot.domain.run import Heard, Step, Task
+from bot.domain.run import Heard, Route, Run, Step, Task
+from bot.domain.run_card import REROUTE, progress_line
 from bot.domain.store import Batch, Effects, Note, Timer
-from bot.domain.wire import dumps, loads, pack, unpack
+from bot.domain.wire import dumps, loads, pack, replace
+from bot.runtime import unsaid
 from bot.runtime.host import Host
+from bot.runtime.purse import Purses, Unmetered
 
 T = TypeVar("T")
 NOTHING = Effects()
@@ -35,11 +40,15 @@ class Scope:
 
     def __init__(self, prefix: str, *, upto: int = 0, agent: str = "") -> None:
         self.prefix, self.steps, self.heard = prefix, 0, 0
-        self.upto, self.agent = upto, agent
+        self.upto, self.agent, self.listens = upto, agent, False
 
     def next(self) -> str:
         path, self.steps, self.heard = f"{self.prefix}/{self.steps}", self.steps + 1, 0
         return path
+
+    def take_back(self, heard: int) -> None:
+        """The step last asked for was none: the same place again, where *heard* replies were taken in before."""
+        self.steps, self.heard = self.steps - 1, heard
 
     def ahead(self) -> str:
         return f"{self.prefix}/{self.steps}"
@@ -56,6 +65,14 @@ class _Read(NamedTuple):
         return not self.seen or (self.seen <= len(lines) and lines[self.seen - 1] is self.last)
 
 
+class Wish(NamedTuple):
+    """What a model is asked, and which."""
+
+    model: str
+    lines: Sequence[Line]
+    tools: Sequence[str]
+
+
 class CallGate(Protocol):
     """What lets a call through: `bot.runtime.gate`."""
 
@@ -65,9 +82,17 @@ class CallGate(Protocol):
 class Mind:
     """What thinking needs: the model, the tools it may be told about, the chats that may show its words meanwhile."""
 
-    def __init__(self, models: Mapping[str, Model], toolbox: Toolbox, meter: Meter, chats: Mapping[str, Chat]) -> None:
-        """*models* by their names; the default one is ""."""
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        toolbox: Toolbox,
+        meter: Meter,
+        chats: Mapping[str, Chat],
+        purse: Purses | None = None,
+    ) -> None:
+        """*models* by their names; the default one is "". Without a *purse* nothing has a price, nor a limit."""
         self._models, self._toolbox, self._meter, self._chats = models, toolbox, meter, chats
+        self.purse = purse or Unmetered()
 
     def aloud(self, task: Task) -> Live:
         """Where the words of one turn are seen while they grow. What counts is what the journal then holds."""
@@ -109,22 +134,43 @@ class Context:
         finally:
             scope.agent = before
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:
+    async def think(
+        self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "", heeds: bool = False
+    ) -> Said:
         """One answer of a model, journalled as it came. Only one that is really given is shown while it grows."""
         scope = self._scope.get()
-        path, mark = scope.next(), f"think:{self._mark(scope, lines)}"
+        heard = scope.heard
+        path, mark = scope.next(), f"{THINKS}{self._mark(scope, lines)}"
+        if heeds and f"{path}~{heard}" in self._host.journal.told:  # a reply came before it was answered
+            scope.take_back(heard)
+            raise SpokenTo
         known = await self._known(path, mark)
         if known is not None:
-            return unpack(Said, known.result.encode())
+            return unsaid.recalled(known.result)
+        before = await self._mind.purse.before(self._host)
+        try:
+            return await self._answered(path, mark, Wish(model, lines, tools), before, heeds=heeds)
+        except SpokenTo:
+            scope.take_back(heard)
+            raise
+
+    async def _answered(self, path: str, mark: str, wish: Wish, before: Sums, *, heeds: bool) -> Said:
         async with self._mind.aloud(self.task) as on_text:  # over before any call of this turn meets the gate
-            said = await self._mind.ask(model, lines, tools, on_text)
+            spoken = self._host.until_spoken(self._scope.get().upto) if heeds else None
+            try:
+                ask = self._mind.ask(*wish, on_text)
+                said = await (ask if spoken is None else unless(spoken, ask))
+            except unsaid.FAILURES as error:
+                await self._record(path, mark, unsaid.written(error))
+                raise
+            said = self._mind.purse.charged(self._host, before, wish.model, said)
             await self._record(path, mark, pack(said).decode(), line="Thinking" if said.calls else "Answering")
         return said
 
     async def heard(self) -> tuple[Heard, ...]:
         """Replies since the last time, taken in just before the next step of this branch."""
-        self._host.listens = True
         scope = self._scope.get()
+        self._host.listens = scope.listens = True
         path = f"{scope.ahead()}~{scope.heard}"
         told = self._host.journal.told.get(path)
         if told is None and self._host.journal.is_known(scope.ahead()):
@@ -146,6 +192,8 @@ class Context:
             await self._host.until_returned()
         if scope.agent:
             self._host.actors[path] = scope.agent
+        if scope.listens:
+            self._host.ears[path] = scope.upto
         return await self._gate.use(self._host, path, wanted, why)
 
     async def ask(
@@ -164,11 +212,34 @@ class Context:
     async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None:
         scope = self._scope.get()
         path, mark = scope.next(), _mark("note", "\n".join([text, *(file.sha256 for file in files)]))
-        card = Card(body=spoken(text), run=self._host.id, author=scope.agent, attachments=tuple(files))
+        body, whole = in_thread(text, "message.md")
+        card = Card(body=spoken(body), run=self._host.id, author=scope.agent, attachments=(*whole, *files))
         note = Note(key=f"{self._host.id}{path}", place=self.task.place, card=card)
         if await self._known(path, mark) is None:
             effects = Effects(notes=(note,), dirty=(f"note|{note.key}",))
             await self._record(path, mark, "", effects=effects)
+
+    async def route(self, pattern: str, at: str, members: Sequence[str] = ()) -> None:
+        scope = self._scope.get()
+        path, mark = scope.next(), _mark("route", "\n".join([pattern, at, *members]))
+        if await self._known(path, mark) is not None:
+            return
+        routes = [one for one in self._host.run.routes if one.pattern != pattern]
+        routes += [Route(pattern=pattern, at=at, members=tuple(members))] if members else []
+        run = self._host.run = replace(self._host.run, routes=tuple(routes))
+        key = f"{self._host.id}{path}"
+        card = Card(body=spoken(f"Routed to {at}."), run=self._host.id, author=scope.agent)
+        note = Note(key=key, place=self.task.place, card=card, offers=REROUTE)
+        said = Effects(notes=(note,), dirty=(f"note|{key}",)) if members else NOTHING
+        effects = replace(said, dirty=(*said.dirty, f"run|{self._host.id}"))
+        await self._record(path, mark, "", effects=effects, run=run)
+
+    async def progress(self, text: str, done: int, total: int) -> None:
+        """The run's line, as of now. What was done already is told to nobody again."""
+        if not self._host.journal.is_known(self._scope.get().ahead()):
+            by = self._acting()
+            told = progress_line(text, done, total)
+            await self._host.progress(f"{by} · {told}" if by else told, self._clock(), is_end=done >= total)
 
     async def sleep(self, time: timedelta) -> None:
         """Sleep by the store's clock, for a second or a month: a timer of the shard wakes the run."""
@@ -220,10 +291,24 @@ class Context:
         return known
 
     async def _record(
-        self, path: str, mark: str, result: str, *, effects: Effects = NOTHING, line: str | None = None
+        self,
+        path: str,
+        mark: str,
+        result: str,
+        *,
+        effects: Effects = NOTHING,
+        line: str | None = None,
+        run: Run | None = None,
     ) -> None:
-        step = Step(path=path, mark=mark, result=result)
-        await self._host.write(Batch(op="", count=0, entries=(step,), effects=effects, line=line))
+        by = self._acting()
+        step = Step(path=path, mark=mark, result=result, by=by)
+        line = f"{by} · {line}" if by and line else line
+        await self._host.write(Batch(op="", count=0, entries=(step,), effects=effects, line=line, run=run))
+
+    def _acting(self) -> str:
+        """The member of a pattern that acts here; empty if it is the run's own agent."""
+        agent = self._scope.get().agent
+        return agent if agent != self._host.run.agent else ""
 
     def _mark(self, scope: Scope, lines: Sequence[Line]) -> str:
         """A rolling digest of the conversation: it only grows, so each line is read once."""
@@ -258,6 +343,22 @@ async def side_by_side(host: Host, branches: Sequence[Coroutine[Any, Any, T]]) -
     except BaseExceptionGroup as several:
         raise _first(several) from None
     return tuple(task.result() for task in tasks)
+
+
+async def unless(spoken: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
+    """What *work* gives. Raises SpokenTo, with *work* cancelled, as soon as *spoken* is over first."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            working, listening = group.create_task(work), group.create_task(spoken)
+            await asyncio.wait({working, listening}, return_when=asyncio.FIRST_COMPLETED)
+            is_done = working.done()
+            working.cancel()
+            listening.cancel()
+    except BaseExceptionGroup as several:
+        raise _first(several) from None
+    if not is_done:
+        raise SpokenTo
+    return working.result()
 
 
 def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -15,10 +15,12 @@ import secrets
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import structlog
 
+from bot.domain.budget import NONE, Spending, day_of, total
 from bot.domain.calls import Digest, Outcome, Past, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.letters import GaveBack, Letter, Said, Took, taken_by
@@ -30,6 +32,7 @@ from bot.runtime.journal import Journal
 
 log = structlog.get_logger()
 T = TypeVar("T")
+BAR_EVERY = timedelta(seconds=1)  # Slack takes about one edit of a message in a second
 BY_HAND = "I took this over, worked on it by hand, and hand it back now."
 
 
@@ -69,7 +72,7 @@ class Host:
     """A run and everything this process knows about it."""
 
     def __init__(self, store: Store, fence: Fence, loaded: Loaded, tasks: asyncio.TaskGroup) -> None:
-        self._tasks = tasks
+        self._tasks, self._now = tasks, store.now
         self.run: Run = loaded.run
         self.id = RunId(loaded.run.id)
         self.journal = Journal(store, fence, loaded, self)
@@ -80,6 +83,7 @@ class Host:
         self.letters: list[Letter] = list(loaded.letters)
         self.told = loaded.told  # how many letters the agent has taken in
         self.actors: dict[str, str] = {}  # who asked for the calls of a turn, where it was not the run's own agent
+        self.ears: dict[str, int] = {}  # how many letters the branch had heard that asked for the calls of a turn
         self.past: dict[str, Past] = {}  # calls of this run by path, as a policy may ask about them
         self.refused: set[Digest] = set()  # rejected by a person since they last gave direction
         self.asks: set[RequestId] = set(loaded.asks)  # requests that are, or may be, open
@@ -90,25 +94,32 @@ class Host:
         self._calm = asyncio.Event()
         self._alarms: dict[str, Bed[None]] = {}  # branches that sleep by the clock
         self._paused: list[Bed[None]] = []  # branches that wait until the run is handed back
+        self._hurried: list[asyncio.Timeout] = []  # of what ends when people say something
+        self._spoken = asyncio.Event()  # a letter has come
         self.listens = False  # the agent asks what people said
         self.awake = 1  # branches that are not in bed
         self.idle_since = time.monotonic()
         self.is_stopping = False
         self.is_leaving = False  # eviction or shutdown: the coroutine ends, the run does not
-        self._beds: dict[RequestId, Bed[Decided]] = {}
+        self._beds: dict[RequestId, list[Bed[Decided]]] = {}
+        self.till = asyncio.Lock()  # one branch at a time asks about a budget
+        self.bar = ""  # how far a long piece of work has come, while it lasts: calls meanwhile are not named
+        self._bar_at: datetime | None = None  # when that was last said
 
     # --------------------------------------------------------------- beds
 
     async def decision(self, request: RequestId) -> Decided:
         """Sleep until *request* is decided. Listens first, then looks: no wake-up is lost."""
-        bed = self._beds.setdefault(request, Bed(self))
+        bed: Bed[Decided] = Bed(self)
+        self._beds.setdefault(request, []).append(bed)
         self.asks.add(request)
         try:
             decided = self.journal.decided.get(request) or await bed.sleep()
             self.asks.discard(request)
             return decided
         finally:
-            self._beds.pop(request, None)
+            beds = [one for one in self._beds.pop(request, []) if one is not bed]
+            self._beds |= {request: beds} if beds else {}
 
     def alarm(self, path: str) -> Bed[None]:
         """Where the branch at *path* sleeps until its timer is due, which may have been noticed already."""
@@ -121,8 +132,7 @@ class Host:
         """Take in an entry that somebody else wrote; wake whoever waits for it."""
         self.journal.learn(entry)
         if isinstance(entry, Decided):
-            bed = self._beds.get(entry.request)
-            if bed is not None:
+            for bed in self._beds.get(entry.request, ()):
                 bed.wake(entry)
 
     def catch_up(self, tail: Tail, known: int) -> tuple[Letter, ...]:
@@ -131,6 +141,9 @@ class Host:
             self.learn(entry)
         new = tail.letters[len(self.letters) - known :]
         self.letters.extend(new)
+        if new:
+            self._spoken.set()
+        self._interrupt()
         self.journal.length, self.mail = tail.length, tail.mail
         return new
 
@@ -201,10 +214,9 @@ class Host:
         """Nothing may begin: somebody works on this by hand, or what was asked before they did is not closed yet."""
         return taken_by(self.letters) is not None or self.takes > self.run.takes
 
-    @property
-    def is_overtaken(self) -> bool:
-        """What the agent asked for before it hears of a takeover is out of date, whoever has the run now."""
-        return self.is_taken or (self.listens and any(isinstance(one, GaveBack) for one in self.letters[self.told :]))
+    def is_overtaken(self, path: str = "") -> bool:
+        """What was asked for at *path* before its branch hears of a takeover is out of date, whoever has the run now."""
+        return self.is_taken or (self.listens and any(isinstance(one, GaveBack) for one in self._news(path)))
 
     async def until_returned(self) -> None:
         """Sleep while somebody works on this by hand."""
@@ -231,15 +243,39 @@ class Host:
         """What people said and the agent has not taken in, in order."""
         return self._words(self.told)
 
+    async def until_spoken(self, since: int) -> None:
+        """Wait for something to hear that came after *since* letters."""
+        while not self._words(since):
+            self._spoken.clear()
+            await self._spoken.wait()
+
     def _words(self, since: int) -> tuple[Heard, ...]:
         said = (_said(letter) for letter in self.letters[since:])
         return tuple(heard for heard in said if heard is not None)
 
-    @property
-    def is_spoken_to(self) -> bool:
-        """Is there something to hear first? An agent that never listens is not told that it was taken over."""
+    def is_spoken_to(self, path: str = "") -> bool:
+        """Is there something to hear before the call at *path*? Who never listens is not told of a takeover."""
         words = (Said, GaveBack) if self.listens else (Said,)
-        return any(isinstance(letter, words) for letter in self.letters[self.told :])
+        return any(isinstance(letter, words) for letter in self._news(path))
+
+    def _news(self, path: str) -> Sequence[Letter]:
+        """Letters that whoever asked for the call at *path* had not heard; without one, that no branch has heard."""
+        return self.letters[self.ears.get(path.rpartition(".")[0], self.told) :]
+
+    @contextmanager
+    def interrupting(self, limit: asyncio.Timeout) -> Iterator[None]:
+        """While this lasts, the time of *limit* is over as soon as people say something, or take this run over."""
+        self._hurried.append(limit)
+        try:
+            yield
+        finally:
+            self._hurried.remove(limit)
+
+    def _interrupt(self) -> None:
+        if self.is_spoken_to() or self.is_overtaken():
+            for limit in self._hurried:
+                if not limit.expired():
+                    limit.reschedule(asyncio.get_running_loop().time())
 
     def instructions(self) -> tuple[Heard, ...]:
         """Those of the unheard words that ask for something: not that somebody merely handed the run back."""
@@ -279,6 +315,11 @@ class Host:
         """Which agent asked for the call at *path*: a member of a pattern, or the run's own."""
         return self.actors.get(path.rpartition(".")[0], self.run.agent)
 
+    def member(self, path: str) -> str:
+        """The member of a pattern that asked for the call at *path*; empty if it is the run's own agent."""
+        actor = self.actor(path)
+        return actor if actor != self.run.agent else ""
+
     def others(self, path: str) -> tuple[Past, ...]:
         """This run's other calls in the order of its steps, as a policy may ask about them."""
         return tuple(self.past[where] for where in in_order(self.past) if where != path)
@@ -294,17 +335,27 @@ class Host:
         """Append to the journal, with the mail taken into account and the status message kept true."""
         await self.journal.write(batch)
 
+    async def progress(self, line: str, now: datetime, *, is_end: bool) -> None:
+        """Let the status message say *line*; not so soon after the last time, but for the end. No entry is written."""
+        if self.is_taken or (self._bar_at is not None and now - self._bar_at < BAR_EVERY and not is_end):
+            return
+        self.bar, self._bar_at = "" if is_end else line, now
+        await self.write(Batch(op="", count=0, line=line))
+
     def dressed(self, batch: Batch, *, is_last_step: bool) -> Batch:
-        """What every write carries: the run's status when it changes, and the mail that was seen."""
+        """What every write carries: the run's status when it changes, the mail that was seen, and what it spends."""
         is_last_awake = is_last_step and self.awake == 1 and not self.calls
         status = batch.status or (RunStatus.WAITING if is_last_awake else RunStatus.ACTIVE)
         line = batch.line if batch.line != self.line else None
-        dirty = (*batch.effects.dirty, f"run|{self.id}") if line is not None else batch.effects.dirty
+        used = total(batch.entries)
+        is_shown = line is not None or used != NONE
+        dirty = (*batch.effects.dirty, f"run|{self.id}") if is_shown else batch.effects.dirty
         return replace(
             batch,
             status=status if status is not self.status else None,
             line=line,
             seen=self.mail,
+            spends=Spending(day=day_of(self._now()), person=self.run.task.by, usage=used) if used != NONE else None,
             effects=replace(batch.effects, dirty=dirty),
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from bot.domain import by_rule, events, inquiry
+from bot.domain.accepted import unaccepted
 from bot.domain.calls import Cause, Outcome, Past, ToolCall, ToolResult
 from bot.domain.errors import (
     BadJson,
@@ -100,6 +101,8 @@ class Passage(Work):
         if call.digest in self._host.refused:
             told = "Not run: people already rejected exactly this call in this run. Do something else, or ask them."
             return await self._refuse(Cause.REPEATED, told, call)
+        if why := unaccepted(tool.spec, call, self._host.others(self._path)):
+            return await self._refuse(Cause.POLICY, f"Not run: {why}.", call)
         try:
             verdict = await self._gate.verdict(self._host, tool, call, self._path)
         except NotAllowed as error:
@@ -124,7 +127,7 @@ class Passage(Work):
         while (found := await self._gate.grant_for(self._asking(call, ask), tool)) is not None and found != tried:
             grant = used(found)
             note = await self._gate.grant_note(self._host, self._path, grant)
-            if self._host.is_overtaken or self._host.is_spoken_to:  # from here to the write nothing is waited for
+            if self._too_late():  # from here to the write nothing is waited for
                 return None
             self._lane.seat.leave()
             try:
@@ -179,12 +182,14 @@ class Passage(Work):
         self, tool: Tool, call: ToolCall, ask: Ask, kind: Kind = Kind.APPROVAL, suggestion: str = ""
     ) -> ToolResult:
         """Put *call* to people and wait. With a *suggestion* it is a rule's escalation."""
+        if late := self._too_late():
+            return await self._refuse(Cause.SUPERSEDED, late, call)
+        found = await self._gate.previews.before_asking(self._host, tool, call) if kind is Kind.APPROVAL else ()
+        if (late := self._too_late()) or found is None:
+            return await self._refuse(Cause.SUPERSEDED, late or REPLIED, call)
         known = len(self._host.letters)
-        if self._host.is_overtaken:
-            return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
-        if self._host.is_spoken_to:
-            return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
-        request = replace(self._gate.request(self._host, self._path, call, ask, self._why), kind=kind)
+        request = self._gate.request(self._host, self._path, call, ask, self._why)
+        request = replace(request, kind=kind, evidence=found)
         if kind is Kind.REVIEW:
             request = replace(request, excluded=self._host.makers)
         if suggestion:
@@ -203,6 +208,12 @@ class Passage(Work):
         except Unheard:
             return await self._refuse(Cause.SUPERSEDED, REPLIED, call)
         return await self._await(tool, call, request.id)
+
+    def _too_late(self) -> str:
+        """What people did that the agent has to hear of before it asks for anything; empty if there is nothing."""
+        if self._host.is_overtaken(self._path):
+            return OVERTAKEN
+        return REPLIED if self._host.is_spoken_to(self._path) else ""
 
     # -------------------------------------------------------- the decision
 
@@ -234,9 +245,9 @@ class Passage(Work):
         if by_rule.is_by_rule(asked):
             result = by_rule.result(asked, decision, await self._gate.called(decision.by))
             return await self._finish(call, result, resumed, steered=decision.by)
-        said = inquiry.told(asked, decision.answer)
-        text = said if asked.kind is Kind.HANDOFF else f"{await self._gate.called(decision.by)} answered. {said}"
-        result = ToolResult(outcome=Outcome.OK, text=text, answer=inquiry.outcome(asked, decision.answer))
+        said, called = inquiry.told(asked, decision.answer), await self._gate.called(decision.by)
+        text = said if asked.kind is Kind.HANDOFF else f"{called} answered. {said}"
+        result = ToolResult(outcome=Outcome.OK, text=text, answer=inquiry.outcome(asked, decision.answer, called))
         return await self._finish(call, result, resumed, steered=decision.by)
 
     async def _not_signed(self, call: ToolCall, decided: Decided) -> ToolResult:
@@ -288,7 +299,7 @@ class Passage(Work):
         match decision.status:
             case Status.APPROVED if begun.request == asked.id:  # the second start is in doubt, too
                 return await self._doubt(tool, call, asked)
-            case Status.APPROVED if self._host.is_overtaken:
+            case Status.APPROVED if self._host.is_overtaken(self._path):
                 said = f"It did not happen, says {who}; it was not run again: {TAKEN}."
                 await self._superseded(begun, said)
                 return await self._lapse(asked, Cause.SUPERSEDED, TAKEN, resumed)

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from bot.domain import events
+from bot.domain.accepted import accepted_in, unaccepted
 from bot.domain.calls import Cause, Outcome, Past, Risk, ToolCall, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.errors import AlreadySettled, LeaseLost, Overtaken, TooLate, Unheard
@@ -25,6 +26,7 @@ from bot.domain.run import Begun, Finished, Opened
 from bot.domain.store import Batch, Effects, Note
 from bot.domain.telling import IN_DOUBT, NEVER_BEGAN, OVERTAKEN
 from bot.domain.wire import loads, replace
+from bot.runtime.exhibits import bare
 from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host
 from bot.runtime.journal import patiently
@@ -52,7 +54,7 @@ class Work:
 
     async def _run_free(self, tool: Tool, call: ToolCall, rule: str) -> ToolResult:
         takes = self._host.takes
-        if self._host.is_overtaken:
+        if self._host.is_overtaken(self._path):
             return await self._refuse(Cause.SUPERSEDED, OVERTAKEN, call)
         allowed = events.call_allowed(self._host.id, self._path, call, rule)
         start = events.Start(self._host.id, self._path, call, None)
@@ -100,8 +102,10 @@ class Work:
         resumed = events.run_resumed(self._host.id, signed.id, decision)
         if (tool.spec.name, tool.spec.version) != (call.tool, call.version):
             return await self._lapse(signed, Cause.SUPERSEDED, "the tool has changed since it was approved", resumed)
+        if why := unaccepted(tool.spec, call, self._host.others(self._path)):  # somebody edited it
+            return await self._lapse(signed, Cause.POLICY, why, resumed)
         takes = self._host.takes
-        if self._host.is_overtaken:
+        if self._host.is_overtaken(self._path):
             return await self._lapse(signed, Cause.SUPERSEDED, TAKEN, resumed)
         if why := await self._gate.still_holds(signed):
             return await self._lapse(signed, Cause.WITHDRAWN, why, resumed)
@@ -201,7 +205,9 @@ class Work:
 
     def _begin(self, key: str, request: RequestId | None, *audit: bytes) -> Batch:
         entry = Begun(path=self._path, key=key, request=request, tool=self._wanted.tool)
-        line = f"Using {self._wanted.tool}"
+        member = self._host.member(self._path)
+        using = f"{member} · Using {self._wanted.tool}" if member else f"Using {self._wanted.tool}"
+        line = self._host.bar or using
         return Batch(op="", count=0, entries=(entry,), effects=Effects(audit=audit), line=line)
 
     async def _refuse(self, cause: Cause, text: str, call: ToolCall | None, rule: str = "") -> ToolResult:
@@ -220,17 +226,18 @@ class Work:
     ) -> ToolResult:
         if not self._is_over:
             await self._host.surely(self._record(result, audit, closes, steered))
-        return self._remember(call, result, ())
+        return self._remember(call, bare(result), ())
 
     async def _record(
         self, result: ToolResult, audit: tuple[bytes, ...], closes: Request | None, steered: Sequence[PersonId]
     ) -> None:
-        dirty: tuple[str, ...] = ()
+        notes = await self._gate.exhibits.note(self._host, self._path, self._wanted.tool, result.files)
+        dirty, result = tuple(f"note|{note.key}" for note in notes), bare(result)
         if closes is not None:
             closes = replace(closes, outcome=result, version=closes.version + 1)
-            dirty = await self._gate.rows(closes.id)
-        entry = Finished(path=self._path, result=result)
-        effects = Effects(audit=audit, dirty=dirty)
+            dirty = (*await self._gate.rows(closes.id), *dirty)
+        entry = Finished(path=self._path, result=result, tool=self._wanted.tool, by=self._host.member(self._path))
+        effects = Effects(audit=audit, notes=notes, dirty=dirty)
         run = self._host.steer(steered) if steered else None
         await self._host.write(Batch(op="", count=0, entries=(entry,), effects=effects, closes=closes, run=run))
 
@@ -239,8 +246,15 @@ class Work:
         if call is not None:
             move = str(loads(result.answer).get("move", "")) if result.answer else ""
             was_put = self._path in self._journal.opened
-            past = Past(tool=call.tool, args=call.args, outcome=result.outcome, move=move, was_put=was_put)
-            self._host.past[self._path] = past
+            self._host.past[self._path] = Past(
+                tool=call.tool,
+                args=call.args,
+                outcome=result.outcome,
+                move=move,
+                was_put=was_put,
+                accepted=accepted_in(self._gate.spec(call.tool), result),
+                sources=result.sources if self._gate.is_reading(call.tool) else (),
+            )
         if call is not None and asked and result.cause is Cause.PERSON:
             self._host.refused.add(call.digest)
         return result
