@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from adapters.pictures import picture_kind
 from bot.domain.chat import Button, Card, Field, FieldKind, Tone
 from bot.domain.inert import is_hidden
 
@@ -39,11 +40,19 @@ def draw(card: Card, number: int, mentions: str, *, is_whole: bool = False) -> s
         lines += [f"{inert(block.label)}:", _indent(inert(block.text), "    " if block.is_code else "  | ")]
     for file in card.attachments:
         lines.append(f"{inert(file.name)}, {len(file.content)} bytes, sha256 {file.sha256}")
-        lines += [_indent(inert(file.content.decode("utf-8", "replace")), "    ")] if is_whole else []
+        lines += [_indent(_content(file.content), "    ")] if is_whole else []
     lines += [f"= {inert(card.status)}"] if card.status else []
     lines += [f"> {_how(number, place, button)}" for place, button in enumerate(card.buttons, 1)]
     lines += [inert(card.footer)] if card.footer else []
     return _indent("\n".join(lines), "  ")
+
+
+def _content(content: bytes) -> str:
+    """A file as far as a terminal can show it."""
+    try:
+        return inert(content.decode())
+    except UnicodeDecodeError:
+        return f"({'a picture' if picture_kind(content) else 'no text'}: it cannot be shown here)"
 
 
 def usage(number: int, button: Button) -> str:

@@ -53,6 +53,11 @@ class Book:
     _seen: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)  # a call's last result, how often
     _tried: deque[str] = field(default_factory=lambda: deque(maxlen=TRIED_MOST))
 
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """The last calls and what came of each, without secrets."""
+        return tuple(self._tried)
+
     # --------------------------------------------------------------- budgets
 
     def thought(self, said: Said) -> None:

@@ -6,9 +6,6 @@
 
     async def reviews(task, ctx, reviewer) -> str: …              reviews: {kind: python, python: …, members: [reviewer]}
 
-An object with `async def reply(room, ctx) -> Turn` instead is a member of patterns that reads the whole room, says how it
-meant its words, and hears replies for the others, too (`patterns/room`).
-
 It is called anew whenever its run wakes, and every step of `ctx` is answered from the journal as far as it came: so it
 must be deterministic but for `ctx` (its clock and chance are there, too). `agents/testing.py` plays one with simulated
 people, restarted after every step.

@@ -19,11 +19,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.book import Book, Stuck
+from agents.patterns.calls import TRIES, Misfit, Offer, Taken
+from agents.patterns.finishing import FINISH, finished
+from agents.patterns.helpers import Helpers, as_helpers
 from agents.patterns.room import Room, Turn
+from agents.patterns.turned import Turned
 from bot.domain.calls import Cause, Outcome, ToolResult
-from bot.domain.inquiry_question import ASK
+from bot.domain.errors import SpokenTo
+from bot.domain.inquiry_finding import FINDING
+from bot.domain.inquiry_look import STAGE
+from bot.domain.inquiry_question import ASK, ROW
 from bot.domain.inquiry_stuck import Trouble
-from bot.domain.ports import Line, RunContext, Said, WantedCall
+from bot.domain.ports import Agent, Line, RunContext, Said, WantedCall
 from bot.domain.redacted import redacted
 from bot.domain.run import Task
 from bot.domain.wire import dumps, loads, replace
@@ -31,9 +38,12 @@ from bot.domain.wire import dumps, loads, replace
 FORGED = re.compile(r"(?m)^(?=\[[^\]\n]{1,80}\] )")  # a later line of a text that looks like somebody else speaking
 ENDED = "ended"  # the move of a turn that people ended
 ASK_STUCK = "ask_when_stuck"  # a tool that only people run
+FOR_CODE = (ASK_STUCK, STAGE, FINDING, ROW)  # what loops and patterns ask, and no model is told of
 MARK = "NEEDS_APPROVAL:"  # at the very start of an answer: a question to people (AS-18); anywhere else it is just words
 ERROR_MOST = 500  # characters of a tool's error on a card
 ASKED_MOST = 10  # times the same question, when somebody speaks each time before it can be put
+NOTHING = Offer(calls=(), must=False)  # an agent in no pattern, or one that wants words
+SPOKEN = "Nothing was done: people spoke meanwhile. Read what they say, then decide again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +57,12 @@ class ReAct:
     max_tokens: int = 200_000  # in and out, until people are asked for more
     model: str = ""  # its name in agents.yml; empty: the default one
     secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by tool; of a missing one no value is shown
+    helpers: tuple[Agent, ...] = ()  # agents that it may give tasks to: `patterns/helpers` declares the tools for it
+    about: str = ""  # what it is good for, in a sentence, for whoever may ask it
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for helpers that are one tool, or nested too deep."""
+        as_helpers(self.name, self.helpers)
 
     async def __call__(self, task: Task, ctx: RunContext) -> str:
         """The answer people read. An end before that says why."""
@@ -54,10 +70,24 @@ class ReAct:
 
     async def reply(self, room: Room, ctx: RunContext) -> Turn:
         """One turn in *room*: what people say meanwhile is in it afterwards. Its move is `ended` if people ended it."""
+        return await self.decide(room, ctx, NOTHING)
+
+    async def decide(self, room: Room, ctx: RunContext, offer: Offer) -> Turn:
+        """As `reply`; or, with its arguments as `values`, a call of *offer*, which its pattern understands."""
+        if FINISH not in self.tools or FINISH in offer.calls or offer.must:
+            return await self._turn(room, ctx, offer)
+        turn = await self._turn(room, ctx, offer.beside(FINISH))
+        return turn if turn.move != FINISH else Turn(by=self.name, text=finished(turn.values))
+
+    async def _turn(self, room: Room, ctx: RunContext, offer: Offer) -> Turn:
+        talk = _Talk(self, room, ctx, offer)
         try:
-            return Turn(by=self.name, text=await _Talk(self, room, ctx).answer())
+            return await talk.turn()
         except _Ended as ended:
             return Turn(by=self.name, text=ended.told, move=ENDED)
+        except Turned:
+            room.say(self.name, talk.done)
+            raise
 
 
 class _Ended(Exception):
@@ -71,28 +101,47 @@ class _Ended(Exception):
 class _Talk:
     """One conversation with the model."""
 
-    def __init__(self, mind: ReAct, room: Room, ctx: RunContext) -> None:
-        self._ctx, self._room, self._model = ctx, room, mind.model
+    def __init__(self, mind: ReAct, room: Room, ctx: RunContext, offer: Offer) -> None:
+        self._ctx, self._room, self._name, self._model = ctx, room, mind.name, mind.model
+        self._offer, self._misfits = offer, 0
         self._book = Book(max_steps=mind.max_steps, max_tokens=mind.max_tokens, secrets=mind.secrets)
-        self._tools = tuple(name for name in mind.tools if name != ASK_STUCK)
-        self._lines = [Line(role="system", text=mind.prompt), *_read(room, mind.name)]
+        helpers = as_helpers(mind.name, mind.helpers)
+        self._helpers = Helpers(mind.name, helpers, room, ctx)
+        own = tuple(name for name in mind.tools if name not in FOR_CODE)
+        self._tools = tuple(dict.fromkeys((*own, *helpers, *offer.calls)))
+        self._lines = [Line(role="system", text=_instructions(mind.prompt, offer)), *_read(room, mind.name)]
         self._meanwhile: list[Line] = []  # heard between calls and their results, where no line may stand
 
-    async def answer(self) -> str:
+    async def turn(self) -> Turn:
         while True:
             if stuck := self._book.spent():
                 await self._renew(stuck)
             await self._hear()
-            said = _meant(await self._ctx.think(tuple(self._lines), self._tools, model=self._model), len(self._lines))
+            said = await self._said()
             self._book.thought(said)
             self._lines.append(Line(role="assistant", text=said.text, calls=said.calls))
+            try:
+                if taken := await self._taken(said):
+                    return Turn(by=self._name, text=said.text, move=taken.call, values=dict(taken.values))
+            except Misfit as misfit:
+                await self._put_right(said, misfit)
+                continue
             if said.calls:
                 results = await self._act(said)
                 if last_word := _handed_over(said.calls, results):
-                    return last_word
+                    return Turn(by=self._name, text=last_word)
                 self._lines += _results(said.calls, results)
             elif not await self._hear():  # a reply that came while the model was thinking
-                return said.text or "I have nothing to add."
+                return Turn(by=self._name, text=said.text or "I have nothing to add.")
+
+    async def _said(self) -> Said:
+        """The model's answer to all that people have said: whoever replies while it thinks is heard first (AS-07)."""
+        while True:
+            try:
+                said = await self._ctx.think(tuple(self._lines), self._tools, model=self._model, heeds=True)
+                return _meant(said, len(self._lines))
+            except SpokenTo:
+                await self._hear()
 
     async def _hear(self) -> bool:
         """Take in what people said. Their direction starts every count of repetitions anew."""
@@ -109,15 +158,52 @@ class _Talk:
         self._room.heard(replies)
         return [_from(one.by, one.text) for one in replies]
 
+    @property
+    def done(self) -> str:
+        """What was called so far, for whoever goes on in its place; empty if nothing was."""
+        tried = self._book.tried
+        return "\n".join(["What I did before this was turned to somebody else:", *tried]) if tried else ""
+
+    # ------------------------------------------------------------- deciding
+
+    async def _taken(self, said: Said) -> Taken | None:
+        """The pattern's call in this answer, if it is one. Who spoke while the model was thinking is heard first."""
+        taken = self._offer.taken(said)
+        if taken is None:
+            self._misfits = 0
+            return None
+        self._meanwhile += await self._heard()
+        if self._meanwhile:
+            raise Misfit(SPOKEN, is_mistake=False)
+        return taken
+
+    async def _put_right(self, said: Said, misfit: Misfit) -> None:
+        """Tell the model what was wrong with its answer; people are asked when it does not get it right."""
+        self._lines += misfit.lines(said)
+        self._misfits += misfit.is_mistake
+        if self._misfits >= TRIES:
+            told = f"{self._name} was to call {' or '.join(self._offer.calls)}; {TRIES} answers in a row did not fit."
+            move, answer = await self._ask(Stuck(what=Trouble.STEPS, told=told, error=misfit.told))
+            self._misfits = 0
+            if move != "go_on":
+                self._meanwhile.append(_from("people", answer.text))
+
     # ----------------------------------------------------------------- calls
 
     async def _act(self, said: Said) -> tuple[ToolResult, ...]:
         """The results of a turn's calls, in order. For a call that gets nowhere, people's words are the result."""
         given = [await self._instead(stuck) if (stuck := self._book.circling(call)) else None for call in said.calls]
         calls = tuple(call for call, instead in zip(said.calls, given, strict=True) if instead is None)
-        ran = iter(await self._ctx.use(calls, why=said.text) if calls else ())
+        ran = iter(await self._used(calls, said.text) if calls else ())
         results = [instead or next(ran) for instead in given]
         return tuple([await self._looked_at(call, result) for call, result in zip(said.calls, results, strict=True)])
+
+    async def _used(self, calls: Sequence[WantedCall], why: str = "") -> tuple[ToolResult, ...]:
+        """What came of *calls*. What people said to helpers meanwhile was said to this agent as well."""
+        results, heard = await self._helpers.use(calls, why)
+        self._room.words += heard
+        self._meanwhile += [_from(word.by, word.text) for word in heard]
+        return results
 
     async def _instead(self, stuck: Stuck) -> ToolResult | None:
         """What people say in place of a call; None: it is run."""
@@ -130,7 +216,7 @@ class _Talk:
             move, answer = await self._ask(stuck)
             if move != "again":
                 return replace(answer, text=f"{result.text}\n{answer.text}")
-            (result,) = await self._ctx.use((call,))
+            (result,) = await self._used((call,))
         return result
 
     # ----------------------------------------------------------------- stuck
@@ -184,12 +270,16 @@ def _meant(said: Said, number: int) -> Said:
     return replace(said, calls=(wanted,))
 
 
+def _instructions(prompt: str, offer: Offer) -> str:
+    return f"{prompt}\n\n{offer.told}" if offer.told else prompt
+
+
 def _read(room: Room, name: str) -> list[Line]:
     """The room as *name* reads it: their own words, and everybody else's under a name."""
     return [
         Line(role="assistant", text=word.text)
         if word.by == name and not word.is_person
-        else _from(word.by, word.text, is_person=word.is_person)
+        else _from(word.by, word.text, is_person=word.is_person or word.is_role)
         for word in room.words
     ]
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
+from agents.patterns.calls import pattern_tools
 from agents.toolbox import Toolbox
 from agents.tools.people import people_tools
 from agents.tryout.answers import Answers
@@ -47,6 +48,7 @@ from agents.tryout.cast import (
     press,
     proceed,
     reject,
+    reroute,
     revise,
     say,
     seconds,
@@ -73,7 +75,7 @@ from bot.domain.verdict import Allow, Ask, Climb, Need, Rung
 __all__ = [
     "Act", "Called", "Moment", "NotReplayable", "RealCredentials", "Script", "ScriptError", "Somebody", "Story",
     "accept", "after", "answer", "approve", "call", "calls", "careful", "edit", "fill", "hours", "leave", "minutes",
-    "press", "proceed", "rehearse", "reject", "revise", "say", "seconds", "silence", "take_over",
+    "press", "proceed", "rehearse", "reject", "reroute", "revise", "say", "seconds", "silence", "take_over",
 ]  # fmt: skip
 
 BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)  # a Monday morning
@@ -121,7 +123,8 @@ def _stage(agent: Agent, text: str, setting: Setting) -> _Stage:
     place = Place(platform=PLATFORM, tenant=TENANT, channel="general", thread="t1")
     task = Task(text=text, by=PersonId(by), place=place, agent=agent.name)
     given = tuple(setting.get("tools", ()))
-    shipped = [one for one in people_tools() if one.spec.name not in {tool.spec.name for tool in given}]
+    ours, theirs = (*people_tools(), *pattern_tools()), {tool.spec.name for tool in given}
+    shipped = [one for one in ours if one.spec.name not in theirs]
     world = World(
         task=task,
         agent=agent.name,

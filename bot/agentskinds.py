@@ -217,6 +217,7 @@ KINDS: Mapping[str, Kind] = {
         fields={
             "of": audience,
             "role": text,
+            "about": text,
             "instructions": text,
             "does": partial(choice, of=("review", "check", "gate", "answer")),
             "criteria": text,

@@ -20,18 +20,18 @@ import structlog
 from agents.model import ChatCompletions
 from agents.rehearsal import playbook
 from agents.rehearsal.server import RehearsalServer
-from agents.roster import Roster, assistant
-from agents.toolbox import Toolbox
+from bot.agentsmodels import prices
 from bot.chats import Venue, chats_of
 from bot.config import Settings, sealing_key
 from bot.domain.chat import Account, Answer, Click, Form, Message, Place
-from bot.domain.errors import BadSettings, StoreUnavailable
+from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Directory, FrontDoor, Model
 from bot.domain.report import Load
 from bot.domain.store import Store
-from bot.meeting import Ground
+from bot.meeting import Ground, Meeting
+from bot.modelkeys import Endpoint, endpoints, model_names
 from bot.peoplefile import PeopleDirectory
-from bot.rules import AGENT, read_rules, usable
+from bot.rules import Rules, opened_rules, usable
 from bot.runtime.absences import StoredAbsences
 from bot.runtime.engine import Engine
 from bot.runtime.parts import Pace, Parts
@@ -69,22 +69,25 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
     Raises BadSettings or BadPolicy, one sentence for every mistake.
     """
     async with AsyncExitStack() as stack:
-        rules = await read_rules(settings)
+        rules = await stack.enter_async_context(opened_rules(settings))
         store = await stack.enter_async_context(opened_store(settings, server=server))
-        if rules.oncall is not None:
-            rules.oncall.clock = store.now  # the only clock that judges anything
+        rules.attach(store)
         metrics = Metrics()
         front = Front()
         venue = Venue(chats=(chat,) if chat else settings.chats, examples=_examples(settings))
         ground = Ground(settings=settings, rules=rules, keep=store.keep(), meter=metrics, stack=stack)
         meeting, people = await chats_of(venue, ground, store)
+        model, models = await _models(settings, rules, stack)
         parts = Parts(
             store=store,
             chats={one.platform: one for one in meeting.chats},
             policy=rules.policy,
             toolbox=rules.toolbox,
-            model=await _model(settings, stack),
-            roster=_roster(settings, rules.toolbox),
+            model=model,
+            models=models,
+            budgets=rules.agents.budgets,
+            prices=prices(rules.agents.models),
+            roster=rules.roster,
             directory=people,
             meter=metrics,
             key=sealing_key(settings),
@@ -98,13 +101,7 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
         with usable(f"{settings.var}, the folder for what is kept,"):
             for one in meeting.chats:
                 await stack.enter_async_context(one.serve(front))
-
-        async def not_ready() -> list[str]:
-            return [*await engine.not_ready(), *meeting.not_ready()]
-
-        health = HealthServer(metrics, not_ready, host=settings.host, port=settings.health_port)
-        with usable(f"COUNTERSIGN_HEALTH_PORT {settings.health_port} on {settings.host}"):
-            await stack.enter_async_context(health)
+        health = await _watched(settings, metrics, engine, meeting, stack)
         lag = await stack.enter_async_context(asyncio.TaskGroup())
         watch = lag.create_task(measure_lag(metrics), name="loop lag")
         stack.callback(watch.cancel)
@@ -119,6 +116,19 @@ async def opened(settings: Settings, *, chat: str = "", server: EmbeddedServer |
             health=health.url,
             ended=meeting.ended,
         )
+
+
+async def _watched(
+    settings: Settings, metrics: Metrics, engine: Engine, meeting: Meeting, stack: AsyncExitStack
+) -> HealthServer:
+    """The page for whoever watches this process. Raises BadSettings."""
+
+    async def not_ready() -> list[str]:
+        return [*await engine.not_ready(), *meeting.not_ready()]
+
+    health = HealthServer(metrics, not_ready, host=settings.host, port=settings.health_port)
+    with usable(f"COUNTERSIGN_HEALTH_PORT {settings.health_port} on {settings.host}"):
+        return await stack.enter_async_context(health)
 
 
 @asynccontextmanager
@@ -186,30 +196,30 @@ class Front:
         return self.desk
 
 
-async def _model(settings: Settings, stack: AsyncExitStack) -> Model:
-    """The model that is set, or the rehearsal: the same class, talking to an endpoint of our own."""
+async def _models(settings: Settings, rules: Rules, stack: AsyncExitStack) -> tuple[Model, Mapping[str, Model]]:
+    """The model that is set, and those that agents name; the rehearsal plays all of them, at an endpoint of our own.
+
+    Raises BadSettings with every key that is not there.
+    """
+    names = model_names(rules.agents)
     if settings.is_rehearsal:
         rehearsal = await stack.enter_async_context(RehearsalServer())
-        return await stack.enter_async_context(
-            ChatCompletions(base_url=rehearsal.base_url, api_key="rehearsal", name="rehearsal")
-        )
-    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
-    base = settings.openai_base_url or "https://api.openai.com/v1"
-    return await stack.enter_async_context(ChatCompletions(base_url=base, api_key=key, name=settings.model))
+        played = ChatCompletions(base_url=rehearsal.base_url, api_key="rehearsal", name="rehearsal")
+        model = await stack.enter_async_context(played)
+        return model, dict.fromkeys(names, model)
+    ways = endpoints(settings, rules.agents)
+    opened = {ref: await stack.enter_async_context(_spoken_to(way)) for ref, way in ways.items()}
+    return opened[""], {ref: model for ref, model in opened.items() if ref}
+
+
+def _spoken_to(way: Endpoint) -> ChatCompletions:
+    return ChatCompletions(base_url=way.base_url, api_key=way.key, name=way.name)
 
 
 def _examples(settings: Settings) -> Mapping[str, str]:
     """Lines for a newcomer, and what each shows. The rehearsal keeps what all of them promise."""
     tries = playbook.shipped().tries
     return {one.line: one.shows for one in (tries if settings.is_rehearsal else tries[:FOR_ANY_MODEL])}
-
-
-def _roster(settings: Settings, toolbox: Toolbox) -> Roster:
-    secrets = {spec.name: spec.secrets for spec in toolbox.specs()}
-    try:
-        return Roster((assistant(tuple(secrets), secrets),), default=settings.agent or AGENT)
-    except ValueError as error:
-        raise BadSettings([f"COUNTERSIGN_AGENT: {error}"]) from error
 
 
 def _shown(url: str) -> str:

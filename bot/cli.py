@@ -1,4 +1,4 @@
-"""The command line: serve · play · demo · doctor · manifest · runs · requests · policy · audit · report.
+"""The command line: serve · play · demo · doctor · manifest · runs · requests · agents · policy · audit · report.
 
 What cannot be done is said in one sentence a line on standard error, and ends with exit 2. Nothing heavy is
 imported until a command needs it.
@@ -81,10 +81,11 @@ async def _serve(chat: str, *, welcome: bool) -> None:
 
 async def _serving(settings: Settings, chat: str, server: Server, *, welcome: bool) -> None:
     from bot.app import opened
+    from bot.modelkeys import named_secrets
     from bot.telemetry import configure_logging
 
     level = "WARNING" if (welcome or chat == "terminal") and settings.log_level == "INFO" else settings.log_level
-    configure_logging(level, sys.stderr, secrets=settings.secrets)
+    configure_logging(level, sys.stderr, secrets=(*settings.secrets, *named_secrets(settings)))
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
@@ -202,6 +203,17 @@ def requests() -> None:
     from bot.looks import open_requests
 
     _print_lines(open_requests())
+
+
+# ------------------------------------------------------------------ agents
+
+
+@app.command()
+def agents() -> None:
+    """The agents: kind, model, tools, who may give them tasks, and how a task comes to them."""
+    from bot.looks import listed_agents
+
+    _print_lines(listed_agents())
 
 
 # ------------------------------------------------------------------ policy

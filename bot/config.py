@@ -27,6 +27,7 @@ from bot.domain.errors import BadSettings
 from bot.domain.store import PLACE_MOST
 
 PREFIX = "COUNTERSIGN_"
+AGENTS = Path("agents.yml")
 SHORTEST_KEY = 32  # bytes: as long as the digest it seals with
 BESIDE_SLACK = 3978  # where Teams posts to if Slack posts to PORT; the Bot Framework's own tools look there
 TEAMS_NAMES = (
@@ -57,12 +58,26 @@ def _redis(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _postgres(secret: SecretStr) -> SecretStr:
+    """As `_redis`: the message never shows the value."""
+    if not secret.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql://")
+    return secret
+
+
 def _web(value: str) -> str:
     url = _split(value)
     if url.scheme not in {"http", "https"} or not url.hostname:
         raise ValueError("must be an http:// or https:// address")
     if url.username or url.password:
         raise ValueError("must not hold a user or password")
+    return value
+
+
+def _safe_web(value: str) -> str:
+    """For an address that is sent a token: nobody on the way may read it."""
+    if _split(_web(value)).scheme != "https" and _split(value).hostname not in {"127.0.0.1", "::1", "localhost"}:
+        raise ValueError("must begin with https://: it is sent a token")
     return value
 
 
@@ -107,6 +122,7 @@ def _upper(value: object) -> object:
 
 Secret = Annotated[SecretStr, AfterValidator(_real)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+SafeWeb = Annotated[str, AfterValidator(_safe_web)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 PortNumber = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
@@ -139,6 +155,7 @@ class Settings(BaseSettings):
     agent: str = Field("", alias="COUNTERSIGN_AGENT")  # empty: the roster's default
 
     # the rules
+    agents: Path | None = Field(None, alias="COUNTERSIGN_AGENTS")  # unset: agents.yml, if it is there
     policy: Path = Field(Path("policy.yml"), alias="COUNTERSIGN_POLICY")
     people: Path = Field(Path("people.yml"), alias="COUNTERSIGN_PEOPLE")
     oncall: Path | None = Field(None, alias="COUNTERSIGN_ONCALL")  # who is on call when, as iCalendar
@@ -157,6 +174,21 @@ class Settings(BaseSettings):
     http_allow: Words = Field((), alias="COUNTERSIGN_HTTP_ALLOW")  # host names, split by commas or spaces
     tools: Words = Field((), alias="COUNTERSIGN_TOOLS")  # your own, as module:name, split by commas or spaces
     work_folder: Path | None = Field(None, alias="COUNTERSIGN_WORK_FOLDER")
+    sql_url: Annotated[Secret, AfterValidator(_postgres)] | None = Field(None, alias="COUNTERSIGN_SQL_URL")
+    sql_read_url: Annotated[Secret, AfterValidator(_postgres)] | None = Field(None, alias="COUNTERSIGN_SQL_READ_URL")
+    services: str = Field("", alias="COUNTERSIGN_SERVICES")  # bot/services says how it is written
+    knowledge: Path | None = Field(None, alias="COUNTERSIGN_KNOWLEDGE")  # a folder of Markdown and text
+
+    # programs and where they are kept; bot/worktools says what these mean together
+    code: Literal["off", "on", "unboxed"] = Field("off", alias="COUNTERSIGN_CODE")  # on: in a box, or not at all
+    code_network: bool = Field(False, alias="COUNTERSIGN_CODE_NETWORK")
+    repos: Words = Field((), alias="COUNTERSIGN_REPOS")  # name=where, split by commas or spaces
+    github_token: Secret | None = Field(None, alias="COUNTERSIGN_GITHUB_TOKEN")
+    github_repos: Words = Field((), alias="COUNTERSIGN_GITHUB_REPOS")  # owner/name, or owner/* for all of them
+    github_url: SafeWeb = Field("https://api.github.com", alias="COUNTERSIGN_GITHUB_URL")
+    gitlab_token: Secret | None = Field(None, alias="COUNTERSIGN_GITLAB_TOKEN")
+    gitlab_repos: Words = Field((), alias="COUNTERSIGN_GITLAB_REPOS")
+    gitlab_url: SafeWeb = Field("https://gitlab.com", alias="COUNTERSIGN_GITLAB_URL")
 
     # the workspaces
     slack_bot_token: Annotated[Secret, _starts("xoxb-")] | None = Field(None, alias="SLACK_BOT_TOKEN")
@@ -199,6 +231,11 @@ class Settings(BaseSettings):
     def work(self) -> Path:
         """The only folder that file tools touch."""
         return self.work_folder or self.var / "work"
+
+    @property
+    def agents_file(self) -> Path | None:
+        """Where the agents stand; None: there is the assistant alone."""
+        return self.agents or (AGENTS if AGENTS.is_file() else None)
 
     @property
     def is_rehearsal(self) -> bool:
@@ -337,6 +374,13 @@ def _incomplete(names: frozenset[str]) -> list[str]:
         ("TEAMS_AUTH", ("TEAMS_TENANT_ID",)),
         *((name, ("TEAMS_APP_ID", "TEAMS_AUTH")) for name in TEAMS_NAMES),
         ("SMTP_HOST", ("SMTP_FROM",)),
+        ("COUNTERSIGN_SQL_READ_URL", ("COUNTERSIGN_SQL_URL",)),
+        ("COUNTERSIGN_CODE_NETWORK", ("COUNTERSIGN_CODE",)),
+        *(
+            (f"COUNTERSIGN_{forge}_{name}", (f"COUNTERSIGN_{forge}_{other}",))
+            for forge in ("GITHUB", "GITLAB")
+            for name, other in (("TOKEN", "REPOS"), ("REPOS", "TOKEN"), ("URL", "TOKEN"))
+        ),
         ("SMTP_USER", ("SMTP_PASSWORD",)),
         ("SMTP_PASSWORD", ("SMTP_USER",)),
     )

@@ -32,9 +32,9 @@ MISSING = (
 )
 PEOPLE: Mapping[str, Mapping[str, object]] = {
     "ana": {"name": "Ana", "groups": ["sales"], "manager": "dana"},
-    "bo": {"name": "Bo", "groups": ["approvers", "signers"], "manager": "dana"},
+    "bo": {"name": "Bo", "groups": ["approvers", "analysts", "signers"], "manager": "dana"},
     "chris": {"name": "Chris", "groups": ["approvers", "signers"], "manager": "dana"},
-    "dana": {"name": "Dana", "groups": ["managers", "signers"], "manager": "erin"},
+    "dana": {"name": "Dana", "groups": ["managers", "analysts", "signers"], "manager": "erin"},
     "erin": {"name": "Erin", "groups": ["managers"]},
 }
 NAMES = tuple(PEOPLE)

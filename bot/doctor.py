@@ -6,14 +6,18 @@ import importlib.metadata
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
+from bot.agentscheck import not_set_up, weak
+from bot.agentsfile import read_agents
 from bot.app import opened_store
 from bot.config import Settings, load_settings, sealing_key
 from bot.domain.errors import CountersignError
 from bot.domain.ports import Keep
 from bot.in_slack import connected_slack, examined_slack
 from bot.in_teams import connected_teams, examined_teams
-from bot.rules import Rules, read_rules
+from bot.modelkeys import endpoints
+from bot.rules import Rules, examined_servers, read_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ async def examine() -> list[Finding]:
     except CountersignError as error:
         return [Finding(line, is_bad=True) for line in str(error).splitlines()]
     found: list[Finding] = [Finding("settings are readable")]
-    for check in (_imports, _key, _rules, _store, _mind, _slack, _teams):
+    for check in (_imports, _key, _rules, _servers, _store, _mind, _slack, _teams):
         try:
             async for finding in check(settings):
                 found.append(finding)  # noqa: PERF401  # one by one: what was found before an error stays
@@ -81,6 +85,18 @@ async def _key(settings: Settings) -> AsyncIterator[Finding]:
 async def _rules(settings: Settings) -> AsyncIterator[Finding]:
     rules = await read_rules(settings)
     yield Finding(f"{settings.policy}: {len(rules.policy.rules)} rules, {len(rules.people.people)} people, no problems")
+    agents = [f"{one.name} ({one.kind})" for one in rules.roster.listings()]
+    where = settings.agents_file or "without agents.yml"
+    yield Finding(f"{where}: {len(agents)} agents, the first one for whatever is no other's: {', '.join(agents)}")
+    for weakness in weak(rules.agents):
+        yield Finding(weakness, is_weak=True)
+    for told in not_set_up(rules.agents, [spec.name for spec in rules.toolbox.specs()]):
+        yield Finding(told)
+
+
+async def _servers(settings: Settings) -> AsyncIterator[Finding]:
+    for found in await examined_servers(settings):
+        yield Finding(found.text, is_bad=found.is_bad, is_weak=found.is_weak)
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:
@@ -95,8 +111,13 @@ async def _mind(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(
             "no model is set: a rehearsal plays its part (set OPENAI_API_KEY or OPENAI_BASE_URL)", is_weak=True
         )
-    else:
-        yield Finding(f"the model is {settings.model}")
+        return
+    yield Finding(f"the model is {settings.model}")
+    path = settings.agents_file
+    named = endpoints(settings, read_agents(path)) if path is not None else {}
+    for ref, one in named.items():
+        if ref:
+            yield Finding(f"the model {ref} is {one.name} at {urlsplit(one.base_url).hostname}")
 
 
 async def _slack(settings: Settings) -> AsyncIterator[Finding]:

@@ -16,6 +16,7 @@ from bot.domain.errors import BadPolicy, BadRecord, NoSuchRequest, Refused
 from bot.domain.invariants import check
 from bot.domain.people import may_answer
 from bot.domain.request import RunId
+from bot.domain.routing import words_of
 from bot.domain.standing import check_standing
 from bot.domain.store import Sealed, Store
 from bot.domain.wire import read_foreign
@@ -68,6 +69,28 @@ async def open_requests() -> list[str]:
                 until = f"until {request.deadline:%Y-%m-%d %H:%M}" if request.deadline else "without a deadline"
                 lines.append(f"{id}  {request.call.tool}  for {request.requester}  {until}  (rule {request.ask.rule})")
     return lines or ["nothing waits"]
+
+
+# ------------------------------------------------------------------ agents
+
+
+async def listed_agents() -> list[str]:
+    """Each agent that people may ask, the default first: a line of what it is, and one of how it is reached."""
+    settings = load_settings()
+    rules = await read_rules(settings)
+    lines: list[str] = []
+    for number, one in enumerate(rules.roster.listings()):
+        model = one.model or ("rehearsal" if settings.is_rehearsal else settings.model)
+        mind = f"  model {model}" if one.kind == "react" else ""
+        rest = [] if number else ["whatever is no other's"]
+        reached = [*(f"“{word} …”" for word in one.starts), *one.channels, *rest]
+        lines += [
+            f"{one.name}  {one.kind}{mind}  tools {', '.join(one.tools) or 'none'}",
+            f"    {one.describe}" if one.describe else "",
+            f"    asked by “{one.name}: …”" + "".join(f", {how}" for how in reached),
+            f"    by {words_of(one.may) or 'everybody'}",
+        ]
+    return [line for line in lines if line]
 
 
 # ------------------------------------------------------------------ policy

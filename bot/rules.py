@@ -28,7 +28,9 @@ from agents.tools.preferences import preference_tools
 from agents.tools.publishing import Press, publishing_tools
 from agents.tools.services import service_tools
 from agents.tools.shop import Shop, shop_tools
+from agents.tools.sample import sample_tools
 from agents.tools.sql import sql_tools
+from agents.tools.tables import table_tools
 from bot.agentsbuild import FOR_TESTS, Shelf, built, helper_calls, without_file
 from bot.agentscheck import World, default_of, misnamed
 from bot.agentscheck import check as check_agents
@@ -195,7 +197,9 @@ def tools(settings: Settings, preferences: Preferences | None = None) -> tuple[T
     return (
         *shop_tools(Shop.open(var / "shop.db")),
         *mail_tools(_mail_route(settings)),
-        *file_tools(WorkFolder(settings.work)),
+        *file_tools(folder := WorkFolder(settings.work)),
+        *table_tools(folder),
+        *sample_tools(folder),
         *http_tools(Hosts(settings.http_allow)),
         *publishing_tools(Press(var / "published")),
         *preference_tools(preferences or Preferences()),

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import settings
 
 from bot.store.embedded import EmbeddedServer
+from tests import postgres
 from tests.crash import matrix
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,6 +83,15 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedS
         runner.run(server.__aenter__())
         yield server
         runner.run(server.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """PostgreSQL, where its programs are on this machine; the tests that need it are left out elsewhere."""
+    if (tools := postgres.binaries()) is None:
+        pytest.skip(postgres.NEEDS)
+    with postgres.running(tools) as server:
+        yield server
 
 
 @pytest.fixture

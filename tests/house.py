@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, closing
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from agents.model import ChatCompletions
+from agents.patterns.calls import pattern_tools
 from agents.rehearsal.server import RehearsalServer
 from agents.roster import Roster, assistant
 from agents.toolbox import Toolbox
@@ -27,6 +28,7 @@ from agents.tools.mail import MailRoute, mail_tools
 from agents.tools.people import people_tools
 from agents.tools.shop import Shop, shop_tools
 from bot.domain.audit import Entry, parse_line, verify_chain
+from bot.domain.budget import Budgets, Price
 from bot.domain.chat import Account, Answer, Button, Click, Form, Message, MessageRef, Place
 from bot.domain.invariants import check
 from bot.domain.ports import Agent, Chat, Directory, Model, Tool
@@ -86,11 +88,14 @@ class House:
         directory: Directory | None = None,
         open_most: int = OPEN_MOST,
         place_most: int = PLACE_MOST,
+        budgets: Budgets = Budgets(),  # noqa: B008  # a record, and it cannot be changed
+        prices: Mapping[str, Price] = MappingProxyType({}),
     ) -> None:
         self._url, self._namespace, self._folder, self._shards = redis_url, namespace, folder, shards
         self.url, self.namespace = redis_url, namespace
         self._policy, self._tools, self._agents, self._pace, self._model = policy, tools, agents, pace, model
         self._directory, self._open_most, self._place_most = directory, open_most, place_most
+        self._budgets, self._prices = budgets, prices
         self.chat = chat or FakeChat()
         self.clock = clock or Clock()
         self._numbers = itertools.count(1)
@@ -132,6 +137,8 @@ class House:
             clock=self.clock,
             model=self._model,
             directory=self._directory,
+            budgets=self._budgets,
+            prices=self._prices,
         )
 
     async def _parts(self) -> Parts:
@@ -158,6 +165,8 @@ class House:
             pace=self._pace,
             open_most=self._open_most,
             place_most=self._place_most,
+            budgets=self._budgets,
+            prices=self._prices,
         )
 
     async def _outside(self, toolbox: Toolbox) -> tuple[Chat, Directory]:  # noqa: ARG002  # another chat looks at it
@@ -174,6 +183,7 @@ class House:
             *file_tools(WorkFolder(self._folder / "work")),
             *http_tools(Hosts(())),
             *people_tools(),
+            *pattern_tools(),
         )
 
     # ------------------------------------------------------------- people

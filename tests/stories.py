@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from bot.domain.calls import Cause, Outcome, Past, ToolResult, canonical
+from bot.domain.calls import Cause, Evidence, Outcome, Past, ToolResult, canonical
 from bot.domain.chat import Button, Card, PersonId, Tone
 from bot.domain.details import details
 from bot.domain.glass import aftermath
@@ -54,6 +54,31 @@ def _broken() -> Request:
     broke = vote(BO, Move.BREAK_GLASS, right=Right.GLASS, seats=(), reason="the bank <!channel> closes at five")
     asked = request(ask=UNUSUAL, looked=(BO, CY), votes=(vote(CY), broke), status=Status.SPENT)
     return replace(asked, decision=Decision(status=Status.APPROVED, at=NOW, by=(BO,), reason=broke.reason))
+
+
+FOUND = (
+    Evidence(label="Refund", text="Left to refund: 150.00 USD; Ana has 0.00 USD back so far. <!channel>"),
+    Evidence(label="What would change", text="- paid\n+ refunded `*_~\u202e", is_code=True),
+    Evidence(label="Rows", text="the preview of refund gave no answer within 10 seconds", is_failed=True),
+)
+LOOKED_UP = ("order 7 in the shop", "the refund rules, page 3 <@U1>")
+
+
+def _with_evidence(**changes: Any) -> Request:
+    return request(evidence=FOUND, sources=LOOKED_UP, why="It arrived broken.", **changes)
+
+
+def _long_evidence() -> Card:
+    rows = Evidence(label="Rows that match", text="7 | broken | 150.00\n" * 300, is_code=True)
+    return drawn(request(evidence=(*FOUND[:1], rows)))
+
+
+def _sheet_with_evidence() -> Card:
+    first, second, third = _equal(3)
+    long = Evidence(label="order 2", text="Left to refund: 20.00 USD. " * 20)
+    return _sheet(
+        replace(first, evidence=FOUND[:1]), replace(second, evidence=(long,)), replace(third, evidence=FOUND[2:])
+    )
 
 
 def _quorum() -> Card:
@@ -145,6 +170,29 @@ def _put(kind: Kind, **args: Json) -> Request:
     return request(kind=kind, call=call({**given, **args}, tool=tool), ask=ask(Need(of="requester")))
 
 
+def _stage(flavour: str, answer: dict[str, Json] | None = None, **args: Json) -> Card:
+    """What a member of a pattern made, put to people before it goes on."""
+    told: dict[str, Json] = {"draft": "Dear all,\n\nwe move.", "rounds": 3, "flavour": flavour, **args}
+    asked = request(kind=Kind.REVIEW, call=call(told, tool="review_stage"), ask=ask(Need(of="requester")))
+    return _ended(asked, answer)
+
+
+def _finding(answer: dict[str, Json] | None = None) -> Card:
+    """One thing that a review found, which has no rounds: its words pose as a mention."""
+    told: dict[str, Json] = {
+        "draft": "    return a + b",
+        "file": "sums.py",
+        "line": 2,
+        "last": 3,
+        "problem": "It adds twice <!channel>.",
+        "code": "    c = a\n    return c + b",
+        "stage": "1/3",
+        "flavour": "finding",
+    }
+    asked = request(kind=Kind.REVIEW, call=call(told, tool="review_finding"), ask=ask(Need(of="requester")))
+    return _ended(asked, answer)
+
+
 def _ended(asked: Request, answer: dict[str, Json] | None) -> Card:
     """The card of *asked* as Ana answered it; without an *answer*, as it waits for one."""
     if answer is not None:
@@ -231,6 +279,8 @@ CARDS: Mapping[str, Callable[[], Card]] = {
     "open_veto_typed_and_glass": lambda: drawn(request(ask=UNUSUAL)),
     "glass_broken": lambda: drawn(_broken(), outcome=ToolResult(outcome=Outcome.OK, text="RF-001")),
     "open_edited": _edited,
+    "open_evidence": lambda: drawn(_with_evidence()),
+    "open_evidence_attached": _long_evidence,
     "open_attached": lambda: drawn(request(call=call(LONG))),
     "open_hostile": lambda: drawn(
         request(call=call({"note": "<!channel> `*_~:smile:\u202e <@U1>\n\t"}), why="<!here>")
@@ -260,12 +310,21 @@ CARDS: Mapping[str, Callable[[], Card]] = {
     "offer_given": lambda: drawn(replace(_offered(), status=Status.APPROVED, decision=SIGNED, gave="g-0-1")),
     **{f"{kind}_open": partial(_inquiry, kind) for kind in ASKED},
     **{f"{kind}_answered": partial(_inquiry, kind, is_answered=True) for kind in ASKED},
+    "stage_review": lambda: _stage("review", role="editor", instructions="Approve or suggest edits. <!channel>"),
+    "stage_check": lambda: _stage("check", role="QA", criteria="No typos.", note="checker: It fails. <@U1>"),
+    "stage_checkpoint": lambda: _stage("checkpoint", name="Analysis", stage="1/3"),
+    "stage_checkpoint_last": lambda: _stage("checkpoint", name="Analysis", stage="1/3", rounds=1),
+    "stage_stopped": lambda: _stage("checkpoint", {"move": "leave"}, name="Analysis", stage="1/3"),
+    "finding_open": _finding,
+    "finding_modified": lambda: _finding({"move": "take_over", "text": "    return float(a + b)"}),
+    "finding_skipped": lambda: _finding({"move": "leave"}),
     "review_second_round": lambda: _round(Kind.REVIEW, "revise"),
     "review_last_round": lambda: _round(Kind.REVIEW, "revise", "revise"),
     "plan_second_round": lambda: _round(Kind.PLAN, "change"),
     "plan_limit": lambda: _round(Kind.PLAN, "change", "change", "change"),
     "sheet_open": lambda: _sheet(*_equal(3)),
     "sheet_partly_decided": _sheet_decided,
+    "sheet_evidence": _sheet_with_evidence,
     "sheet_full": lambda: _sheet(*_equal(MOST, note="x" * 200)),
     "sheet_list": lambda: _sheet(*_different()),
     "aftermath_open": _aftermath,
@@ -289,6 +348,7 @@ FORMS: Mapping[str, tuple[Callable[[], Card], str]] = {  # what opens behind whi
     "kinds": (lambda: _inquiry(Kind.FORM), "Fill in"),
     "revise": (lambda: _inquiry(Kind.REVIEW), "Revise"),
     "write": (lambda: _inquiry(Kind.REVIEW), "Write it myself"),
+    "modify": (CARDS["finding_open"], "Modify"),
     "version": (CARDS["review_last_round"], "Use another version"),
     "another_round": (CARDS["review_last_round"], "Allow another round"),
     "steps": (lambda: _inquiry(Kind.PLAN), "Edit the steps"),
@@ -313,4 +373,4 @@ BEFORE = """\
 def details_card() -> Card:
     """What one person reads before they may approve a high-risk call."""
     past = (Past(tool="look_up_order", args="{}", outcome=Outcome.OK), Past(tool="refund", args="{}"))
-    return details(request(ask=UNUSUAL, votes=(vote(CY),), history=past), spec(), NAMES, BEFORE)
+    return details(_with_evidence(ask=UNUSUAL, votes=(vote(CY),), history=past), spec(), NAMES, BEFORE)

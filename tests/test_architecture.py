@@ -37,11 +37,17 @@ REACH: Mapping[str, frozenset[str]] = {
     "bot.in_slack": frozenset({"adapters"}),
     "bot.in_teams": frozenset({"adapters"}),
     "bot.rules": frozenset({"agents"}),
+    "bot.agentsbuild": frozenset({"agents"}),
+    "bot.agentsfile": frozenset({"agents"}),  # records of servers alone, as does mcpfile
+    "bot.mcpfile": frozenset({"agents"}),
+    "bot.services": frozenset({"agents"}),
+    "bot.worktools": frozenset({"agents"}),
     "bot.cli": frozenset({"adapters"}),  # manifests: pure functions, printed without opening anything
 }
 
 # Who may import a foreign library at all: modules, by the beginning of their names.
 OWNERS: Mapping[str, tuple[str, ...]] = {
+    "psycopg": ("agents.tools.postgres",),
     "slack_bolt": ("adapters.slack",),
     "slack_sdk": ("adapters.slack",),
     "botbuilder": ("adapters.teams.sdk",),
@@ -55,6 +61,12 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "prometheus_client": ("bot.telemetry",),
     "uvloop": ("bot.cli", "bot.app", "bot.__main__"),
     "typer": ("bot.cli",),
+    "mcp": ("agents.mcp",),
+    "mcp_types": ("agents.mcp",),
+    "anyio": ("agents.mcp.pipe",),
+    "httpx2": ("agents.mcp",),
+    "jsonschema": ("agents.mcp.schema",),
+    "referencing": ("agents.mcp.schema",),
 }
 
 FLOOR_LIBRARIES = {"msgspec", "cel"}
@@ -79,6 +91,10 @@ COMES_WITH = {
     "yarl": "aiohttp",
     "multidict": "aiohttp",
     "botframework": "botbuilder-core",
+    "mcp_types": "mcp",
+    "anyio": "mcp",
+    "httpx2": "mcp",
+    "referencing": "jsonschema",
 }
 
 

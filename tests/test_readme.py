@@ -19,6 +19,7 @@ from bot.config import Settings
 from bot.peoplefile import parse_people, read_people
 from bot.policycheck import check
 from bot.policyfile import parse_policy
+from tests.agents.given import call_of, run
 from tests.house import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -31,7 +32,7 @@ def blocks(language: str) -> list[str]:
 
 
 (PEOPLE, TEAMS_PEOPLE, RULE) = blocks("yaml")
-(TOOL, AGENT_TEST) = blocks("python")
+(TOOL, PREVIEWED, AGENT_TEST) = blocks("python")
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
 NO_LOOKS = ("serve", "demo", "manifest")  # they stay, or write
 BOT_COMMANDS = [shlex.split(line)[1:] for line in COMMANDS if line.startswith(".venv/bin/python")]
@@ -50,6 +51,22 @@ def test_the_tool_is_gated_with_one_declaration_and_the_rule_fits_it(
 
     assert spec.name == "restart"
     assert policy.rules[0].id == "restart"
+
+
+async def test_the_tool_with_a_preview_finds_out_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PN-13, AS-28: the README's second tool loads, its preview runs, and what it shows comes with its result."""
+    (tmp_path / "my_previewed_tool.py").write_text(PREVIEWED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import my_previewed_tool  # type: ignore[import-not-found]  # written a moment ago
+
+    reinstall = my_previewed_tool.reinstall
+    (found,) = await reinstall.preview(call_of(reinstall, {"service": "db"}))
+    result = await run(reinstall, {"service": "db"})
+
+    assert found.text == "db runs on 3 machines; about 40 s of downtime"
+    assert ([file.name for file in result.files], result.sources) == (["log.txt"], ("the inventory",))
 
 
 def test_the_test_of_an_agent_passes_as_it_stands(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from adapters.pictures import picture_kind
 from adapters.playground.book import Entry
 from adapters.playground.rooms import Rooms
 from bot.domain import button_effects, later
@@ -129,7 +130,14 @@ def draw_row(row: AuditRow) -> Json:
 
 
 def _file(file: Attachment, url: str) -> Json:
-    return {"name": file.name, "size": len(file.content), "sha256": file.sha256, "url": url}
+    is_picture = picture_kind(file.content) is not None
+    return {
+        "name": file.name,
+        "size": len(file.content),
+        "sha256": file.sha256,
+        "url": url,
+        "is_picture": is_picture,
+    }
 
 
 def _button(button: Button, rooms: Rooms) -> Json:

@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from adapters.pictures import picture_kind
 from adapters.playground import acts, picture
 from adapters.playground.delivery import rung
 from adapters.playground.guard import add_headers, answer, guard, refusal
@@ -201,6 +202,10 @@ def _download(files: tuple[Attachment, ...], request: web.Request) -> web.Respon
     number = int(request.match_info["number"])
     if number >= len(files):
         raise refusal(404, "There is no such file.")
-    name = quote(files[number].name, safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return web.Response(body=files[number].content, content_type="text/plain", charset="utf-8", headers=headers)
+    file = files[number]
+    kind = picture_kind(file.content)
+    how = "inline" if kind is not None else "attachment"
+    headers = {"Content-Disposition": f"{how}; filename*=UTF-8''{quote(file.name, safe='')}"}
+    if kind is not None:
+        return web.Response(body=file.content, content_type=kind, headers=headers)
+    return web.Response(body=file.content, content_type="text/plain", charset="utf-8", headers=headers)

@@ -28,10 +28,10 @@ from adapters.slack import reading
 from adapters.slack.modals import Modals
 from adapters.slack.reading import Command, HomeClick, HomeOpened, Payload, Shortcut
 from adapters.slack.shapes import BadPayload
+from bot.domain.card_buttons import LOOKS
 from bot.domain.chat import Answer, Message
 from bot.domain.errors import CountersignError, Unavailable
 from bot.domain.ports import FrontDoor
-from bot.domain.render import DETAILS
 from bot.domain.wire import Json
 from bot.domain.words import Meaning
 from bot.domain.words import read as meaning_of
@@ -225,7 +225,7 @@ class Ears:
         if click is None:
             await self._pressed_elsewhere(body, ack)
             return
-        if click.move == DETAILS:
+        if click.move in LOOKS:
             await self._with.modals.read(click, reading.trigger(body), ack)
             return
         try:

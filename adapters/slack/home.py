@@ -35,11 +35,11 @@ from adapters.slack.modals import Calls, Modals
 from adapters.slack.reading import HomeClick, HomeOpened
 from adapters.slack.shapes import View, read_as
 from adapters.slack.windows import Pressed, Windows
+from bot.domain.card_buttons import LOOKS
 from bot.domain.chat import Account, Answer, Click
 from bot.domain.errors import Refused, Unavailable
 from bot.domain.people import may_answer
 from bot.domain.ports import Directory, FrontDoor, Views
-from bot.domain.render import DETAILS
 from bot.domain.wire import dumps
 
 log = structlog.get_logger()
@@ -116,7 +116,7 @@ class Home:
                 case None:
                     with self._windows.opened(pressed) as window:
                         window.show(INACTIVE)
-                case click, is_form if is_form or click.move == DETAILS:
+                case click, is_form if is_form or click.move in LOOKS:
                     await self._form(click, clicked)
                 case click, _:
                     await self._press(click, pressed)
@@ -152,7 +152,7 @@ class Home:
         """The same window as behind the card's button. The ears ack when this returns: once it is on the screen."""
         api = _In(self._with.api, clicked.team)
         modals = Modals(api, self._with.views, self._with.front, self._with.asides, self._with.people)
-        show = modals.read if click.move == DETAILS else modals.open
+        show = modals.read if click.move in LOOKS else modals.open
         await show(click, clicked.trigger, AsyncAck())  # type: ignore[no-untyped-call]  # bolt gives it no types
 
     # --------------------------------------------------------------- lookers

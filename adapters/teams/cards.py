@@ -12,6 +12,7 @@ Not here: the limits (`limits`), buttons (`presses`), inputs (`fields`), dialogs
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import TypeVar
 
 from adapters.lengths import clipped, cut, size, sound, sounded
 from adapters.noticed import notice
+from adapters.pictures import picture_kind
 from adapters.signable import HARMLESS, NOT_WHOLE, is_signable, plain
 from adapters.teams import limits, presses
 from adapters.teams.fields import EMPTY, Fill, flaw
@@ -44,6 +46,9 @@ SUMMARY_MOST = 1_000  # characters of a notification
 BEGINNING = 600  # characters of a cut text that stay on the card
 CUT_LEAST = 1_000  # characters; a shorter text gains nothing from being cut
 SHORT = 300  # characters of status and footer on a card of which little is left
+NO_TEXT = "This is no text, so it cannot be shown here."
+PICTURE = "This is a picture, and larger than what fits a card here."
+PICTURES_MOST = 14_000  # bytes of a card's pictures: in base64 and UTF-16, nearly all that a card may have
 ID_MOST = 300  # characters of an id that Teams gives people
 
 TONES: Mapping[Tone, str] = {
@@ -82,11 +87,12 @@ def draw(card: Card, *, known: Mapping[PersonId, Known], fill: Fill = EMPTY) -> 
     """
     presses.check(card.buttons, BUTTONS_MOST)
     line, entities = _mentions(card.mentions, known)
-    whole, is_whole = inlined(sounded(card))
+    images = _images(card)
     summary = clipped(sound(" · ".join(notice(card).split("\n"))), SUMMARY_MOST)
-    for picture in _pictures(whole, is_whole=is_whole, fill=fill):
+    for picture, seen in _ways(sounded(card), images, fill):
         shown = picture.card
-        drawn = enveloped(card.title, [*line, *elements(shown), *_pressed(picture, fill), *_footer(shown)])
+        told = [*elements(shown), *seen, *_pressed(picture, fill), *_footer(shown)]
+        drawn = enveloped(card.title, [*line, *told])
         if entities:
             drawn["msteams"]["entities"] = entities
         if not faults(drawn):
@@ -204,10 +210,10 @@ def _buttons(buttons: Sequence[Button], moved: frozenset[int], fill: Fill) -> li
 
 
 def inlined(card: Card) -> tuple[Card, bool]:
-    """*card* with its attachments as blocks, spelled so that nothing hides in them; and can all of them be read?"""
+    """*card* with its attachments as blocks, spelled so that nothing hides; and can all that is signed be read?"""
     blocks = [_attached(file) for file in card.attachments]
     return replace(card, blocks=(*card.blocks, *(block for block, _ in blocks)), attachments=()), all(
-        is_text for _, is_text in blocks
+        is_text or file.is_aside for file, (_, is_text) in zip(card.attachments, blocks, strict=True)
     )
 
 
@@ -216,7 +222,55 @@ def _attached(file: Attachment) -> tuple[Block, bool]:
     try:
         return Block(label=label, text=show(file.content.decode()), is_code=True), True
     except UnicodeDecodeError:
-        return Block(label=label, text="This is no text, so it cannot be shown here."), False
+        return Block(label=label, text=PICTURE if picture_kind(file.content) else NO_TEXT), False
+
+
+def _images(card: Card) -> list[Raw]:
+    """Its pictures, each in the card itself: nothing is fetched from anywhere. None if there is no room for all."""
+    found = [(file, kind) for file in card.attachments if (kind := picture_kind(file.content)) is not None]
+    if sum(len(file.content) for file, _ in found) > PICTURES_MOST:
+        return []
+    return [
+        {
+            "type": "Image",
+            "url": f"data:{kind};base64,{base64.b64encode(file.content).decode()}",
+            "altText": clipped(sound(file.name), 100) or "a picture",
+        }
+        for file, kind in found
+    ]
+
+
+def _ways(card: Card, images: Sequence[Raw], fill: Fill) -> Iterator[tuple[_Picture, Sequence[Raw]]]:
+    """*card* with its pictures, without them, without what nobody signs; and from there on ever smaller."""
+    whole, is_whole = inlined(card)
+    if images:
+        yield from ((picture, images) for picture in _with_forms_moved(_pictured(whole), fill) if is_whole)
+    if any(file.is_aside for file in card.attachments):
+        yield from ((picture, ()) for picture in _with_forms_moved(whole, fill) if is_whole)
+        whole, is_whole = inlined(_without_asides(card))
+    yield from ((picture, ()) for picture in _pictures(whole, is_whole=is_whole, fill=fill))
+
+
+def _pictured(card: Card) -> Card:
+    """*card* where its pictures stand on it."""
+    blocks = (replace(block, text="shown below") if block.text == PICTURE else block for block in card.blocks)
+    return replace(card, blocks=tuple(blocks))
+
+
+def _without_asides(card: Card) -> Card:
+    """*card* without the attachments that nobody signs; it says so, and where to read them."""
+    left = [file for file in card.attachments if file.is_aside]
+    told = [f"No room here for {clipped(file.name, 100)}, {len(file.content):,} bytes." for file in left]
+    kept = tuple(file for file in card.attachments if not file.is_aside)
+    reading = [_reading(button) for button in card.buttons if button.move not in OF_RUNS][:1]
+    status = "\n".join(filter(None, (card.status, *told)))
+    return replace(card, attachments=kept, status=status, buttons=(*card.buttons, *reading))
+
+
+def _reading(asked: Button) -> Button:
+    return Button(
+        subject=asked.subject, move=SHOW_ALL, label="Show all", token=asked.token, effect="shows you all of it"
+    )
 
 
 def _pictures(card: Card, *, is_whole: bool, fill: Fill) -> Iterator[_Picture]:
@@ -252,9 +306,7 @@ def _unsignable(card: Card) -> Card:
         return card
     told = replace(card, status="\n".join(filter(None, (card.status, NOT_WHOLE)))) if is_signable(card) else card
     kept = [button for button in card.buttons if button.move in HARMLESS | {DETAILS}]
-    effect = "shows you all of it"
-    reading = Button(subject=asked.subject, move=SHOW_ALL, label="Show all", token=asked.token, effect=effect)
-    return replace(told, buttons=(reading, *kept))
+    return replace(told, buttons=(_reading(asked), *kept))
 
 
 def _longest(card: Card) -> Card | None:

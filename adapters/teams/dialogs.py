@@ -37,11 +37,11 @@ from adapters.teams.presses import SHOW_ALL, Pressed, data, submit
 from adapters.teams.reading import Press, behind
 from adapters.teams.shapes import Inbound
 from adapters.teams.windows import dialog, form
+from bot.domain.card_buttons import LOOKS
 from bot.domain.chat import Answer, Button, Card, FieldKind, MessageRef, PersonId
 from bot.domain.errors import CountersignError
 from bot.domain.people import ANYONE
 from bot.domain.ports import Directory, Views
-from bot.domain.render import DETAILS
 from bot.domain.request import RequestId
 
 log = structlog.get_logger()
@@ -78,7 +78,7 @@ class Dialogs:
         press = reading.in_dialog(inbound)
         if press is None:
             return answers.notice(INACTIVE)
-        if press.pressed.move == DETAILS:
+        if press.pressed.move in LOOKS:
             return await self._details(inbound, press)
         return await _within(self._opened(inbound, press))
 
@@ -87,7 +87,7 @@ class Dialogs:
         press = reading.in_dialog(inbound)
         if press is None:
             return answers.notice(INACTIVE)
-        if press.pressed.move == DETAILS:
+        if press.pressed.move in LOOKS:
             return await self._details(inbound, press)
         if press.pressed.move == SHOW_ALL:
             return await _within(self._opened(inbound, press))

@@ -24,7 +24,7 @@ from adapters.teams import answers, reading
 from adapters.teams.answers import Reply
 from adapters.teams.deeds import INACTIVE, Deeds
 from adapters.teams.inbox import Inbox, Shown
-from adapters.teams.presses import SHOW_ALL
+from adapters.teams.presses import OPENING
 from adapters.teams.reading import Press
 from adapters.teams.shapes import BadPayload, Inbound, Raw
 from bot.domain import orders
@@ -32,7 +32,6 @@ from bot.domain.chat import Answer, Message
 from bot.domain.errors import CountersignError, Unavailable
 from bot.domain.orders import Order
 from bot.domain.ports import FrontDoor, Keep, Meter
-from bot.domain.render import DETAILS
 from bot.domain.wire import replace
 from bot.domain.words import Meaning
 from bot.domain.words import read as meaning_of
@@ -179,7 +178,7 @@ class Ears:
 
     async def _done(self, inbound: Inbound, press: Press, do: Does) -> Shown:
         """What whoever pressed sees: their press is recorded, or they are told that it is not."""
-        if press.pressed.move in (DETAILS, SHOW_ALL):
+        if press.pressed.move in OPENING:
             return Shown(text=IN_A_DIALOG)  # nobody has read what never opened
         if press.is_listed:
             return await self._with.inbox.pressed(inbound, press)

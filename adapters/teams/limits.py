@@ -59,6 +59,7 @@ KEYS: Mapping[str, frozenset[str]] = {
         "TextRun": "text weight size isSubtle color fontType",
         "FactSet": "facts",
         "ActionSet": "actions spacing",
+        "Image": "url altText",
         "Action.Execute": "title verb style data fallback",
         "Action.Submit": "title style data",
         "Action.ShowCard": "title style card",
@@ -69,7 +70,7 @@ KEYS: Mapping[str, frozenset[str]] = {
         "Input.ChoiceSet": "id label value choices style isMultiSelect wrap isRequired errorMessage",
     }.items()
 }
-"""Every type that we draw, and every key of it. Nothing here loads a picture, opens a link or leaves Teams."""
+"""Every type that we draw, and every key of it. Nothing here loads a picture from anywhere, opens a link or leaves."""
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "AdaptiveCard": ("body",),
@@ -79,6 +80,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "TextRun": ("text",),
     "FactSet": ("facts",),
     "ActionSet": ("actions",),
+    "Image": ("url", "altText"),
     "Action.Execute": ("title", "verb", "data", "fallback"),
     "Action.Submit": ("title", "data"),
     "Action.ShowCard": ("title", "card"),
@@ -179,6 +181,8 @@ def _own_faults(kind: str, node: Raw) -> Iterator[str]:
             yield f"{kind}.{key} is {units(value)} characters, most is {most}"
     if kind in ("TextBlock", "TextRun", "fact", "choice") and any(map(_is_live, node.values())):
         yield f"{kind} holds a date function"
+    if kind == "Image" and not str(node.get("url")).startswith("data:image/"):
+        yield "Image is fetched from somewhere"
     yield from _input_faults(kind, node) if kind.startswith("Input.") else ()
     yield from _action_faults(kind, node)
 

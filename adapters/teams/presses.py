@@ -19,12 +19,13 @@ from adapters.lengths import clipped
 from adapters.teams.fields import EMPTY, READINGS, Fill, Reading, inputs, read
 from adapters.teams.limits import CHARACTERS, FETCH, OURS
 from adapters.teams.literal import Raw, bare, words
+from bot.domain.card_buttons import LOOKS
 from bot.domain.chat import Button
 from bot.domain.errors import Undeliverable
-from bot.domain.render import DETAILS
 
 VERB = "cs."  # before the move; Teams routes no Execute without a verb
 SHOW_ALL = "show_all"  # a move of this adapter's own: a dialog with all of a card that was too large
+OPENING = LOOKS | {SHOW_ALL}  # moves that open a dialog
 LABEL = CHARACTERS["Action.Execute.title"]
 STYLES: Mapping[str, str] = {"primary": "positive", "danger": "destructive"}
 WORD_MOST = 300  # characters of a subject, a seal, a field's name
@@ -70,7 +71,7 @@ def check(buttons: Sequence[Button], most: int) -> None:
 
 def drawn(button: Button, nth: int, fill: Fill = EMPTY) -> Raw:
     """*button* on a card: the *nth* of its move there, so that no two inputs have one id."""
-    if button.move in (DETAILS, SHOW_ALL):
+    if button.move in OPENING:
         return fetching(button)
     if not button.fields and not (button.confirm or "").strip():
         return _sending(button, data(button))
@@ -86,7 +87,7 @@ def drawn(button: Button, nth: int, fill: Fill = EMPTY) -> Raw:
 
 def listed(button: Button, behind: str) -> Raw:
     """*button* in a list of many requests, where *behind* says which card it is about; a form opens in a dialog."""
-    if button.move in (DETAILS, SHOW_ALL) or button.fields:
+    if button.move in OPENING or button.fields:
         return fetching(button, behind)
     sends = _sending(button, data(button, behind=behind))
     if not button.confirm or not button.confirm.strip():

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from agents.rehearsal.playbook import FLAGS, Correction, Ending, Fault, Plan, Playbook, Scene, Turn
 from bot.domain.errors import BadJson
-from bot.domain.wire import Json, Record, read_foreign
+from bot.domain.wire import Json, Record, read_foreign, replace
 
 MOST_CHARS = 20_000  # of a line that is matched
 SPEAKER = re.compile(r"\[[^\]\n]{1,80}\] ")
@@ -48,13 +48,13 @@ class Reply(Record):
 Values = Mapping[str, str]
 
 
-def answer(book: Playbook, talk: Sequence[Spoken]) -> Reply:
-    """The next message of *talk*. Every text begins with the book's label."""
-    reply = _play(book, talk)
+def answer(book: Playbook, talk: Sequence[Spoken], tools: Collection[str] | None = None) -> Reply:
+    """The next message of *talk*. Every text begins with the book's label. *tools* are those on offer, if it is said."""
+    reply = _play(book, talk, tools)
     return Reply(text=book.label + reply.text if reply.text else "", calls=reply.calls, fault=reply.fault)
 
 
-def _play(book: Playbook, talk: Sequence[Spoken]) -> Reply:
+def _play(book: Playbook, talk: Sequence[Spoken], tools: Collection[str] | None) -> Reply:
     found = _anchor(book, talk)
     if found is None:
         return Reply(text=_text(book.unknown, {"tries": _tries(book)}))
@@ -67,7 +67,8 @@ def _play(book: Playbook, talk: Sequence[Spoken]) -> Reply:
     if (coming := _next(scene, len(played), results)) is not None:
         turn, caught = coming
         known = {**values, **caught, "turn": str(len(played) + 1)}
-        reply = _turn(book, turn, talk, known, results)
+        offered = [plan for plan in turn.calls if not plan.is_optional or tools is None or plan.tool in tools]
+        reply = _turn(book, replace(turn, calls=tuple(offered)), talk, known, results)
         if reply.calls or not played:
             return reply
     return Reply(text=_report(book, talk, at, last))
@@ -103,10 +104,20 @@ def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[
         return
     line, prompt = _words(talk[at]), _prompt(talk)
     for scene in book.scenes:
-        if scene.whose.search(prompt) and (match := scene.pattern.search(line)):
-            caught = {name: text.strip() for name, text in match.groupdict().items() if text}
+        if not (scene.whose.search(prompt) and (match := scene.pattern.search(line))):
+            continue
+        if (found := _recalled(scene, talk[:at])) is not None:
+            caught = {name: text.strip() for name, text in {**found, **match.groupdict()}.items() if text}
             yield scene, {"task": _task(talk), "calls": _described(talk), "tries": _tries(book), **caught}
             return
+
+
+def _recalled(scene: Scene, before: Sequence[Spoken]) -> Mapping[str, str | None] | None:
+    """What the newest earlier line that *scene* recalls caught; None if there is none."""
+    if not scene.recall:
+        return {}
+    fits = (scene.recalled.search(line.text) for line in reversed(before) if line.role in ("user", "assistant"))
+    return next((match.groupdict() for match in fits if match), None)
 
 
 def _words(line: Spoken) -> str:

@@ -44,10 +44,12 @@ class Fault(Record, forbid_unknown_fields=True):
 class Plan(Record, forbid_unknown_fields=True):
     """One call to make. `raw` is sent as the arguments' text.
 
-    `each` names a group: one call for every `item` found in it, whose named groups are holes too.
+    `each` names a group: one call for every `item` found in it, whose named groups are holes too. One that
+    `is_optional` is made only by an agent that has the tool.
     """
 
     tool: str
+    is_optional: bool = False
     args: Mapping[str, Any] = {}
     each: str = ""
     item: str = r"(?P<each>\d+)"
@@ -82,12 +84,14 @@ class Turn(Record, forbid_unknown_fields=True):
 class Scene(Record, forbid_unknown_fields=True, dict=True):
     """What happens after a line that matches: the turns in order, then a report of what came of it.
 
-    With `prompt`, it is a scene of the agents whose prompt fits that pattern, and of no others.
+    With `prompt`, it is a scene of the agents whose prompt fits that pattern, and of no others. With `recall`, it is one
+    only after a line, whoever's, that fits that pattern: the newest is taken, and its named groups are holes too.
     """
 
     name: str
     match: str
     prompt: str = ""
+    recall: str = ""
     turns: tuple[Turn, ...] = ()
     is_aside: bool = False  # "thanks": played only when nothing else is going on
     fault: Fault | None = None
@@ -95,6 +99,10 @@ class Scene(Record, forbid_unknown_fields=True, dict=True):
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(self.match, FLAGS)
+
+    @cached_property
+    def recalled(self) -> re.Pattern[str]:
+        return re.compile(self.recall, FLAGS)
 
     @cached_property
     def whose(self) -> re.Pattern[str]:
@@ -173,7 +181,7 @@ def _named(path: Path) -> str:
 
 def _checked(path: Path, book: Playbook) -> Playbook:
     plans = [plan for scene in book.scenes for turn in scene.turns for plan in turn.calls]
-    patterns = [pattern for scene in book.scenes for pattern in (scene.match, scene.prompt)]
+    patterns = [pattern for scene in book.scenes for pattern in (scene.match, scene.prompt, scene.recall)]
     patterns += [ending.match for ending in book.endings]
     patterns += [plan.item for plan in plans] + [turn.after for scene in book.scenes for turn in scene.turns]
     for pattern in patterns:

@@ -68,7 +68,7 @@ class RehearsalServer:
         except BadJson as error:
             return _problem(400, str(error))
         self.requests = [*self.requests[-9:], _dict(body)]
-        reply = answer(self._playbook, talk)
+        reply = answer(self._playbook, talk, _offered(_dict(body).get("tools")))
         fault = (self._faults.popleft() if self._faults else None) or reply.fault
         if fault is not None and fault.kind is FaultKind.STATUS:
             return _problem(fault.status, "a rehearsed fault", fault.retry_after)
@@ -95,6 +95,10 @@ def _call(call: Json) -> PlayedCall:
     return PlayedCall(
         id=str(_dict(call).get("id")), tool=str(function.get("name")), args=str(function.get("arguments"))
     )
+
+
+def _offered(tools: Json) -> tuple[str, ...]:
+    return tuple(str(_dict(_dict(tool).get("function")).get("name")) for tool in _list(tools))
 
 
 def _content(content: Json) -> str:

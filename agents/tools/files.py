@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from pydantic import Field
 
@@ -69,6 +69,28 @@ class WorkFolder:
         except OSError as error:
             raise ToolProblem(f"{path} cannot be used: {error.strerror}.") from error
 
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[BinaryIO]:
+        """The file, opened: for what is too large to be read at once."""
+        with self._parent(path) as (folder, name), _opened(folder, name, path) as file:
+            yield file
+
+    def present_size(self, path: str) -> int | None:
+        """Its bytes, however many; None if nothing is there. Raises ToolProblem as `present`."""
+        try:
+            with self._folder(_names(path)[:-1], path) as folder, _opened(folder, _names(path)[-1], path) as file:
+                return os.fstat(file.fileno()).st_size
+        except (FileNotFoundError, NoFolder):
+            return None
+        except OSError as error:
+            raise ToolProblem(f"{path} cannot be used: {error.strerror}.") from error
+
+    @contextlib.contextmanager
+    def replacing(self, path: str, *, key: str) -> Iterator[BinaryIO]:
+        """A new file beside *path*, which takes its place at the end; if anything is raised, nothing has changed."""
+        with self._parent(path, make=True) as (folder, name), _drafted(folder, name, _draft(key)) as file:
+            yield file
+
     def entries(self, path: str) -> tuple[Entry, ...]:
         with self._folder(_names(path, may_be_root=True), path) as folder:
             found = sorted(os.listdir(folder))[:MOST_ENTRIES]
@@ -80,7 +102,8 @@ class WorkFolder:
         if len(raw) > MOST_BYTES:
             raise ToolProblem(f"{len(raw)} bytes are too many for one file; {MOST_BYTES} are the most.")
         with self._parent(path, make=True) as (folder, name):
-            _replace(folder, name, raw, draft=f".{hashlib.sha256(key.encode()).hexdigest()[:24]}.draft")
+            with _drafted(folder, name, _draft(key)) as file:
+                file.write(raw)
         return Written(path=path, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest())
 
     def would_write(self, path: str, content: str) -> Evidence:
@@ -202,29 +225,44 @@ def _must_be_file(folder: int, name: str, path: str) -> None:
 
 
 def _read(folder: int, name: str, path: str) -> bytes:
-    _must_be_file(folder, name, path)
-    # O_NONBLOCK: a pipe put there a moment later must not hang us.
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ToolProblem(f"{path} is not a plain file.")
+    with _opened(folder, name, path) as file:
         raw = file.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise ToolProblem(f"{path} is larger than {MOST_BYTES} bytes.")
     return raw
 
 
-def _replace(folder: int, name: str, raw: bytes, *, draft: str) -> None:
+@contextlib.contextmanager
+def _opened(folder: int, name: str, path: str) -> Iterator[BinaryIO]:
+    _must_be_file(folder, name, path)
+    # O_NONBLOCK: a pipe put there a moment later must not hang us.
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ToolProblem(f"{path} is not a plain file.")
+        yield file
+
+
+def _draft(key: str) -> str:
+    return f".{hashlib.sha256(key.encode()).hexdigest()[:24]}.draft"
+
+
+@contextlib.contextmanager
+def _drafted(folder: int, name: str, draft: str) -> Iterator[BinaryIO]:
     """Write beside, then rename over: a reader sees the old file or the new one, never half of it."""
     with contextlib.suppress(FileNotFoundError):
         _must_be_file(folder, name, name)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(draft, dir_fd=folder)  # left by a start that crashed
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
-    with os.fdopen(handle, "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(handle)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(handle)
+    except BaseException:
+        os.unlink(draft, dir_fd=folder)
+        raise
     os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     os.fsync(folder)
 

@@ -35,7 +35,7 @@ Audience = Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9@._()-]*$")]
 def people_tools() -> tuple[Tool, ...]:
     """What every agent may ask of people; the last ones are for loops and patterns, and listed to no model."""
     asking = (handoff_to_user, ask_people, fill_form, review_draft, propose_plan, escalate)
-    return (*asking, review_stage, review_finding, ask_when_stuck)
+    return (*asking, review_stage, review_finding, ask_about_row, ask_when_stuck)
 
 
 class Table(BaseModel):
@@ -226,6 +226,26 @@ def escalate(
         context: what is known so far, so that somebody can decide without reading anything else
         suggestion: what you would do, if they want you to
         of: who may answer: empty for the manager of whoever gave the task, a group, or @person
+    """
+    raise AssertionError("people run this")
+
+
+@tool(risk=Risk.READ, asks=Kind.QUESTION)
+def ask_about_row(
+    question: Text,
+    table: Table,
+    options: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)] = [],  # noqa: B006  # part of the schema, never called
+    may_write: bool = True,
+    of: Audience = "",
+) -> NoReturn:
+    """Ask people about one row of a table, with a button for each option. For an agent's code; no model is told of it.
+
+    Args:
+        question: what is wrong with the row, and what they are to say
+        table: the row, with all its columns, perhaps among its neighbours
+        options: what the value may be, and whatever else may be done with the row
+        may_write: whether they may also enter another value
+        of: who may answer: empty for whoever gave the task, a group, @person, or manager(requester)
     """
     raise AssertionError("people run this")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from agents.toolbox import Toolbox
-from agents.tryout.cast import EDIT, TYPED, Act
+from agents.tryout.cast import EDIT, REROUTE, TYPED, Act
 from agents.tryout.errors import ScriptError
 from agents.tryout.table import Table, subject
 from bot.domain import inquiry, typed, words
@@ -40,7 +40,9 @@ class Answers:
 
     async def act(self, who: PersonId, request: Request | None, act: Act) -> None:
         """Let *who* do it. Raises ScriptError if it does not fit what they are asked."""
-        if act.is_reply or request is None:
+        if act.move == REROUTE:
+            self._reroute(who, act)
+        elif act.is_reply or request is None:
             await self._reply(who, act)
         elif inquiry.is_inquiry(request.kind):
             self._answer(who, request, act)
@@ -172,13 +174,25 @@ class Answers:
         else:
             self.table.tell(f"{act.text!r} signs nothing: words alone do not, here")
 
+    def _reroute(self, who: PersonId, act: Act) -> None:
+        """As the button of the run's status message: to somebody who does not have it."""
+        to = str(act.fields["to"])
+        left = next((at for at, members in self.table.routes.values() if to in members and to != at), None)
+        if left is None:
+            may = ", ".join(one for _, members in self.table.routes.values() for one in members) or "nobody"
+            raise ScriptError(f"{who} says {act.label}, and it cannot be turned there just now. Members: {may}")
+        self.table.tell(f"{who}: {act.label}")
+        self._hear(Heard(by=who, text=f"Re-routed from {left} to {to}. {act.text}".strip(), to=to), frozenset(Kind))
+
     def _context(self, who: PersonId, act: Act) -> None:
         """The agent hears it before its next step; signatures and plans that were asked for are void."""
-        table = self.table
-        table.letters.append(Heard(by=who, text=act.text))
-        told = f"{who} said: {act.text[:200]}"
+        self._hear(Heard(by=who, text=act.text), frozenset(WITHDRAWN))
+
+    def _hear(self, heard: Heard, withdrawn: frozenset[Kind]) -> None:
+        table, told = self.table, f"{heard.by} said: {heard.text[:200]}"
+        table.letters.append(heard)
         for request in table.open():
-            if request.kind in WITHDRAWN:
+            if request.kind in withdrawn:
                 closed = close(request, Move.SUPERSEDE, at=table.now, cause=Cause.SUPERSEDED, told=told)
                 table.requests[request.id] = closed
 

@@ -33,10 +33,10 @@ class Act:
     @property
     def is_reply(self) -> bool:
         """Is it said in the thread, whoever is asked?"""
-        return self.move == SAY
+        return self.move in (SAY, REROUTE)
 
 
-SILENCE, SAY, TYPED, EDIT = "silence", "say", "typed", "edit"
+SILENCE, SAY, TYPED, EDIT, REROUTE = "silence", "say", "typed", "edit", "reroute"
 Answer = Act | Callable[[Request], Act]
 
 
@@ -133,6 +133,11 @@ def press(move: str, **fields: object) -> Act:
 def say(text: str) -> Act:
     """Reply in the thread, asked or not. An exact word may sign or stop; the rest is context, and voids what waits."""
     return Act(label=_label("say", text), move=SAY, text=text)
+
+
+def reroute(to: str, why: str = "") -> Act:
+    """Turn the work to another member of the pattern that has it; what is asked of people is withdrawn."""
+    return Act(label=f"reroute({to!r})", move=REROUTE, fields={"to": to}, text=why)
 
 
 def silence() -> Act:

@@ -62,7 +62,14 @@ class Context:
         finally:
             scope.agent = before
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:  # noqa: ARG002  # one script plays every model
+    async def think(
+        self,
+        lines: Sequence[Line],
+        tools: Sequence[str] = (),
+        *,
+        model: str = "",  # noqa: ARG002  # one script plays every model
+        heeds: bool = False,  # noqa: ARG002  # a script answers at once: nobody can come in between
+    ) -> Said:
         read = hashlib.sha256(b"".join(pack(line) for line in lines)).hexdigest()[:12]
         path, mark = self._scope.get().next(), f"think about {len(lines)} lines ({read})"
         known = self._known(path, mark)
@@ -122,6 +129,19 @@ class Context:
             with_files = f" (with {', '.join(file.name for file in files)})" if files else ""
             self._world.table.tell(f"{scope.agent or self._world.agent} notes: {text}{with_files}")
             self._world.journal.record(path, mark, None)
+
+    async def route(self, pattern: str, at: str, members: Sequence[str] = ()) -> None:
+        scope, table = self._scope.get(), self._world.table
+        path, mark = scope.next(), " ".join(["route", pattern, at, *members])
+        if self._known(path, mark) is MISSING:
+            table.routes = {**table.routes, pattern: (at, tuple(members))}
+            if members:
+                self._notes.append(f"Routed to {at}.")
+                table.tell(f"{scope.agent or self._world.agent} notes: Routed to {at}.")
+            self._world.journal.record(path, mark, None)
+
+    async def progress(self, text: str, done: int, total: int) -> None:
+        """No step, and nothing that a story tells of."""
 
     async def sleep(self, time: timedelta) -> None:
         """By the test's clock: it jumps to the end as soon as everybody waits."""

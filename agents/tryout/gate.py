@@ -20,6 +20,7 @@ from agents.tryout.journal import MISSING, Journal
 from agents.tryout.story import Called
 from agents.tryout.table import Table
 from bot.domain import by_rule, inquiry, inquiry_form
+from bot.domain.accepted import accepted_in, unaccepted
 from bot.domain.calls import Cause, Outcome, Past, ToolCall, ToolResult, make_call
 from bot.domain.chat import PersonId
 from bot.domain.errors import BadJson, InvalidArguments, Twin, UnknownTool, Unsatisfiable
@@ -140,6 +141,8 @@ class _Passage:
         if call.digest in self._world.refused:
             told = "Not run: people already rejected exactly this call in this run. Do something else, or ask them."
             return self._refuse(Cause.REPEATED, told)
+        if why := unaccepted(tool.spec, call, self._world.others(self._path)):
+            return self._refuse(Cause.POLICY, f"Not run: {why}.")
         match self._world.decide(call, self._path):
             case Allow(rule=rule):
                 self._rule = rule
@@ -258,9 +261,9 @@ class _Passage:
         self._world.table.steered += [who for who in decision.by if who not in self._world.table.steered]
         if by_rule.is_by_rule(asked):
             return self._ended(by_rule.result(asked, decision, _names(decision.by)), decision.by)
-        said = inquiry.told(asked, decision.answer)
-        text = said if asked.kind is Kind.HANDOFF else f"{_names(decision.by)} answered. {said}"
-        answer = inquiry.outcome(asked, decision.answer)
+        said, called = inquiry.told(asked, decision.answer), _names(decision.by)
+        text = said if asked.kind is Kind.HANDOFF else f"{called} answered. {said}"
+        answer = inquiry.outcome(asked, decision.answer, called)
         return self._ended(ToolResult(outcome=Outcome.OK, text=text, answer=answer), decision.by)
 
     # --------------------------------------------------------------- the running
@@ -300,8 +303,10 @@ class _Passage:
         if call is not None:
             move = str(loads(result.answer)["move"]) if result.answer else ""
             was_put = self._request is not None
-            past = Past(tool=call.tool, args=call.args, outcome=result.outcome, move=move, was_put=was_put)
-            world.past[self._path] = past
+            final = accepted_in(world.toolbox.get(call.tool).spec, result)
+            world.past[self._path] = Past(
+                tool=call.tool, args=call.args, outcome=result.outcome, move=move, was_put=was_put, accepted=final
+            )
         world.called.append(
             Called(
                 step=self._path,

@@ -64,6 +64,7 @@ class Table:
         self.steered: list[PersonId] = []  # whose words the run acts on, besides the requester's
         self.stopped_by: PersonId | None = None
         self.moments: list[Moment] = []
+        self.routes: dict[str, tuple[str, tuple[str, ...]]] = {}  # by pattern: who has the work, who could have it
         self.timers: dict[str, tuple[datetime, datetime]] = {}  # sleeps: when they began, when they end
         self.act: Act_on | None = None
         self._since: dict[tuple[PersonId, RequestId], datetime] = {}

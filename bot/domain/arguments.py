@@ -93,14 +93,18 @@ def private_text(request: Request, spec: ToolSpec) -> str:
 
 def secret_texts(request: Request, spec: ToolSpec) -> tuple[str, ...]:
     """What must not stand in any other text about *request*."""
-    values = request.call.values
-    return tuple(_texts([values[name] for name in spec.secrets if name in values]))
+    return secret_values(request.call.values, spec.secrets)
 
 
-def without(text: str, secrets: Collection[str]) -> str:
+def secret_values(values: Mapping[str, Json], secrets: Collection[str]) -> tuple[str, ...]:
+    """Every text and number in the arguments named *secrets* that is long enough to be recognised elsewhere."""
+    return tuple(_texts([values[name] for name in secrets if name in values]))
+
+
+def without(text: str, secrets: Collection[str], *, mask: str = "••••") -> str:
     """*text* with every secret in it blotted out."""
     for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "••••")
+        text = text.replace(secret, mask)
     return text
 
 

@@ -69,4 +69,5 @@ class Inquiry:
     recalled: Callable[[ToolCall, Sequence[Past]], Values] = nothing  # what the run's other calls say about this one
     more: Callable[[Request, Values], Mapping[str, Json]] = nothing  # what the call's result says besides the answer
     ended: Callable[[Request, Values], Sequence[Part]] = lambda *_: ()  # what the settled card shows besides
+    titled: Callable[[Values], str] | None = None  # its title, where the arguments say more than `title`
     flaw: Callable[[Values], str | None] = lambda _: None  # why nobody could answer it, in one sentence

@@ -46,6 +46,8 @@ RUN: Mapping[str, str] = {
     "stop": "ends the whole run",
     "take_run": "you work by hand; the agent waits",
     "hand_back": "the agent goes on",
+    "steps": "shows you what was done so far",
+    "reroute": "another agent goes on; what is asked is withdrawn",
 }
 GIVE = "runs this, and allows what is described above"
 HAND_TO = "asks only that person instead"

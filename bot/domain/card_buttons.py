@@ -16,6 +16,8 @@ from bot.domain.verdict import ReasonRule
 from bot.domain.wire import replace
 
 EDIT, EXPLAIN, STOP, DETAILS = "edit", "explain", "stop", "details"  # moves of buttons that are not votes
+STEPS = "steps"  # of a whole run
+LOOKS = frozenset({DETAILS, STEPS})  # they open something for one person alone, and change nothing
 REASON, RESULT = "reason", "result"  # names of the fields beside a vote
 
 

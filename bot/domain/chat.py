@@ -158,6 +158,7 @@ class Field(Record):
     options: tuple[str, ...] = ()
     hint: str = ""
     may_start_empty: bool = False  # where a platform's field cannot hold `value`: people then write the whole of it
+    is_exact: bool = False  # spaces around it mean something, as before a line of code
 
 
 class Button(Record):
@@ -191,11 +192,12 @@ class Block(Record):
 
 
 class Attachment(Record):
-    """A text that does not fit the card, whole. Stands in the same message or right under it."""
+    """A text that does not fit the card, or a picture, whole. Stands in the same message or right under it."""
 
     name: str
     content: bytes
     sha256: str
+    is_aside: bool = False  # nobody signs it: where there is no room for it, the card says so and stays as it is
 
 
 class Card(Record):

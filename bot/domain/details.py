@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bot.domain import wording
+from bot.domain import evidence, wording
 from bot.domain.arguments import GONE, SHOWN_MOST, pretty, private_text, secret_texts, without
 from bot.domain.calls import Outcome, Past, ToolSpec
 from bot.domain.chat import Block, Card, Fact, PersonId, Tone
@@ -48,6 +48,7 @@ def details(request: Request, spec: ToolSpec | None, names: Mapping[PersonId, st
             Block(label="Every argument", text=pretty(request, spec), is_code=True)
             if spec is not None
             else Block(label="Every argument", text=f"not shown: {GONE}"),
+            *evidence.in_details(request, hide),
             Block(label="Why a person is asked", text=show_line(without(request.ask.why, hide))),
             Block(label="What this run did before", text="\n".join(_steps(request.history)) or "Nothing."),
             *((Block(label="What people decided about calls like it", text=before),) if before else ()),

@@ -5,7 +5,7 @@
     │   ├── NoSuchRequest · AlreadySettled · TooLate · NotEligible · NotShown · AlreadyVoted · Unread
     │   ├── InvalidArguments · UnknownTool · NotAllowed · Unsatisfiable · NotRequestable
     │   ├── NoSuchGrant · Ungranted · NotUnderstood · Unheard · Overtaken · TooMany · Twin · Undeliverable
-    │   ├── BadJson · BadSettings · BadPolicy
+    │   ├── BadJson · BadSettings · BadPolicy · BudgetSpent · SpokenTo
     ├── Unavailable    nothing is known to have changed; try again later
     │   ├── StoreUnavailable · ChatUnavailable · ModelUnavailable · LeaseLost
     └── Broken         our bug or somebody's tampering; stop this run and say so
@@ -121,6 +121,24 @@ class InvalidArguments(Refused):
         super().__init__(f"arguments of {tool} are not valid: {told}")
         self.tool, self.problems = tool, problems
         self.people_read = told
+
+
+class BudgetSpent(Refused):
+    """Nothing more may be thought: a budget is spent, and nobody allowed more. `people_read` says which."""
+
+    def __init__(self, budget: str, told: str) -> None:
+        super().__init__(f"the {budget} budget is spent: {told}")
+        self.budget = budget
+        self.people_read = f"I stopped before I was finished. {told} What was done so far stands."
+
+
+class SpokenTo(Refused):
+    """Somebody replied while the model was thinking: its answer is not waited for. Hear them, then think anew."""
+
+    people_read = "Somebody replied while I was thinking."
+
+    def __init__(self) -> None:
+        super().__init__("the model's answer was not waited for: somebody replied; call heard(), then think anew")
 
 
 class UnknownTool(Refused):

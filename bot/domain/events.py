@@ -43,8 +43,18 @@ def run_taken(run: RunId, person: PersonId, delivery: str) -> bytes:
     return _body("run_taken", run=run, person=person, delivery=delivery)
 
 
+def trace_opened(run: RunId, person: PersonId, account: Account, delivery: str) -> bytes:
+    """Somebody read the reasoning and the results of a run."""
+    return _body("trace_opened", run=run, person=person, account=account_text(account), delivery=delivery)
+
+
 def run_returned(run: RunId, person: PersonId, delivery: str) -> bytes:
     return _body("run_returned", run=run, person=person, delivery=delivery)
+
+
+def rerouted(run: RunId, person: PersonId, delivery: str, *, left: str, agent: str) -> bytes:
+    """*person* turned the work from one member of a pattern, *left*, to another, *agent*."""
+    return _body("rerouted", run=run, person=person, left=left, agent=agent, delivery=delivery)
 
 
 def call_allowed(run: RunId, path: str, call: ToolCall, rule: str) -> bytes:

@@ -116,10 +116,14 @@ def unanswered(request: Request, why: str) -> ToolResult:
     return ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=told)
 
 
-def outcome(request: Request, answer: str) -> str:
-    """*answer* with what follows from it, as canonical JSON: what a program that asked reads."""
+def outcome(request: Request, answer: str, called: str = "") -> str:
+    """*answer* with what follows from it, as canonical JSON: what a program that asked reads.
+
+    *called*: the names of who answered; whoever made a draft is told them apart from the words (`by`).
+    """
     given = loads(answer)
-    return canonical({**given, **KINDS[request.kind].more(request, given)}).decode()
+    by = {"by": called} if called and request.kind is Kind.REVIEW else {}
+    return canonical({**given, **KINDS[request.kind].more(request, given), **by}).decode()
 
 
 def people(request: Request, answer: str) -> dict[str, PersonId]:
@@ -134,7 +138,8 @@ def move_of(decision: Decision) -> str:
 
 
 def title(request: Request) -> str:
-    return KINDS[request.kind].title
+    row = KINDS[request.kind]
+    return row.titled(request.call.values) if row.titled else row.title
 
 
 def called(request: Request) -> str:
@@ -155,8 +160,9 @@ def _filled(choice: Choice, fields: Fields, request: Request) -> dict[str, Json]
     found: dict[str, Json] = {}
     problems: dict[str, str] = {}
     for field in choice.fields:
-        text = str(fields.get(field.name) or "").strip()
-        if not text and field.is_required:
+        written = str(fields.get(field.name) or "")
+        text = written if field.is_exact else written.strip()
+        if not text.strip() and field.is_required:
             problems[field.name] = "Please fill this in."
         elif len(text) > TEXT_MOST:
             problems[field.name] = f"At most {TEXT_MOST:,} characters, please."

@@ -19,6 +19,7 @@ from bot.domain.render import STOP
 from bot.domain.request import Kind, Request, Status
 from bot.domain.wire import replace
 
+STOP_LABEL = "Stop"
 HAND_TO = "hand_to"  # the move of the button that asks somebody else instead
 ANSWER_MOST = 1_000  # characters of an answer on its card
 WHOSE = Fact(label="Whose words", value="All texts below are the agent's words, not verified")
@@ -131,7 +132,8 @@ def _handed(request: Request, names: Mapping[PersonId, str]) -> str:
 
 
 def _buttons(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:
-    for choice in inquiry.choices(request):
+    choices = inquiry.choices(request)
+    for choice in choices:
         yield Button(
             subject=request.id,
             move=choice.move,
@@ -146,4 +148,6 @@ def _buttons(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:
     who = Field(name=PERSON, label="Who should answer instead?", kind=FieldKind.PERSON)
     token, effect = seal(HAND_TO), button_effects.HAND_TO
     yield Button(subject=request.id, move=HAND_TO, label="Hand to…", token=token, fields=(who,), effect=effect)
-    yield Button(subject=request.run, move=STOP, label="Stop", token=seal(STOP), effect=button_effects.RUN[STOP])
+    if not any(choice.label == STOP_LABEL for choice in choices):  # two of one name would be a trap
+        token, effect = seal(STOP), button_effects.RUN[STOP]
+        yield Button(subject=request.run, move=STOP, label=STOP_LABEL, token=token, effect=effect)

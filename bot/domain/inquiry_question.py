@@ -2,6 +2,8 @@
 
 Nothing is ever assumed. An agent may declare, where everybody reads it from the beginning, what it goes on with if
 nobody answers in time: that is then said to be its default, and nobody's answer (D-18, D-23).
+
+A question about one row of a table shows that row, and is never left to the agent: a value is people's to say.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from bot.domain import words
 from bot.domain.asking import CHOICE, TEXT, Choice, Fields, Inquiry, Part, Values
 from bot.domain.chat import Field, FieldKind
 from bot.domain.errors import InvalidArguments
+from bot.domain.inquiry_row import row_part, table_flaw
 from bot.domain.ports import WantedCall
 from bot.domain.request import Request
 from bot.domain.wire import dumps
 
 ASK = "ask_people"  # the shipped tool that only people run
+ROW = "ask_about_row"  # the shipped tool by which an agent's program asks about a row
 BUTTONS_MOST = 5  # options that are buttons; more are a list to choose from
 GOES_ON = "the agent goes on with that"
 OPTION_MOST = 60  # characters of an option on a button or in a list; a longer one is numbered, and whole in the body
@@ -32,6 +36,8 @@ def asking(question: str, *, options: Sequence[str], of: str, default: str, may_
 
 def _parts(values: Values) -> Sequence[Part]:
     found = [Part(label="The agent asks", text=values["question"])]
+    if table := values.get("table"):
+        found.append(row_part(table))
     options, labels = options_of(values), _labels(values)
     if labels != list(options):
         found.append(Part(label="Options", text="\n".join(_numbered(options))))
@@ -52,8 +58,10 @@ def _choices(values: Values) -> Sequence[Choice]:
         found += [Choice(move=_pick(i), label=label, effect=GOES_ON) for i, label in enumerate(labels)]
     if values.get("may_write", True):
         field = Field(name=TEXT, label="Your answer", kind=FieldKind.LONG_TEXT)
-        found.append(Choice(move="write", label="Answer in words", fields=(field,), effect="the agent goes on with it"))
-    found.append(Choice(move="leave", label="You decide", effect="the agent chooses"))
+        label = "Enter a value" if values.get("table") else "Answer in words"
+        found.append(Choice(move="write", label=label, fields=(field,), effect="the agent goes on with it"))
+    if not values.get("table"):
+        found.append(Choice(move="leave", label="You decide", effect="the agent chooses"))
     return found
 
 
@@ -61,6 +69,8 @@ def _typed(values: Values, text: str) -> tuple[str, Fields] | None:
     options, labels = options_of(values), _labels(values)
     if (index := _named(options, labels, text)) is not None:
         return ("choose", {CHOICE: labels[index]}) if len(options) > BUTTONS_MOST else (_pick(index), {})
+    if values.get("table"):  # several stand in one thread, and a remark must not become a value
+        return None
     if text.casefold().rstrip(".!") == "you decide":
         return "leave", {}
     if values.get("may_write", True):
@@ -92,6 +102,8 @@ def _told(asked: Request, answer: Values) -> str:
 
 
 def _flaw(values: Values) -> str | None:
+    if (table := values.get("table")) and (told := table_flaw(table)):
+        return told
     options = [option.strip().casefold() for option in options_of(values)]
     if not options and not values.get("may_write", True):
         return "there is nothing to choose from, and nobody may answer in words"

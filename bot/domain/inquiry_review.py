@@ -16,10 +16,11 @@ from bot.domain.asking import CHOICE, SEPARATE, TEXT, Choice, Fields, Inquiry, P
 from bot.domain.calls import Outcome, Past, ToolCall
 from bot.domain.chat import Field, FieldKind
 from bot.domain.difference import difference
+from bot.domain.inquiry_look import LABELS, LOOKS, look_of, title_of
 from bot.domain.request import Request
 from bot.domain.wire import Json
 
-ACCEPT = frozenset({"approve", "approved", "ok", "lgtm"})  # a whole reply that accepts a draft, and nothing else
+ACCEPT = frozenset[str]().union(*(look.accepts for look in LOOKS.values()))  # no direction may be one of these words
 WANTS = ("want_a", "want_b", "want_c")  # moves of the directions that the agent offers, in their order
 OURS = frozenset(  # what other buttons here are called: no direction may pose as one
     map(
@@ -27,6 +28,7 @@ OURS = frozenset(  # what other buttons here are called: no direction may pose a
         (
             *("Accept", "Revise", "Allow another round", "Use another version", "Write it myself"),
             *("Leave it unaccepted", "Hand to…", "Stop", "Approve", "Reject"),
+            *LABELS,
         ),
     )
 )
@@ -46,6 +48,8 @@ STATUS: Mapping[str, str] = {
 def _recalled(call: ToolCall, history: Sequence[Past]) -> Values:
     """`earlier`: the versions shown before, oldest first; `round` of `rounds`; `is_left`: people want no more of it."""
     mine = call.values
+    if look_of(mine).shows:
+        return {"earlier": [], "round": 1, "rounds": 1, "is_left": False}
     series: list[Past] = []
     for past in history:
         is_mine = past.tool == call.tool and past.outcome is Outcome.OK and past.values.get("name") == mine.get("name")
@@ -61,8 +65,10 @@ def _recalled(call: ToolCall, history: Sequence[Past]) -> Values:
 
 
 def _parts(values: Values) -> Sequence[Part]:
+    if shows := look_of(values).shows:
+        return shows(values)
     label = f"Draft{_called(values)}, round {values['round']} of {values['rounds']}"
-    found = [Part(label=label, text=values["draft"], is_exact=True)]
+    found = [*_asked_of(values), Part(label=label, text=values["draft"], is_exact=True)]
     if earlier := values["earlier"]:
         label = f"What is different from version {len(earlier)}, compared by this program"
         found.append(Part(label=label, text=difference(earlier[-1], values["draft"]), is_exact=True, is_ours=True))
@@ -74,7 +80,21 @@ def _parts(values: Values) -> Sequence[Part]:
     return found
 
 
+def _asked_of(values: Values) -> Sequence[Part]:
+    """In which role somebody looks, what is asked of them, and what it must meet: above everything else (A2-08)."""
+    role, asked, criteria = (str(values.get(name) or "") for name in ("role", "instructions", "criteria"))
+    label = f"Your role: {role}" if role else "What is asked of you"
+    found = [Part(label=label, text=asked or "You are asked in this role.")] if role or asked else []
+    return [*found, Part(label="Criteria", text=criteria)] if criteria else found
+
+
 def _choices(values: Values) -> Sequence[Choice]:
+    look = look_of(values)
+    offered = (choice for choice in _moves(values) if look.offers(choice.move, is_last=_is_last(values)))
+    return [look.worded(choice) for choice in offered]
+
+
+def _moves(values: Values) -> Sequence[Choice]:
     feedback = Field(name=TEXT, label="What should be different", kind=FieldKind.LONG_TEXT)
     own = Field(name=TEXT, label="Your own text", kind=FieldKind.LONG_TEXT, value=values["draft"], may_start_empty=True)
     why = Field(name=TEXT, label="Why", kind=FieldKind.LONG_TEXT, is_required=False)
@@ -96,12 +116,16 @@ def _choices(values: Values) -> Sequence[Choice]:
 
 def _typed(values: Values, text: str) -> tuple[str, Fields] | None:
     """One of a few exact words accepts, only here (D-13). All else is feedback, for a next round if there is one."""
-    if words.normal(text) in ACCEPT:
+    if look_of(values).shows:
+        return None
+    if words.normal(text) in look_of(values).accepts:
         return "accept", {}
     return ("leave", {TEXT: text}) if _is_last(values) else ("revise", {TEXT: text})
 
 
 def _told(asked: Request, answer: Values) -> str:
+    if says := look_of(asked.call.values).told.get(answer["move"]):
+        return says.format(text=answer.get(TEXT, ""))
     match answer["move"]:
         case "accept":
             return "The draft is accepted as it is."
@@ -120,9 +144,18 @@ def _told(asked: Request, answer: Values) -> str:
 
 
 def _more(asked: Request, answer: Values) -> Mapping[str, Json]:
-    """`status`, and the `final` text of what is accepted."""
-    status = STATUS[answer["move"]]
-    return {"status": status} | ({"final": _final(asked, answer)} if status == "accepted" else {})
+    """`status`; of what is accepted its `final` text and the `version` it was, or began as; of a direction its words."""
+    move = answer["move"]
+    found: dict[str, Json] = {"status": STATUS[move]}
+    if move in WANTS:
+        found[TEXT] = _directions(asked.call.values)[WANTS.index(move)]
+    return found | (_accepted(asked, answer) if STATUS[move] == "accepted" else {})
+
+
+def _accepted(asked: Request, answer: Values) -> Mapping[str, Json]:
+    values = _recalled(asked.call, asked.history)
+    earlier = _versions(values).index(answer[CHOICE]) + 1 if answer["move"] == "use" else 0
+    return {"final": _final(asked, answer), "version": earlier or int(values["round"])}
 
 
 def _final(asked: Request, answer: Values) -> str:
@@ -169,6 +202,7 @@ def _called(values: Values) -> str:
 
 REVIEW = Inquiry(
     title="Review wanted",
+    titled=title_of,
     parts=_parts,
     choices=_choices,
     typed=_typed,

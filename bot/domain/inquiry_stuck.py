@@ -23,6 +23,7 @@ class Trouble(enum.StrEnum):
     FAILING = "failing"  # one tool fails again and again
     REPEATING = "repeating"  # the same call again, and the same result
     CHANGED = "changed"  # its program is another one than the run began with
+    BUDGET = "budget"  # a budget of its run, or of the day, is nearly spent
 
 
 def _words(label: str, *, is_required: bool = True) -> tuple[Field, ...]:
@@ -50,6 +51,11 @@ CHOICES: Mapping[Trouble, tuple[Choice, ...]] = {
     Trouble.FAILING: (AGAIN, DONE, GUIDE, SKIP, END),
     Trouble.REPEATING: (AGAIN, DONE, GUIDE, SKIP, END),
     Trouble.CHANGED: (RESTART, DONE_WITH, END),
+    Trouble.BUDGET: (GO_ON, END),
+}
+OURS: Mapping[Trouble, str] = {  # what the runtime alone may say, and why
+    Trouble.CHANGED: "that its program has changed is nothing an agent can say; the runtime notices it",
+    Trouble.BUDGET: "what is left of a budget is nothing an agent can say; the runtime counts it",
 }
 TYPED: Mapping[str, Choice] = {  # whole replies besides the labels; "stop" ends the run before it comes here
     "go on": GO_ON,
@@ -71,7 +77,7 @@ TOLD: Mapping[str, str] = {
 
 
 def _parts(values: Values) -> Sequence[Part]:
-    is_ours = values["what"] == Trouble.CHANGED
+    is_ours = Trouble(values["what"]) in OURS
     found = [Part(label="What happened", text=values["told"], is_ours=is_ours)]
     if tried := values.get("tried"):
         label = "What was done so far" if is_ours else "What was tried"
@@ -101,8 +107,19 @@ def _told(_asked: Request, answer: Values) -> str:
 
 def _flaw(values: Values) -> str | None:
     """A model that knows the tool's name could say so as well, and its words would stand there as ours."""
-    is_ours = values["what"] == Trouble.CHANGED
-    return "that its program has changed is nothing an agent can say; the runtime notices it" if is_ours else None
+    return OURS.get(Trouble(values["what"]))
 
 
-STUCK = Inquiry(title="The agent is stuck", parts=_parts, choices=_choices, typed=_typed, told=_told, flaw=_flaw)
+def _titled(values: Values) -> str:
+    return "A budget is nearly spent" if values["what"] == Trouble.BUDGET else "The agent is stuck"
+
+
+STUCK = Inquiry(
+    title="The agent is stuck",
+    titled=_titled,
+    parts=_parts,
+    choices=_choices,
+    typed=_typed,
+    told=_told,
+    flaw=_flaw,
+)

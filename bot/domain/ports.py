@@ -20,10 +20,24 @@ from typing import Any, Protocol, TypeVar
 
 from bot.domain.absence import Absence
 from bot.domain.calls import Evidence, ToolCall, ToolResult, ToolSpec
-from bot.domain.chat import Account, Answer, Attachment, Button, Card, Click, Form, Message, MessageRef, Person, PersonId, Place
+from bot.domain.chat import (
+    Account,
+    Answer,
+    Attachment,
+    Button,
+    Card,
+    Click,
+    Form,
+    Message,
+    MessageRef,
+    Person,
+    PersonId,
+    Place,
+)
 from bot.domain.offer import Grant
 from bot.domain.pages import AuditRow, Awaited, Queued, RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId
+from bot.domain.routing import Chosen, Listing
 from bot.domain.run import Heard, RunStatus, Task
 from bot.domain.wire import Json, Record
 
@@ -220,6 +234,8 @@ class Said(Record):
     calls: tuple[WantedCall, ...] = ()
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0  # US dollars; 0 where no price is known
+    nearly: str = ""  # which budget is nearly spent after it, in words for people
 
 
 class Model(Protocol):
@@ -294,10 +310,14 @@ class RunContext(Protocol):
         """
         ...
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:
+    async def think(
+        self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "", heeds: bool = False
+    ) -> Said:
         """One answer of a model, by its name in agents.yml; "" is the default one.
 
-        *lines* is a whole conversation so far, which only ever grows.
+        *lines* is a whole conversation so far, which only ever grows. An agent that *heeds* replies does not wait for
+        an answer that they have overtaken: SpokenTo is raised, also on every replay, and was no step; hear, and think
+        again. Raises BudgetSpent where nothing more may be spent; that ends the run.
         """
         ...
 
@@ -338,6 +358,21 @@ class RunContext(Protocol):
         """Say something in the task's thread, under the name of whoever acts; *files* come with it."""
         ...
 
+    async def route(self, pattern: str, at: str, members: Sequence[str] = ()) -> None:
+        """Say in the thread that *at*, a member of *pattern*, has the work now. People may turn it to another of
+        *members* from here on: whom they choose is heard (`Heard.to`), and what was asked of people is withdrawn.
+
+        Without *members* nothing is said, and nobody may turn it any more.
+        """
+        ...
+
+    async def progress(self, text: str, done: int, total: int) -> None:
+        """Say in the run's status message how far *text* has come: *done* of *total*.
+
+        No step: nothing is recorded, and a replay says nothing. Shown at most once in a second, the end always.
+        """
+        ...
+
     async def sleep(self, time: timedelta) -> None: ...
     async def now(self) -> datetime: ...
     async def random(self) -> float: ...
@@ -360,6 +395,14 @@ class Agent(Protocol):
 class Roster(Protocol):
     def get(self, name: str) -> Agent:
         """The agent of this name, or the default one for "". Raises Refused."""
+        ...
+
+    def choose(self, text: str, place: Place) -> Chosen:
+        """The agent for a new task, and the task's words for it. Asked once: a run keeps what was chosen."""
+        ...
+
+    def listings(self) -> tuple[Listing, ...]:
+        """Every agent that people may ask, the default one first."""
         ...
 
 

@@ -11,9 +11,9 @@ Not here: who may press (desk), where the card goes (outbox), how a platform dra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bot.domain import grant, wording
+from bot.domain import evidence, grant, wording
 from bot.domain.arguments import ATTACH_MOST, SHOWN_MOST, arguments, is_approvable, objection, without
 from bot.domain.calls import Cause, Outcome, Risk, ToolResult, ToolSpec
 from bot.domain.card_buttons import DETAILS, EDIT, EXPLAIN, REASON, RESULT, STOP, buttons
@@ -93,12 +93,13 @@ def card(
         outcome=outcome or request.outcome,
         objection=objection(request, spec),
     )
+    found = evidence.on_card(request, view.args.secrets)
     return Card(
         title=_title(view),
         tone=_tone(view),
         facts=tuple(_facts(view)),
-        blocks=tuple(_blocks(view)),
-        attachments=view.args.attachments,
+        blocks=tuple(_blocks(view, found.blocks)),
+        attachments=(*view.args.attachments, *found.attachments),
         status=_status(view),
         buttons=tuple(buttons(view, seal)) if request.is_open else (),
         footer=f"{request.id} · {request.run} · v{request.version}",
@@ -202,8 +203,8 @@ def _tally(view: View) -> str:
 # ------------------------------------------------------------------ blocks
 
 
-def _blocks(view: View) -> Iterator[Block]:
-    """The call first, then whose words they are, one block each."""
+def _blocks(view: View, found: Sequence[Block]) -> Iterator[Block]:
+    """The call first, then what its tool *found* out about it, then whose words they are, one block each."""
     request, hide = view.request, view.args.secrets
     yield from view.args.blocks
     if request.edit is not None and view.args.changes:
@@ -211,6 +212,7 @@ def _blocks(view: View) -> Iterator[Block]:
         yield Block(label=label, text=view.args.changes, is_code=True)
         if why := request.edit.reason:
             yield Block(label="Why it was changed, in their words", text=wording.quoted(without(why, hide), LINE_MOST))
+    yield from found
     yield from _allowed(view)
     if request.task:
         label = f"Task, in {view.name(request.requester)}'s words"

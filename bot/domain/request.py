@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NewType
 
-from bot.domain.calls import Cause, Digest, Past, ToolCall, ToolResult
+from bot.domain.calls import Cause, Digest, Evidence, Past, ToolCall, ToolResult
 from bot.domain.chat import Account, MessageRef, PersonId, Place
 from bot.domain.errors import AlreadySettled, AlreadyVoted, NotEligible, TooLate, Unread
 from bot.domain.offer import Offer
@@ -210,6 +210,8 @@ class Request(Record):
     also: tuple[str, ...] = ()  # channels where a step of its ladder shows it, too (crowd.place_key): it counts there
     offer: Offer | None = None  # what somebody would like to allow from now on
     gave: str = ""  # the grant that came with its approval
+    evidence: tuple[Evidence, ...] = ()  # what its tool found out before it was opened; it decides nothing
+    sources: tuple[str, ...] = ()  # where this run looked before it asked
 
     @property
     def is_open(self) -> bool:

@@ -58,6 +58,14 @@ class Task(Record):
     agent: str = ""  # empty: the roster's default
 
 
+class Route(Record):
+    """A pattern's member *at* has the work now; people may turn it to another of *members*."""
+
+    pattern: str
+    at: str
+    members: tuple[str, ...]
+
+
 class Run(Record):
     """One agent at work on one task."""
 
@@ -71,6 +79,7 @@ class Run(Record):
     steered_by: tuple[PersonId, ...] = ()  # people whose instructions the agent acts on
     taken_by: PersonId | None = None  # who works on it by hand: until they hand it back, the agent begins nothing
     takes: int = 0  # how often it was taken over, as far as its owner has closed what was asked before
+    routes: tuple[Route, ...] = ()  # where people may turn its work to just now
 
 
 class Heard(Record):
@@ -78,6 +87,7 @@ class Heard(Record):
 
     by: PersonId
     text: str
+    to: str = ""  # the member whom they turned the work to with it, by a button
 
 
 # ------------------------------------------------------------- the journal
@@ -89,6 +99,7 @@ class Step(Record, tag="step"):
     path: str
     mark: str  # fingerprint: what this step is; replay must ask for the same
     result: str
+    by: str = ""  # the member of a pattern that took it; empty: the run's own agent
 
 
 class Opened(Record, tag="opened"):
@@ -121,6 +132,8 @@ class Finished(Record, tag="finished"):
 
     path: str
     result: ToolResult
+    tool: str = ""
+    by: str = ""  # the member of a pattern that asked for it; empty: the run's own agent
 
 
 class Told(Record, tag="told"):

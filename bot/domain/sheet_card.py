@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain import button_effects, wording
+from bot.domain import button_effects, evidence, wording
 from bot.domain.arguments import Arguments, arguments, objection, without
 from bot.domain.calls import Outcome, Risk, ToolResult, ToolSpec
 from bot.domain.card_buttons import REASON, STOP
@@ -58,12 +58,13 @@ def sheet_card(sheet: Sheet, *, spec: Spec, names: Mapping[PersonId, str], seal:
     sealed for the run, every other move for the head and the sheet's digest.
     """
     items = [_item(number, request, spec(request)) for number, request in enumerate(sheet.items, 1)]
+    found = evidence.on_sheet([(f"{item.number}.", item.request, item.args.secrets) for item in items])
     return Card(
         title=_title(sheet, items),
         tone=_tone(sheet),
         facts=tuple(_facts(sheet, items, spec(sheet.head), names)),
-        blocks=tuple(_blocks(sheet, items, names)),
-        attachments=tuple(file for item in items for file in item.args.attachments),
+        blocks=tuple(_blocks(sheet, items, found.blocks, names)),
+        attachments=(*(file for item in items for file in item.args.attachments), *found.attachments),
         status=_status(sheet),
         buttons=tuple(_buttons(sheet, items, seal)) if sheet.open else (),
         footer=f"{sheet.head.id} · {sheet.head.run} · {len(items)} requests, {sheet.digest[:12]}",
@@ -138,12 +139,15 @@ def _needed(request: Request, names: Mapping[PersonId, str]) -> str:
 # ------------------------------------------------------------------- items
 
 
-def _blocks(sheet: Sheet, items: Sequence[_Item], names: Mapping[PersonId, str]) -> Iterator[Block]:
-    """The calls first, each under its number and state; then whose words they are."""
+def _blocks(
+    sheet: Sheet, items: Sequence[_Item], found: Sequence[Block], names: Mapping[PersonId, str]
+) -> Iterator[Block]:
+    """The calls first, each under its number and state; what their tool *found* out; then whose words they are."""
     head, hide = sheet.head, [secret for item in items for secret in item.args.secrets]
     for item in items:
         told = f"{item.tool} · {_state(item, names)} · {item.request.call.digest[:12]}"
         yield from (replace(block, label=label(item.number, told)) for block in item.args.blocks)
+    yield from found
     if head.task:
         task = f"Task, in {wording.name(names, head.requester)}'s words"
         yield Block(label=task, text=wording.quoted(without(head.task, hide), TASK_MOST))

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.absence import Absence
+from bot.domain.budget import Spending, Usage
 from bot.domain.chat import Card, PersonId, Place
 from bot.domain.letters import Letter
 from bot.domain.offer import Grant, GrantId
@@ -42,6 +43,7 @@ class Note(Record):
     place: Place
     card: Card
     is_aside: bool = False  # it stands beside the run's own conversation, and keeps no order with what stands there
+    offers: str = ""  # a move of its run's status message: that button stands on it as well, if it is there by then
 
 
 class Timer(Record):
@@ -78,6 +80,7 @@ class Batch(Record):
     known: int | None = None  # letters the writer has seen: refused if there are more
     closes: Request | None = None  # the signed request whose outcome is now known
     uses: Grant | None = None  # for `append`: the grant the call begins on, as it is after this use
+    spends: Spending | None = None  # for `append`: added to the sums of a day, once
     took: int = 0  # for `spend`: letters up to the last takeover; refused when the request was asked for before it
 
 
@@ -254,6 +257,10 @@ class Store(Protocol):
 
         With `uses`, Ungranted: its grant is used up, ended, revoked or used meanwhile; then nothing is written.
         """
+        ...
+
+    async def spent(self, day: str, person: PersonId) -> tuple[Usage, Usage]:
+        """What *person*'s tasks used on *day* so far, and everybody's; on all shards. Forgotten two days later."""
         ...
 
     async def open(

@@ -60,6 +60,13 @@ def span(length: timedelta) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
+def about(length: timedelta) -> str:
+    """`40 seconds`, `3 minutes`, `5 hours`: in the largest unit that it has at least two of, the rest left out."""
+    seconds = max(int(length.total_seconds()), 0)
+    size, unit = next(((n, u) for n, u in SPANS if seconds >= 2 * n), SPANS[-1])
+    return f"{seconds // size} {unit}{'' if seconds // size == 1 else 's'}"
+
+
 def time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 

@@ -18,6 +18,7 @@ from bot.domain.errors import BadRecord, BadSeal, NotRequestable, Refused
 from bot.domain.orders import Misread
 from bot.domain.people import may_answer
 from bot.domain.ports import Directory
+from bot.domain.preferences import Preferences
 from bot.runtime.allowed import Allowed, Revoke
 from bot.runtime.asked import Asked
 from bot.runtime.leaving import Leaving, Remembering
@@ -27,6 +28,8 @@ from bot.runtime.parts import Parts
 from bot.runtime.putting_off import PuttingOff
 from bot.runtime.rights import Rights
 from bot.runtime.views import RuntimeViews
+from bot.runtime.whom import Whom
+from bot.runtime.wishes import Wishes
 
 log = structlog.get_logger()
 
@@ -87,4 +90,6 @@ def commands(parts: Parts, rights: Rights, absences: Remembering, *, stop: Stop,
         PuttingOff(store, views),
         Leaving(store, people, absences),
         Allowed(views, revoke),
+        Whom(parts.roster),
+        Wishes(Preferences(store.keep())),
     )

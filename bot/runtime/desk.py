@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from bot.domain.card_buttons import STOP
+from bot.domain.card_buttons import STEPS, STOP
 from bot.domain.chat import Account, Answer, Click, Form, Message, Place
 from bot.domain.errors import AlreadySettled, BadRecord, BadSeal, NotShown, Refused
 from bot.domain.grant import GIVE, GrantId
@@ -20,7 +20,7 @@ from bot.domain.inquiry import is_inquiry
 from bot.domain.inquiry_card import HAND_TO
 from bot.domain.letters import Explain
 from bot.domain.request import VOTES, Move, Request, RequestId, RunId
-from bot.domain.run_card import HAND_BACK, TAKE_RUN
+from bot.domain.run_card import HAND_BACK, REROUTE, TAKE_RUN
 from bot.domain.sheet import MOVES as SHEET_MOVES
 from bot.domain.store import Effects, Held
 from bot.runtime.ballot import Ballot
@@ -33,10 +33,12 @@ from bot.runtime.leaving import Remembering
 from bot.runtime.looking import Looking
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press, must_be_shown, press_of, sound
+from bot.runtime.rerouting import Rerouting
 from bot.runtime.rights import Rights
 from bot.runtime.runner import Runner
 from bot.runtime.seal import Seal
 from bot.runtime.sheets import Sheets
+from bot.runtime.steps import Steps
 from bot.runtime.takeover import Takeover
 
 log = structlog.get_logger()
@@ -52,8 +54,10 @@ class Desk:
         self._handing = Handing(parts, rights)
         self._of_runs: Mapping[str, Callable[[Press], Awaitable[Answer]]] = {  # what may be done about a whole run
             STOP: self._stop,
+            STEPS: Steps(parts, rights).open,
             TAKE_RUN: self._takeover.take,
             HAND_BACK: self._takeover.hand_back,
+            REROUTE: Rerouting(parts, rights).turn,
         }
         self._edits = Edits(parts, rights, self._ballot)
         self._sheets = Sheets(self._store, self._seal, rights, self._ballot)

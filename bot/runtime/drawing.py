@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain import wording
 from bot.domain.calls import ToolSpec
 from bot.domain.chat import Button, Card, Fact, PersonId
@@ -12,7 +14,7 @@ from bot.domain.inquiry_card import inquiry_card, passed_on
 from bot.domain.ports import Absences, Directory, Toolbox
 from bot.domain.render import STOP, card
 from bot.domain.request import Copy, Request
-from bot.domain.run import Run
+from bot.domain.run import Entry, Run
 from bot.domain.run_card import status_card
 from bot.domain.sheet import Sheet
 from bot.domain.sheet_card import is_whole, sheet_card
@@ -98,9 +100,11 @@ class Drawing:
             return drawn
         return passed_on(drawn, request, await self._names({last.by, last.to}))
 
-    async def status(self, run: Run, line: str) -> Card:
+    async def status(self, run: Run, line: str, entries: Sequence[Entry] = ()) -> Card:
         names = await self._names({run.task.by, *([run.taken_by] if run.taken_by else [])})
-        return status_card(run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names)
+        return status_card(
+            run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names, entries=entries
+        )
 
     def stop(self, run: Run) -> Button | None:
         """The Stop button of *run*'s status message; None once it is ending. Asks nobody for names."""

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable
 
 from bot.domain import events
+from bot.domain.accepted import unaccepted
 from bot.domain.calls import Cause, Past, ToolCall, make_call
 from bot.domain.chat import Answer, PersonId
 from bot.domain.crowd import stand
@@ -34,6 +35,7 @@ from bot.domain.typed import untypable
 from bot.domain.verdict import Allow, Ask, Deny, Escalate, ReasonRule
 from bot.domain.wire import loads, replace
 from bot.runtime.ballot import Ballot
+from bot.runtime.evidencing import of_edited
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
@@ -57,7 +59,9 @@ class Edits:
         tool = self._parts.toolbox.get(old.call.tool)
         call = self._changed(tool, old, press)
         ask = await self._judged(tool, call, old)
-        new = await self._opened(old, call, ask, _edit(old, person.id, press))
+        found = await of_edited(tool, call)
+        edited = replace(old, call=call, ask=ask, evidence=found, edit=_edit(old, person.id, press))
+        new = await self._opened(old, edited)
         if not await self._swap(held, new, press):
             return await self.edit(await self._store.held(old.id), press)
         return await self._concluded(new, press)
@@ -103,6 +107,8 @@ class Edits:
 
     async def _judged(self, tool: Tool, call: ToolCall, old: Request) -> Ask:
         """The policy speaks again. It may ask for more; a call it would let through keeps its old signature."""
+        if why := unaccepted(tool.spec, call, old.history):
+            raise NotAllowed(call.tool, Cause.POLICY, f"Not changed: {why}.")
         requester = await self._rights.person(old.requester)
         if requester is None:
             raise NotAllowed(call.tool, Cause.WITHDRAWN, "Whoever gave this task is not known any more.")
@@ -144,20 +150,20 @@ class Edits:
         past = Past(tool=request.call.tool, args=request.call.args, outcome=ends[0] if ends else None)
         return (request.call.tool, _was(request)), past
 
-    async def _opened(self, old: Request, call: ToolCall, ask: Ask, edit: Edit) -> Request:
+    async def _opened(self, old: Request, edited: Request) -> Request:
+        """*edited* as a request of its own, in the place of *old*."""
+        call, ask, edit = edited.call, edited.ask, edited.edit
+        assert edit is not None, "somebody changed it"
         now = self._store.now()
         shard = old.id.split("-", 2)[1]
         new = replace(
-            old,
+            edited,
             id=RequestId(f"q-{shard}-{secrets.token_hex(12)}"),
-            call=call,
-            ask=ask,
             version=1,
             votes=(),
             looked=(),
             opened=now,
             deadline=deadline(ask, now),
-            edit=edit,
             offer=None,  # it was about another call
             excluded=tuple(dict.fromkeys((*old.excluded, edit.editor))),
             replaces=old.id,

@@ -18,6 +18,7 @@ from bot.domain.chat import Card, Tone
 from bot.domain.errors import Unheard
 from bot.domain.inert import spoken
 from bot.domain.letters import Letter
+from bot.domain.long import in_thread
 from bot.domain.run import RunStatus
 from bot.domain.store import Batch, Effects, Note, Store, Tail
 from bot.domain.wire import replace
@@ -37,7 +38,9 @@ class Ending:
 
     async def end(self, host: Host, status: RunStatus, told: str, tone: Tone) -> None:
         """The last entry, the answer to post, and the audit: one step."""
-        card = Card(body=spoken(told), tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
+        body, files = in_thread(told, "answer.md")
+        card = Card(body=spoken(body), tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
+        card = replace(card, attachments=files)
         note = Note(key=f"{host.id}/end", place=host.run.task.place, card=card)
         effects = Effects(
             audit=(events.run_ended(host.id, status),), notes=(note,), dirty=(f"note|{note.key}", f"run|{host.id}")

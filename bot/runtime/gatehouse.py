@@ -13,11 +13,11 @@ from functools import partial
 import structlog
 
 from bot.domain import events, evidence, inquiry_form, wording
-from bot.domain.calls import Cause, ToolCall, ToolSpec, make_call
+from bot.domain.calls import Cause, Risk, ToolCall, ToolSpec, make_call
 from bot.domain.chat import PersonId
 from bot.domain.crowd import stand
 from bot.domain.details import unreadable
-from bot.domain.errors import Broken, NoSuchRequest, NotAllowed, Unsatisfiable
+from bot.domain.errors import Broken, NoSuchRequest, NotAllowed, UnknownTool, Unsatisfiable
 from bot.domain.grant import Grant
 from bot.domain.ladder import deadline, first_timer
 from bot.domain.letters import Letter
@@ -31,6 +31,8 @@ from bot.domain.typed import untypable
 from bot.domain.verdict import Ask, Escalate, Verdict
 from bot.domain.wire import Record, read_foreign, replace
 from bot.runtime.escalating import Escalating, copies_for
+from bot.runtime.evidencing import Previews
+from bot.runtime.exhibits import Exhibits
 from bot.runtime.granted import standing, used_note
 from bot.runtime.host import Host
 from bot.runtime.journal import patiently
@@ -54,6 +56,7 @@ class Gatehouse:
         self._store, self._policy, self._toolbox = store, policy, toolbox
         self._rights, self._meter = rights, meter
         self._escalating = Escalating(store, rights)
+        self.previews, self.exhibits = Previews(), Exhibits(store.keep())
         self.open_most, self.place_most, self.cards_most, self.may_repeat = OPEN_MOST, PLACE_MOST, CARDS_MOST, False
         self.owns: Callable[[Fence], Awaitable[bool]] = _alone  # the engine knows its leases
 
@@ -68,6 +71,13 @@ class Gatehouse:
     def spec(self, tool: str) -> ToolSpec:
         """Raises UnknownTool."""
         return self._toolbox.get(tool).spec
+
+    def is_reading(self, tool: str) -> bool:
+        """Does *tool* only look? One that is gone is not known to."""
+        try:
+            return self.spec(tool).risk is Risk.READ
+        except UnknownTool:
+            return False
 
     async def verdict(self, host: Host, tool: Tool, call: ToolCall, path: str) -> Verdict:
         requester = await patiently(partial(self._rights.person, host.run.task.by))
@@ -114,7 +124,7 @@ class Gatehouse:
                     *called.timers(head),
                 ),
             ),
-            line="Waiting for an answer",
+            line=_waits(host, head),
             known=min((draft.known for draft in drafts if draft.known is not None), default=None),
             most=self.open_most if is_capped else None,
             place_most=self.place_most if is_capped else None,
@@ -198,6 +208,11 @@ class Gatehouse:
             of = await self._escalating.audience(requester) if kind is Kind.ESCALATION else "requester"
         return self._policy.inquiry(of, is_review=kind is Kind.REVIEW, climbs=kind is Kind.ESCALATION)
 
+    async def giver(self, requester: PersonId, otherwise: str) -> str:
+        """Who may give more than is *requester*'s own to spend: their manager; *otherwise*, an audience or nobody."""
+        of = await self._escalating.audience(requester)
+        return otherwise if of == "requester" else of
+
     def escalation_ask(self, by: Escalate) -> Ask:
         """How people are asked about what a rule hands over to them."""
         ask = self._policy.inquiry(by.to, is_review=False, climbs=True)
@@ -208,6 +223,15 @@ class Gatehouse:
 
     def count(self, name: str, **labels: str) -> None:
         self._meter.count(name, **labels)
+
+
+def _waits(host: Host, head: Request) -> str:
+    """What the status message says of a run that waits for people: who asks for it, what, how many signatures."""
+    member = host.member(head.path)
+    needed = sum(need.need for need in head.ask.groups)
+    is_signed = head.kind is Kind.APPROVAL and needed > 1
+    what = f"{head.call.tool} · waiting for {needed} approvals" if is_signed else "Waiting for an answer"
+    return f"{member} · {what}" if member else what
 
 
 async def _alone(_fence: Fence) -> bool:

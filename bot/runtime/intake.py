@@ -14,11 +14,13 @@ from bot.domain import events, inquiry, orders, words
 from bot.domain.chat import Account, Answer, Message, Person
 from bot.domain.errors import AlreadySettled, InvalidArguments, NotEligible, NotRequestable, Refused, StoreUnavailable
 from bot.domain.events import account_text
+from bot.domain.inert import show_line
 from bot.domain.inquiry import is_inquiry
 from bot.domain.letters import Said, taken_by
 from bot.domain.meant import is_certain
 from bot.domain.request import Copy, Kind, Move, Request, RunId, settled_text
-from bot.domain.run import Heard, Run, Task
+from bot.domain.routing import told_who_may
+from bot.domain.run import Begun, Finished, Heard, Run, Task
 from bot.domain.store import FORM, Effects, Held, Loaded, Turn
 from bot.domain.verdict import ReasonRule
 from bot.domain.wire import replace
@@ -38,6 +40,7 @@ TORN = (
 )
 TRIES = 3  # runs of a thread that may end between our look and our word
 TASK_MOST = 20_000  # characters of one message that an agent is given
+TOO_LONG = f"That is too long: at most {TASK_MOST:,} characters, please."
 ABOUT_RUN: Mapping[Meaning, str] = {  # phrases that mean the whole run, and what they do to it
     Meaning.STOP: "it stops me",
     Meaning.TAKE: "it takes this over",
@@ -105,26 +108,40 @@ class Intake:
         if words.read(text) is not Meaning.CONTEXT:  # a word that answers, where nothing is asked
             return Answer(is_taken=False, text="Nothing is running or waiting in this thread.")
         if len(text) > TASK_MOST:
-            return Answer(is_taken=False, text=f"That is too long: at most {TASK_MOST:,} characters, please.")
-        agent = self._parts.roster.get("")
+            return Answer(is_taken=False, text=TOO_LONG)
+        chosen = self._parts.roster.choose(text, message.place)
+        agent = chosen.listing.name
+        if barred := await self._barred(person, agent):
+            return barred
         shard = self._store.shard_of(message.place.key)
         run = Run(
             id=RunId(f"r-{shard}-{secrets.token_hex(8)}"),
-            task=Task(text=text, by=person.id, place=message.place),
-            agent=agent.name,
+            task=Task(text=chosen.text, by=person.id, place=message.place),
+            agent=agent,
             began=self._store.now(),
         )
         effects = Effects(audit=(events.run_started(run),), dirty=(f"run|{run.id}",))
         start = partial(self._store.start, run, delivery=message.delivery, replaces=None, effects=effects)
         for _ in range(TRIES):
             started = await once_more(start)
+            if not started.is_new and (barred := await self._barred(person, started.run.agent)):
+                return barred
             if started.is_new or await self._told(message, person, started.run.id):
                 break  # somebody else opened this thread in the same moment: this is a reply to theirs
         return None
 
+    async def _barred(self, person: Person, agent: str) -> Answer | None:
+        """What *person* hears if they may not tell *agent* what to do. A failed look-up raises Unavailable."""
+        listing = next((one for one in self._parts.roster.listings() if one.name == agent), None)
+        if listing is None or await self._rights.may_task(person, listing):
+            return None
+        return Answer(is_taken=False, text=told_who_may(listing))
+
     # ------------------------------------------------------------- replies
 
     async def _reply(self, message: Message, person: Person, run: RunId) -> Answer | None:
+        if len(message.text) > TASK_MOST:
+            return Answer(is_taken=False, text=TOO_LONG)
         meaning, said = words.read(message.text), words.addressed(message.text)
         loaded = await self._store.load(run)
         held = await self._open(loaded)
@@ -134,17 +151,20 @@ class Intake:
         if meaning in ABOUT_RUN:
             return await self._about_run(message, run, meaning)
         if loaded is not None and taken_by(loaded.letters) is not None:
-            return await self._context(message, person, run)  # nothing is asked: it is heard when it is handed back
+            return await self._context(message, person, loaded, run)  # nothing is asked: it waits for the hand-back
         answer = await self._typed(message, held, meaning)
         if answer is not None:
             return answer
         signable = tuple(one for one in held if one.request.kind is Kind.APPROVAL)
         if loaded is not None and signable and meaning is not Meaning.CONTEXT:
             return await self._word(message, signable, meaning, loaded)
-        heard = await self._context(message, person, run)
+        heard = await self._context(message, person, loaded, run)
         is_torn = meaning is Meaning.CONTEXT and words.is_torn(message.text)
         if heard is None and is_torn and any([await self._may(one, message) for one in held]):
             return Answer(is_taken=False, text=TORN)
+        if heard is None and (tool := _at_work(loaded)):
+            told = f"I read this as soon as {tool} has ended: what has begun is not cut off."
+            return Answer(is_taken=True, text=told)
         return heard
 
     async def _about_run(self, message: Message, run: RunId, meaning: Meaning) -> Answer:
@@ -187,7 +207,10 @@ class Intake:
             return False
         return True
 
-    async def _context(self, message: Message, person: Person, run: RunId) -> Answer | None:
+    async def _context(self, message: Message, person: Person, loaded: Loaded | None, run: RunId) -> Answer | None:
+        """Words that steer: as much for whoever may task this agent as the task was."""
+        if loaded is not None and (barred := await self._barred(person, loaded.run.agent)):
+            return barred
         if await self._told(message, person, run):
             return None
         if message.is_mention and await self._store.live_run(message.place.key) is None:
@@ -196,7 +219,7 @@ class Intake:
 
     async def _told(self, message: Message, person: Person, run: RunId) -> bool:
         """False when the run has ended, or this delivery was counted before."""
-        letter = Said(heard=Heard(by=person.id, text=message.text[:TASK_MOST]))
+        letter = Said(heard=Heard(by=person.id, text=message.text))
         effects = Effects(audit=(events.reply_heard(run, person.id, message.delivery),))
         return await once_more(partial(self._store.tell, run, letter, delivery=message.delivery, effects=effects))
 
@@ -244,6 +267,14 @@ class Intake:
         if seen is None:
             raise StoreUnavailable(f"the card of request {held.request.id} is still being posted")
         return Press(delivery=message.delivery, by=message.by, ref=seen, subject=held.request.id, move="word", token="")
+
+
+def _at_work(loaded: Loaded | None) -> str:
+    """The tool that is running just now, as far as its beginning was written down."""
+    entries = loaded.entries if loaded is not None else ()
+    ended = {entry.path for entry in entries if isinstance(entry, Finished)}
+    running = (show_line(e.tool) for e in entries if isinstance(e, Begun) and e.path not in ended)
+    return next(running, "")
 
 
 def _could_answer(request: Request, text: str) -> bool:

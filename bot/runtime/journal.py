@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
+from bot.domain.budget import NONE, Usage, usage_of
 from bot.domain.errors import ChatUnavailable, Diverged, LeaseLost, Refused, StoreUnavailable
 from bot.domain.request import Copy, Request, RequestId, RunId
 from bot.domain.run import Begun, Decided, Entry, Finished, Opened, Step, Told
@@ -81,6 +82,7 @@ class Journal:
         self.begun: dict[str, Begun] = {}
         self.finished: dict[str, Finished] = {}
         self.told: dict[str, Told] = {}
+        self.used: Usage = NONE  # what all of it has cost so far
         self._known: set[str] = set()
         for entry in loaded.entries:
             self.learn(entry)
@@ -93,6 +95,7 @@ class Journal:
         """Take in one entry. Learning it twice changes nothing."""
         match entry:
             case Step(path=path):
+                self._count_used(entry, is_new=path not in self.steps)
                 self.steps[path] = entry
             case Opened(path=path):
                 asked = self.opened.setdefault(path, [])
@@ -104,11 +107,16 @@ class Journal:
             case Begun(path=path):
                 self.begun[path] = entry
             case Finished(path=path):
+                self._count_used(entry, is_new=path not in self.finished)
                 self.finished[path] = entry
             case Told(path=path):
                 self.told[path] = entry
                 return
         self._known.update(_prefixes(entry.path))
+
+    def _count_used(self, entry: Entry, *, is_new: bool) -> None:
+        if is_new:
+            self.used = self.used.plus(usage_of(entry))
 
     def is_known(self, path: str) -> bool:
         """Was the step at *path*, or a step inside it, recorded before?"""

@@ -31,6 +31,7 @@ from bot.domain.wire import Record, replace
 from bot.runtime.absences import StoredAbsences
 from bot.runtime.closing import End
 from bot.runtime.drawing import Drawing
+from bot.runtime.exhibits import Exhibits
 from bot.runtime.journal import patiently
 from bot.runtime.parts import Parts
 from bot.runtime.runner import Runner
@@ -69,6 +70,7 @@ class Outbox:
     def __init__(self, parts: Parts, runner: Runner, fences: Callable[[], Mapping[int, Fence]]) -> None:
         self._parts, self._store, self._runner, self._fences = parts, parts.store, runner, fences
         self._drawing = Drawing(parts.toolbox, parts.directory, StoredAbsences(parts.store), parts.key)
+        self._exhibits = Exhibits(parts.store.keep())
         self.instead: Callable[[Held, Copy, Fence], Awaitable[bool]] = _nobody  # the engine knows who calls people
         self._nudged = asyncio.Event()
         self._lines: dict[str, asyncio.Task[None]] = {}  # one worker per conversation
@@ -178,6 +180,8 @@ class Outbox:
         except LeaseLost:  # our picture may have come after the new owner's, and be older than theirs
             await patiently(partial(self._store.show_again, fence.shard, (row.name,)))
             raise
+        if copy is None:
+            await self._exhibits.forget(wanted.key, wanted.card)
         return None
 
     async def _present(self, run: Run) -> None:
@@ -268,10 +272,17 @@ class Outbox:
                 if note is None:
                     return None
                 stands = Copy(name="note", place=note.place)
-                return Wanted(row=row, copy=stands, card=note.card, key=rest, is_aside=note.is_aside)
+                card = await self._with_button(await self._exhibits.filled(note), note.offers)
+                return Wanted(row=row, copy=stands, card=card, key=rest, is_aside=note.is_aside)
             case "run":
                 return await self._status(row, RunId(rest))
         return await self._request(row, rest, fence)
+
+    async def _with_button(self, card: Card, move: str) -> Card:
+        """A note's *card* with the button *move* of its run's status message, if that is there now."""
+        loaded = await self._store.load(RunId(card.run)) if move else None
+        button = await self._drawing.run_button(loaded.run, move) if loaded is not None else None
+        return replace(card, buttons=(*card.buttons, button)) if button is not None else card
 
     async def _status(self, row: Row, id: RunId) -> Wanted | None:
         loaded = await self._store.load(id)
@@ -279,7 +290,7 @@ class Outbox:
             return None
         run = loaded.run if loaded.run.status is not RunStatus.ACTIVE else replace(loaded.run, status=loaded.status)
         copy = loaded.copy or Copy(name="status", place=run.task.place)
-        card = await self._drawing.status(run, loaded.line)
+        card = await self._drawing.status(run, loaded.line, loaded.entries)
         return Wanted(row=row, copy=copy, card=card, key=f"{id}/status", run=run, made=run.began)
 
     async def _request(self, row: Row, rest: str, fence: Fence) -> Wanted | None:

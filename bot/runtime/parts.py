@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.domain.budget import Budgets, Price
 from bot.domain.policy import Policy
 from bot.domain.ports import Chat, Directory, Meter, Model, Roster, Toolbox
 from bot.domain.store import CARDS_MOST, OPEN_MOST, PLACE_MOST, Store
@@ -42,4 +43,6 @@ class Parts:
     place_most: int = PLACE_MOST  # open requests shown in one channel, on each shard
     cards_most: int = CARDS_MOST  # cards of one turn; what is beyond stands on a list
     models: Mapping[str, Model] = field(default_factory=dict)  # others, by the names agents call them by
+    budgets: Budgets = field(default_factory=Budgets)  # of each run, of each person's day, of everybody's
+    prices: Mapping[str, Price] = field(default_factory=dict)  # by the models' names; "" is the default one
     may_repeat: bool = False  # exactly the same may wait twice: for whoever measures, not for people

@@ -18,6 +18,7 @@ from bot.domain.inquiry import is_inquiry
 from bot.domain.people import may_answer, resolve
 from bot.domain.ports import Absences, Directory
 from bot.domain.request import Move, Request, Right, Stand, can_fill, seats
+from bot.domain.routing import Listing
 from bot.domain.verdict import Audience
 from bot.domain.wire import Record, replace
 from bot.runtime.deputies import Away, Groups, deputies, stands, still, used_up
@@ -43,6 +44,17 @@ class Rights:
         """The person behind *account*, if they may give tasks and instructions; None for guests and strangers."""
         person = await self._directory.who(account)
         return person if person is not None and may_answer(person) else None
+
+    async def may_task(self, person: Person, agent: Listing) -> bool:
+        """May *person* give this agent tasks and instructions? Nobody by a group that cannot be read at all."""
+        for audience in agent.may:
+            try:
+                named = resolve(audience, directory=self._directory, requester=person.id, approvers=frozenset())
+                if person.id in await named:
+                    return True
+            except Unsatisfiable:
+                continue
+        return not agent.may
 
     async def groups(self, request: Request) -> tuple[frozenset[PersonId], ...]:
         """Per group, everybody who may fill its seats now: members, and deputies of members who are away."""

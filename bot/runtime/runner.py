@@ -33,6 +33,7 @@ from bot.runtime.explain import Explainer
 from bot.runtime.gate import Gate
 from bot.runtime.host import Host
 from bot.runtime.parts import Parts
+from bot.runtime.purse import Purse
 
 log = structlog.get_logger()
 LET_GO_WITHIN = 2.0  # seconds a cancelled agent gets; afterwards its writes are refused or never made
@@ -47,7 +48,8 @@ class Runner:
         self._parts, self._store, self._gate, self._fence_of = parts, parts.store, gate, fence_of
         self._closing = Closing(parts.store, fence_of, self.deliver)
         self._ending = Ending(parts.store, self._attend)
-        self._mind = Mind({**parts.models, "": parts.model}, parts.toolbox, parts.meter, parts.chats)
+        purse = Purse(parts.store, gate.house, parts.budgets, parts.prices)
+        self._mind = Mind({**parts.models, "": parts.model}, parts.toolbox, parts.meter, parts.chats, purse)
         self._explainer, self._changed = Explainer(parts), Changed(parts.store, gate.house)
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
@@ -157,7 +159,8 @@ class Runner:
         said = [letter.heard for letter in letters if isinstance(letter, Said)]
         if said and not host.is_taken:  # else nothing is open, and the words wait with those of whoever hands it back
             told = f"{await self._called(said[-1].by)} said: {said[-1].text[:200]}"
-            await self._close_all(host, _superseded(told, KEPT))
+            is_turned = any(heard.to for heard in said)  # to another member: nothing that this one asked is awaited
+            await self._close_all(host, _superseded(told, OUTSTAYING if is_turned else KEPT))
 
     async def _change_hands(self, host: Host) -> None:
         """Somebody took the run over, or handed it back: close what was asked before, and write down who has it."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.domain.budget import Spending, Usage
 from bot.domain.letters import Letter
 from bot.domain.request import RunId
 from bot.domain.run import Entry
 from bot.domain.store import Batch, Effects, Fence
 from bot.domain.wire import pack, unpack
-from bot.store.keys import DELIVERY, KEEP
+from bot.store.keys import DELIVERY, KEEP, SPENT
 
 SEEN_TTL = int(DELIVERY.total_seconds())
 KEEP_TTL = int(KEEP.total_seconds())
+SPENT_TTL = int(SPENT.total_seconds())
+SUMS = ("tokens", "steps", "micros")  # of a day, for everybody and for each person
 _ENTRY: Any = Entry  # a union is not a `type`; msgspec takes it all the same
 _LETTER: Any = Letter
 
@@ -36,11 +39,25 @@ def batch_args(run: RunId, batch: Batch) -> dict[str, Any]:
         "told": batch.letters,
         "known": batch.known,
         "took": batch.took,
+        "spends": spending_args(batch.spends) if batch.spends else None,
         "most": batch.most,
         "place_most": batch.place_most,
         "is_single": batch.is_single,
         "keep": KEEP_TTL,
     }
+
+
+def spending_args(spends: Spending) -> dict[str, Any]:
+    """What is added to which field of the day's sums: everybody's, and one person's."""
+    amounts = zip(SUMS, (spends.usage.tokens, spends.usage.steps, spends.usage.micros), strict=True)
+    add = [(f"{what}|{who}", amount) for what, amount in amounts if amount for who in ("", spends.person)]
+    return {"add": add, "keep": SPENT_TTL}
+
+
+def read_sums(raw: list[bytes | None]) -> Usage:
+    """The inverse, of one owner's fields in the order of SUMS."""
+    tokens, steps, micros = (int(one or 0) for one in raw)
+    return Usage(tokens=tokens, steps=steps, micros=micros)
 
 
 def effects_args(effects: Effects) -> dict[str, Any]:

@@ -25,8 +25,9 @@
 | `{ns:s}:grant:<id>` | hash | doc (sealed), v, used, most, ends, over | KEEP after its end |
 | `{ns:s}:thread:<place>` | string | the run of a thread | KEEP after its last run's end |
 | `{ns:s}:seen:<delivery>` | string | the answer the first delivery got, also a refusal | DELIVERY |
+| `{ns:s}:spent:<day>` | hash | `tokens\\|<person>`, steps, micros used on a day; of nobody: everybody's | SPENT |
 | `{ns:s}:bell` | channel | doorbell | - |
-| `{ns}:keep:<name>` | string | a small value (sealed): posts, installs, what is put off | as long as was said |
+| `{ns}:keep:<name>` | string | a value (sealed): posts, installs, what is put off, what people like, files to be posted | as was said |
 | `{ns}:processes` | zset | live processes, by last beat | while they beat |
 | `{ns}:meta` | hash | fingerprint of the sealing key, number of shards | for ever |
 """
@@ -37,13 +38,14 @@ from datetime import timedelta
 
 KEEP = timedelta(days=30)
 DELIVERY = timedelta(days=1)  # longer than any platform redelivers
+SPENT = timedelta(days=2)  # a day's sums are judged by on that day alone
 RECENT = 200
 
 SHARED = (
     *("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "asking", "recent", "bell"),
     *("away", "grants", "placed", "calls", "failing"),
 )
-OWNED = ("run", "journal", "inbox", "request", "grant", "thread", "seen")
+OWNED = ("run", "journal", "inbox", "request", "grant", "thread", "seen", "spent")
 
 
 class Keyring:

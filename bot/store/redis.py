@@ -109,6 +109,7 @@ class RedisStore(Runs):
             args["uses"] = self._giving.sealed(batch.uses)
         grant = batch.uses.id if batch.uses else ""
         ids = {"run": run, "journal": run, "inbox": run, "thread": thread, "request": request, "grant": grant}
+        ids["spent"] = batch.spends.day if batch.spends else ""
         code, length = await self._call("append", fence.shard, args, **ids)
         if code == b"stale":
             raise LeaseLost(fence.shard)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import zlib
 
+from bot.domain.budget import Usage
+from bot.domain.chat import PersonId
 from bot.domain.errors import Unheard
 from bot.domain.letters import Letter
 from bot.domain.request import Copy, RequestId, RunId
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import Effects, Loaded, Started, Tail
 from bot.domain.wire import unpack
-from bot.store.coding import SEEN_TTL, as_text, effects_args, read_entries, read_letters
+from bot.store.coding import SEEN_TTL, SUMS, as_text, effects_args, read_entries, read_letters, read_sums
 from bot.store.keys import RECENT, shard_of_id
 from bot.store.link import Link
 from bot.store.timing import Timing
@@ -122,6 +124,15 @@ class Runs(Timing):
             told=int(fields.get(b"told", 0)),
             copy=unpack(Copy, fields[b"ref"]) if b"ref" in fields else None,
         )
+
+    async def spent(self, day: str, person: PersonId) -> tuple[Usage, Usage]:
+        fields = [f"{what}|{who}" for who in (person, "") for what in SUMS]
+        person_day = everybody = Usage()
+        for shard in range(self._shards):
+            found = await self._link.ask(self._link.client.hmget(self._ring(shard)("spent", day), fields))
+            person_day = person_day.plus(read_sums(found[: len(SUMS)]))
+            everybody = everybody.plus(read_sums(found[len(SUMS) :]))
+        return person_day, everybody
 
     async def tail(self, run: RunId, length: int, letters: int) -> Tail:
         ring = self._ring(shard_of_id(run))

@@ -96,6 +96,12 @@ local function write_journal()
   return redis.call('LLEN', K.journal)
 end
 
+-- Tokens, steps and money of a day, in the step that spends them: a write that is repeated adds nothing.
+local function count_spent(s)
+  for _, one in ipairs(s.add) do redis.call('HINCRBY', K.spent, one[1], one[2]) end
+  redis.call('EXPIRE', K.spent, s.keep)
+end
+
 local function put_request(key, id, r)
   redis.call('HSET', key, 'doc', r.doc, 'status', r.status, 'v', r.v, 'due', r.due or '')
   for _, copy in ipairs(r.copies or {}) do redis.call('HSET', key, 'c:' .. copy[1], copy[2]) end
@@ -201,7 +207,7 @@ effects(a.effects, K.run)
 deliver_mail(a.run)
 return { 'ok', now }
 
---- append(lease, run, journal, inbox, thread, request, grant, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell)
+--- append(lease, run, journal, inbox, thread, request, grant, spent, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
 if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
 local r = redis.call('HMGET', K.run, 'n', 'status')
@@ -214,6 +220,7 @@ end
 if is_unheard() then return { 'unheard', 0, now } end
 if a.uses and (r[2] == 'stopping' or not may_use(a.uses)) then return { 'none', 0, now } end
 if a.uses then put_grant(a.uses) end
+if a.spends then count_spent(a.spends) end
 local length = write_journal()
 if a.request and redis.call('HGET', K.request, 'v') == ms(a.request.v - 1) then
   put_request(K.request, a.request.id, a.request)

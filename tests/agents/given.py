@@ -70,7 +70,14 @@ class Context:
     def task(self) -> Task:
         return task("unused")
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:  # noqa: ARG002  # the port's
+    async def think(
+        self,
+        lines: Sequence[Line],
+        tools: Sequence[str] = (),  # noqa: ARG002  # the port's
+        *,
+        model: str = "",  # noqa: ARG002  # the port's
+        heeds: bool = False,  # noqa: ARG002
+    ) -> Said:
         self.thought.append(tuple(lines))
         return self._said.pop(0)
 
@@ -101,6 +108,9 @@ class Context:
         raise AssertionError(f"no test asks {question}, {options}, {of}, {default}, {may_write}")
 
     async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None: ...
+
+    async def route(self, pattern: str, at: str, members: Sequence[str] = ()) -> None: ...
+    async def progress(self, text: str, done: int, total: int) -> None: ...
     async def sleep(self, time: timedelta) -> None: ...
     async def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)

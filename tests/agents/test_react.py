@@ -292,9 +292,11 @@ async def test_no_model_is_told_of_the_tool_for_loops() -> None:
     told: list[tuple[str, ...]] = []
 
     class Hearing(Context):
-        async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:
+        async def think(
+            self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "", heeds: bool = False
+        ) -> Said:
             told.append(tuple(tools))
-            return await super().think(lines, tools, model=model)
+            return await super().think(lines, tools, model=model, heeds=heeds)
 
     everything = ReAct(name="a", prompt="p", tools=("lookup", "ask_when_stuck", "ask_people"))
     await everything(task("go"), Hearing([Said(text="ok")]))
@@ -324,7 +326,7 @@ def test_a_roster_has_a_default_and_knows_no_strangers() -> None:
     with pytest.raises(NoSuchAgent) as caught:
         roster.get("b")
     assert isinstance(caught.value, Refused)
-    assert caught.value.people_read == "There is no agent called b."
+    assert caught.value.people_read.startswith("There is no agent called b any more")
 
 
 def test_a_roster_that_cannot_work_is_refused_at_once() -> None:

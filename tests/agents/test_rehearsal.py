@@ -492,7 +492,14 @@ class Acting(Context):
         super().__init__([])
         self._model, self._tools = model, tools
 
-    async def think(self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "") -> Said:  # noqa: ARG002  # the port's
+    async def think(
+        self,
+        lines: Sequence[Line],
+        tools: Sequence[str] = (),
+        *,
+        model: str = "",  # noqa: ARG002  # the port's
+        heeds: bool = False,  # noqa: ARG002
+    ) -> Said:
         return await self._model.think(lines, [self._tools[name].spec for name in tools])
 
     async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:

@@ -33,6 +33,7 @@ from tests.contracts.store_letters import LetterContract
 from tests.contracts.store_outliving import OutlivingContract
 from tests.contracts.store_requests import EditContract, OpenContract, SpendContract, VoteContract
 from tests.contracts.store_shown import ShownContract
+from tests.contracts.store_spent import SpentContract
 from tests.domain import given
 
 
@@ -46,6 +47,9 @@ class TestJournal(OnRedis, JournalContract): ...
 
 
 class TestShown(OnRedis, ShownContract): ...
+
+
+class TestSpent(OnRedis, SpentContract): ...
 
 
 class TestOpen(OnRedis, OpenContract): ...

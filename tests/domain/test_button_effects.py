@@ -13,7 +13,7 @@ from bot.domain.grant import offer_from_form
 from bot.domain.inquiry_card import inquiry_card
 from bot.domain.inquiry_stuck import Trouble
 from bot.domain.request import VOTES, Kind, Move, Request, RequestId, RunId
-from bot.domain.run import Run, RunStatus, Task
+from bot.domain.run import Route, Run, RunStatus, Task
 from bot.domain.run_card import status_card
 from bot.domain.sheet import Sheet
 from bot.domain.sheet_card import sheet_card
@@ -88,6 +88,7 @@ CARDS: Mapping[str, Card] = {
     "approval_of_two": drawn(request(ask=ask(Need(of="finance", need=2)))),
     "run": run(),
     "run_taken": run(taken_by=BO),
+    "run_routed": run(routes=(Route(pattern="desk", at="billing", members=("billing", "tech")),)),
     "sheet": sheet(*equal(3)),
     "sheet_of_different": sheet(request(), request(id=RequestId("q2"), ask=ask(is_high=True))),
 }

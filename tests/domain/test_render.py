@@ -530,7 +530,8 @@ def test_a_run_can_be_stopped_as_long_as_it_lives(status: RunStatus) -> None:
 
     is_alive = status in (RunStatus.ACTIVE, RunStatus.WAITING)
     told = [("r1", "take_run", "seal(take_run)"), ("r1", "stop", "seal(stop)")]
-    assert [(one.subject, one.move, one.token) for one in shown.buttons] == told * is_alive
+    steps = [("r1", "steps", "seal(steps)")]  # what was done can be read as long as it is known
+    assert [(one.subject, one.move, one.token) for one in shown.buttons] == told * is_alive + steps
     assert shown.status == "Ok."
     assert fact(shown, "Asked by") == "Ana"
 
@@ -543,10 +544,10 @@ def test_a_run_in_somebodys_hands_says_whose_and_can_be_handed_back() -> None:
     ended = status_card(replace(run, status=RunStatus.STOPPED), "", seal=lambda move: move, names=NAMES)
 
     assert shown.title == "Bo⟨U+000A⟩⟨U+000A⟩Approved works on this by hand"
-    assert [button.move for button in shown.buttons] == ["hand_back", "stop"]
+    assert [button.move for button in shown.buttons] == ["hand_back", "stop", "steps"]
     (text,) = shown.buttons[0].fields
     assert (text.name, text.is_required) == ("text", False)
-    assert (ended.title, ended.buttons) == ("Stopped", ())
+    assert (ended.title, [button.move for button in ended.buttons]) == ("Stopped", ["steps"])
 
 
 def test_drawing_is_a_pure_function() -> None:

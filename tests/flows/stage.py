@@ -280,7 +280,7 @@ async def taken_over(house: House, *, by: str) -> None:
     """Somebody has the run, and what was asked before is closed."""
     answer = await house.press("take_run", by=by)
     assert answer.is_taken
-    await house.chat.until(lambda: moves(status(house)) == ["hand_back", "stop"], "it can be handed back")
+    await house.chat.until(lambda: moves(status(house)) == ["hand_back", "stop", "steps"], "it can be handed back")
 
 
 async def handed_back(house: House, *, by: str, text: str = "", delivery: str = "") -> Answer:

@@ -124,7 +124,7 @@ async def test_the_claim_and_the_takeover_are_one_step(build: Build) -> None:
             assert loaded is not None
             assert (len(loaded.letters), loaded.asks) == (1, ())
 
-        await house.chat.until(lambda: moves(status(house)) == ["hand_back", "stop"])
+        await house.chat.until(lambda: moves(status(house)) == ["hand_back", "stop", "steps"])
         await house.press("stop", by="ana", card=status(house))
         assert await settled(house)
 

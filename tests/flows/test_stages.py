@@ -269,7 +269,7 @@ async def test_each_phase_ends_at_a_checkpoint_and_only_its_button_begins_the_ne
             "[analyst, an agent] analyst 1",
             "[approver] no",
             "[analyst, an agent] analyst 2",
-            "[approver] I approve it. Go on.",
+            "[approver] I approve version 2. Go on.",
         ]
         await house.press("accept", by="ana", card=second)
         third = await house.card("accept", but=[first, again, second])

@@ -241,7 +241,7 @@ async def test_a_press_that_is_delivered_again_takes_nothing_twice(build: Build,
 
         assert (again.is_taken, late.is_taken, twice.is_taken) == (True, True, True)
         assert len(await events(house, "run_taken")) == len(await events(house, "run_returned")) == 1
-        assert moves(status(house)) == ["take_run", "stop"]
+        assert moves(status(house)) == ["take_run", "stop", "steps"]
 
 
 # ----------------------------------------------------------------------- who

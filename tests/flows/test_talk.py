@@ -6,23 +6,26 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from bot.domain.calls import ToolSpec
 from bot.domain.ports import Line, Said
 from tests.flows.stage import (
+    HASTY,
     STEADY,
     Build,
     Hands,
     Played,
+    Turn,
     call,
     calls,
     events,
+    gone,
     moves,
     policy,
     quiet,
-    reached,
     request_of,
     run_of,
     settled,
@@ -38,7 +41,7 @@ WORDS = "groups: [approvers], words: true"
 class Slow(Played):
     """A model that thinks until it is let go on, or is cancelled."""
 
-    def __init__(self, *turns: Said) -> None:
+    def __init__(self, *turns: Turn) -> None:
         super().__init__(*turns)
         self.thinking, self.may_answer = asyncio.Event(), asyncio.Event()
         self.was_cancelled = False
@@ -80,21 +83,25 @@ async def test_a_correction_supersedes_what_waits_and_the_agent_asks_anew(house:
     assert await settled(house)
 
 
-async def test_a_reply_while_the_model_thinks_comes_before_the_next_step(build: Build, hands: Hands) -> None:
-    """PP-10, AS-03: what the model wanted before it could read the reply is not put to people."""
-    model = Slow(WIRE, calls(call("wire", amount=80)))
+async def test_a_reply_while_the_model_thinks_is_thought_about_at_once(build: Build, hands: Hands) -> None:
+    """PP-10, AS-03, AS-07, D-38: within two seconds the model's call is dropped and it is asked anew, with the reply;
+    what it would have said before is put to nobody.
+    """
+    model = Slow(lambda lines: calls(call("wire", amount=80 if "use 80" in lines[-1].text else 90)))
     async with build(policy=policy(), tools=hands.tools, model=model) as house:
         thread = await house.mention("ana", "pay")
         await model.thinking.wait()
 
+        began = time.monotonic()
         await house.say("ana", "use 80 not 90", thread=thread)
-        await reached(house)
-        model.may_answer.set()
+        await model.until(lambda: len(model.asked) == 2)
 
+        assert time.monotonic() - began < 2
+        assert model.was_cancelled
+        model.may_answer.set()
         card = await house.card()
         assert (await request_of(house, card)).call.values["amount"] == 80
         assert "use 80 not 90" in model.read
-        assert "somebody replied meanwhile" in model.read
         assert len(await events(house, "request_opened")) == 1
         await house.press("approve", by="bo", card=card)
         await house.shows("ok wire 80 bank")
@@ -108,12 +115,40 @@ async def test_a_reply_to_an_answer_in_the_making_is_answered_too(build: Build, 
         thread = await house.mention("ana", "hello")
         await model.thinking.wait()
         await house.say("ana", "and one more thing", thread=thread)
-        await reached(house)
+        await model.until(lambda: len(model.asked) == 2)
         model.may_answer.set()
 
-        await house.shows("Results:")
+        await house.shows("It is done.")
 
         assert "and one more thing" in model.read
+        assert await settled(house)
+
+
+def _was_asked(model: Played, times: int) -> bool:
+    return len(model.asked) == times
+
+
+async def test_replies_that_interrupt_the_model_again_and_again_replay_the_same(build: Build, hands: Hands) -> None:
+    """AS-07, AS-03: each of two replies drops one answer; another process reads the same conversation from the journal,
+    and pays for what is signed there.
+    """
+    model = Slow(lambda lines: calls(call("wire", amount=sum(line.role == "user" for line in lines))))
+    async with build(policy=policy(), tools=hands.tools, model=model, pace=HASTY) as house:
+        thread = await house.mention("ana", "pay")
+        for number in (2, 3):
+            await model.thinking.wait()
+            await house.say("ana", f"reply {number}", thread=thread)
+            await model.until(partial(_was_asked, model, number))
+        model.may_answer.set()
+        card = await house.card()
+        await gone(house)
+
+        await house.press("approve", by="bo", card=card)
+
+        await house.shows("Results: ok wire 3 bank")
+        assert hands.did == ["wire 3 bank"]
+        assert "agent_changed" not in [entry.event for entry in await house.audit()]
+        assert [len(asked) for asked in model.asked] == [2, 3, 4, 6]
         assert await settled(house)
 
 

@@ -6,6 +6,7 @@ Behind the front door stands the `StandIn`; everything in front of it is real.
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from adapters.playground.chat import Playground, PlaygroundSettings
-from bot.domain.chat import Account, Block, Button, Card, Fact, Place
+from bot.domain.chat import Account, Attachment, Block, Button, Card, Fact, Place
 from tests.playground import browser as eyes
 from tests.playground.browser import become, card, chromium, dialog, fits, say, seen, settled, take
 from tests.playground.standin import PEOPLE, StandIn
@@ -23,6 +24,9 @@ from tests.playground.standin import PEOPLE, StandIn
 pytestmark = pytest.mark.skipif(eyes.executable() is None, reason="Chromium is not installed (apt install chromium)")
 
 GENERAL = Place(platform="playground", tenant="local", channel="general")
+PNG = base64.b64decode(  # one grey dot
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 TASK = "@countersign refund order 7, it arrived broken"
 HOSTILE = (
     "<script>window.hit = 1</script> <img src=x onerror='window.hit = 1'> <!channel> *bold* \u202eevil\u202c &amp;"
@@ -412,3 +416,21 @@ async def test_what_is_typed_while_the_bot_is_away_is_kept(tmp_path: Path) -> No
                 await front.news.wait()
             await context.close()
     assert [message.text for message in front.messages] == ["good morning"]
+
+
+async def test_a_picture_from_a_tool_is_seen_in_its_thread(tmp_path: Path) -> None:
+    """A chart is looked at, not downloaded; a file that only says it is a picture stays a link."""
+    files = (
+        Attachment(name="chart.png", content=PNG, sha256="1" * 64),
+        Attachment(name="not.png", content=b"<svg onload='window.hit = 1'>", sha256="2" * 64),
+    )
+    async with house(tmp_path) as (browser, chat, _), seen(browser, chat.url, as_="ana") as page:
+        await chat.post(Card(body="draw shows chart.png, not.png.", attachments=files), GENERAL, key="k")
+
+        picture = page.locator(".files img")
+        await expect(picture).to_have_count(1)
+        await expect(picture).to_have_attribute("alt", "chart.png")
+        await picture.scroll_into_view_if_needed()
+        await page.wait_for_function("document.querySelector('.files img').naturalWidth > 0")
+        await expect(page.locator(".files a")).to_have_count(2)
+        assert await page.evaluate("window.hit") is None

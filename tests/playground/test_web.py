@@ -329,7 +329,7 @@ async def test_a_run_is_handed_back_by_a_form_of_its_status_message(db: Path) ->
         taken, handed = [message["card"]["buttons"] for message in await speaker.messages("bo")]
         await speaker.press("bo", msgspec.to_builtins(ref), handed[0], {"text": "go on"})
 
-        assert [button["move"] for button in taken] == ["take_run", "stop"]
+        assert [button["move"] for button in taken] == ["take_run", "stop", "steps"]
         assert [field["name"] for field in handed[0]["fields"]] == ["text"]
         (act,) = front.acts
         assert isinstance(act, Form)
@@ -419,6 +419,30 @@ async def test_an_attachment_is_downloaded_whole_as_plain_text(db: Path) -> None
             assert answer.content_type == "text/plain"
             assert answer.headers["Content-Disposition"].startswith("attachment;")
             assert "X" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "how"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n<script>", "image/png", "inline"),
+        ("a.jpg", b"\xff\xd8\xff\xe0", "image/jpeg", "inline"),
+        ("a.html", b"GIF89a<script>", "image/gif", "inline"),
+        ("a.png", b"<svg onload='alert(1)'>", "text/plain", "attachment"),
+        ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'>", "text/plain", "attachment"),
+    ],
+)
+async def test_a_picture_is_one_by_its_first_bytes_alone(
+    db: Path, name: str, content: bytes, kind: str, how: str
+) -> None:
+    """T04: whatever it is called; nothing that could hold code is ever shown, and nobody sniffs."""
+    card = Card(title="t", attachments=(Attachment(name=name, content=content, sha256="0" * 64),))
+    async with opened(db, StandIn()) as (chat, speaker):
+        ref = await chat.post(card, GENERAL, key="k")
+
+        async with speaker.session.get(speaker.url + f"api/files/{ref.id}/0?as=ana") as answer:
+            assert (answer.content_type, await answer.read()) == (kind, content)
+            assert answer.headers["Content-Disposition"].startswith(f"{how};")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 async def test_a_rule_for_another_platforms_task_leaves_the_tenant_out(db: Path) -> None:

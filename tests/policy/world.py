@@ -34,6 +34,12 @@ SPECS = (
     spec("http_get", Risk.READ, "url", touches=("network",)),
     spec("http_post", Risk.IRREVERSIBLE, "url", "body", touches=("network",)),
 )
+SHIPPED_TOO = (  # named by the shipped policy, and by no other here
+    spec("buy", Risk.IRREVERSIBLE, "quantity", "unit_price", "currency", "total", touches=("money",)),
+    spec("publish", Risk.IRREVERSIBLE, "name", "text", touches=("publication",)),
+    spec("remember_preference", Risk.WRITE, "name", "value", touches=("preferences",)),
+    spec("invent_table", Risk.WRITE, "path", "rows", touches=("files",)),
+)
 BY_NAME = {one.name: one for one in SPECS}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import hashlib
 import json
@@ -276,6 +277,42 @@ def test_a_file_that_is_no_text_makes_a_card_that_nobody_signs() -> None:
     picture = shown(replace(drawn(), attachments=(file,)))
 
     assert set(moves(picture)) <= {*HARMLESS, SHOW_ALL}
+
+
+def test_a_small_picture_stands_on_the_card_itself() -> None:
+    """T04: it is in the card, so that nothing is fetched; its name and digest stand above it."""
+    there = draw(Card(body="draw shows a.png.", attachments=(picture_of(9_000),)), known=KNOWN).card
+
+    (image,) = [node for node in nodes(there) if node.get("type") == "Image"]
+    assert image["url"] == "data:image/png;base64," + base64.b64encode(picture_of(9_000).content).decode()
+    assert image["altText"] == "a.png"
+    assert any("a.png (9,000 bytes" in text for text in texts(there))
+    assert (faults(there), complaints(there)) == ((), [])
+
+
+def test_a_picture_without_room_is_said_to_be_there() -> None:
+    """A message of Teams holds about 100 KB; a bot can put no file in a channel."""
+    there = draw(Card(body="draw shows a.png.", attachments=(picture_of(20_000),)), known=KNOWN).card
+
+    assert [node for node in nodes(there) if node.get("type") == "Image"] == []
+    assert "This is a picture, and larger than what fits a card here." in "".join(texts(there))
+
+
+def test_evidence_without_room_leaves_the_card_signable() -> None:
+    """PN-13: nobody signs evidence. The card says that it did not fit, and all of it is behind a button."""
+    content = ("a row of a table\n" * 3_000).encode()
+    file = Attachment(name="evidence-1.txt", content=content, sha256="0" * 64, is_aside=True)
+
+    picture = shown(replace(drawn(), attachments=(file,)))
+
+    assert {"approve", SHOW_ALL} <= set(moves(picture))
+    assert "No room here for evidence-1.txt, 51,000 bytes." in "".join(texts(picture.card))
+    assert set(moves(shown(replace(drawn(), attachments=(replace(file, is_aside=False),))))) <= {*HARMLESS, SHOW_ALL}
+
+
+def picture_of(size: int) -> Attachment:
+    content = b"\x89PNG\r\n\x1a\n".ljust(size, b"\xff")
+    return Attachment(name="a.png", content=content, sha256="0" * 64, is_aside=True)
 
 
 def test_a_long_answer_without_buttons_says_how_long_it_was() -> None:

@@ -94,7 +94,8 @@ export function drawBlock(block) {
 function drawFile(file) {
   return h("li", {},
     h("a", { href: file.url, download: file.name, class: "file" }, icon("file"), h("span", { class: "file-name", dir: "auto" }, file.name)),
-    h("span", { class: "faint" }, `${size(file.size)} · sha256 `, h("code", { title: file.sha256 }, `${file.sha256.slice(0, 12)}…`)));
+    h("span", { class: "faint" }, `${size(file.size)} · sha256 `, h("code", { title: file.sha256 }, `${file.sha256.slice(0, 12)}…`)),
+    file.is_picture ? h("img", { class: "picture", src: file.url, alt: file.name, loading: "lazy" }) : null);
 }
 
 function drawButton(button, at, card, ref, id, hands) {
