@@ -2,7 +2,7 @@
 
     integer · number · date · text · one of retail, wholesale          with a ? behind it, the value may be missing
 
-Nothing is guessed: a value fits as it is but for blanks around it, or people are asked. Not where rows come from (tables).
+Nothing is guessed: a value fits as it is but for blanks around it, or people are asked. Not where rows come from.
 """
 
 from __future__ import annotations
@@ -43,9 +43,11 @@ def read_format(text: str) -> Format:
         choices = tuple(one.strip() for one in name.removeprefix(ONE_OF).split(","))
         if not all(choices) or len(set(choices)) < len(choices):
             raise ValueError(f"{text!r} names a choice twice, or an empty one")
-        return Format(name, lambda value: "" if value in choices else f"it is none of {', '.join(choices)}", choices, optional)
+        told = f"it is none of {', '.join(choices)}"
+        return Format(name, lambda value: "" if value in choices else told, choices, optional)
     if name not in _WRONG:
-        raise ValueError(f"{text!r} is no format; write {', '.join(_WRONG)}, or one of A, B; with ? if it may be missing")
+        there = ", ".join(_WRONG)
+        raise ValueError(f"{text!r} is no format; write {there}, or one of A, B; with ? if it may be missing")
     return Format(name, _WRONG[name], (), optional)
 
 

@@ -3,38 +3,35 @@
     look_at_table     columns, size, digest                           scan_rows     counts, and what does not fit
     write_clean_table every row as it is, as people answered it, or nothing at all
 
-A row fits its columns' formats (formats), or somebody has answered for it: the one that writes looks at every row again,
-and writes nothing where an answer is missing, is for a row that fits, or does not fit itself. Blanks around a value go;
-nothing else is changed by itself. Not who is asked about a row, nor how (the agent).
+A row fits its columns' formats, or somebody has answered for it: the one that writes looks at every row again, and
+writes nothing where an answer is missing, is for a row that fits, or does not fit itself. Blanks around a value go;
+nothing else is changed by itself. Not how CSV is read and judged (csvfile), nor who is asked about a row (the agent).
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agents.toolbox import Shown, ToolProblem, tool
+from agents.tools.csvfile import BLOCK, Judge, Lines, Odd, Sheet, is_blank, put, read_header, read_rows
 from agents.tools.files import PathText, WorkFolder
-from agents.tools.formats import Format, read_format
+from agents.tools.formats import read_format
 from bot.domain.calls import Evidence, Risk
 from bot.domain.ports import Leave, Tool
 from bot.domain.wire import Record
 
-LINE_MOST = 200_000  # bytes of a line
-CELL_MOST = 300  # characters of a cell that people are asked about
 ODD_MOST = 50  # rows that do not fit, of one scan: it ends there, and the next goes on
+ODD_CHARS = 20_000  # characters of them: a result that is cut could not be read
 ANSWERS_MOST = 200  # of one table; people have to read them before they sign
 SHOWN_MOST = 200  # changed rows on a card
 SUMMARY_MOST = 5_000  # changed rows in the summary
-BLOCK = 1 << 16  # bytes
 WITHIN = timedelta(seconds=60)
 
 
@@ -46,22 +43,6 @@ def _formats(columns: Mapping[str, str]) -> Mapping[str, str]:
 
 Columns = Annotated[dict[str, str], Field(min_length=1, max_length=40), AfterValidator(_formats)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Flaw(Record):
-    """What is wrong with one value; with the whole row if it has no column."""
-
-    column: str
-    value: str
-    why: str
-
-
-class Odd(Record):
-    """A row that does not fit, whole: its number in the table, from 1."""
-
-    row: int
-    cells: tuple[str, ...]
-    flaws: tuple[Flaw, ...]
 
 
 class Table(Record):
@@ -86,7 +67,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     row: Annotated[int, Field(ge=1)]
-    values: dict[str, Annotated[str, Field(max_length=2_000)]] = {}  # noqa: RUF012  # pydantic copies it
+    values: dict[str, Annotated[str, Field(max_length=2_000)]] = {}  # pydantic copies it
     skip: bool = False
 
 
@@ -147,7 +128,7 @@ def table_tools(folder: WorkFolder) -> tuple[Tool, ...]:
         *,
         leave: Leave,
     ) -> Shown:
-        """Write a CSV file again, with what people said about rows that do not fit. Nothing else is changed or left out.
+        """Write a CSV file again, with what people said about rows that do not fit. No other row is changed.
 
         Args:
             sha256: of the source, as look_at_table said: of another file nothing is written
@@ -194,8 +175,8 @@ class Tables:
 
     def look(self, path: str) -> Table:
         with self._folder.reading(path) as file:
-            lines = _Lines(file, path)
-            columns = _header(lines, path)
+            lines = Lines(file, path)
+            columns = read_header(lines, path)
             at, size = lines.at, lines.at
             while block := file.read(BLOCK):
                 lines.digest.update(block)
@@ -204,20 +185,21 @@ class Tables:
 
     def scan(self, path: str, columns: Mapping[str, str], part: Part) -> Scanned:
         with self._folder.reading(path) as file:
-            lines = _Lines(file, path)
-            judge = _Judge(_header(lines, path), columns, path)
+            lines = Lines(file, path)
+            judge = Judge(read_header(lines, path), columns, path)
             lines.go_to(part.at)
             odd: list[Odd] = []
-            count = 0
-            for cells in _rows(lines, part.first):
+            count = size = 0
+            for cells in read_rows(lines, part.first):
                 _, flaws = judge.judged(cells)
                 if flaws:
                     odd.append(judge.odd(part.first + count, cells, flaws))
+                    size += sum(map(len, (*odd[-1].cells, *(one.value for one in odd[-1].flaws))))
                 count += 1
-                if count == part.most or len(odd) == ODD_MOST:
+                if count == part.most or len(odd) == ODD_MOST or size > ODD_CHARS:
                     break
             at = lines.at
-            is_end = _is_blank(file)
+            is_end = is_blank(file)
         return Scanned(rows=count, at=at, next=part.first + count, is_end=is_end, odd=tuple(odd))
 
     def foreseen(
@@ -236,16 +218,16 @@ class Tables:
                     more += 1
         changes += [f"… and {more:,} more rows"] if more else []
         is_there = self._folder.present_size(target)
-        over = f"{target} is there, {is_there:,} bytes, and would be replaced." if is_there is not None else "It is new."
+        over = "It is new." if is_there is None else f"{target} is there, {is_there:,} bytes, and would be replaced."
         told = Evidence(label=target, text=f"{count.told} {over}")
         label = f"Rows that change ({', '.join(header)})"
         return [told, Evidence(label=label, text="\n".join(changes) or "none", is_code=True)]
 
     def write(self, wanted: Wanted, *, key: str) -> Shown:
-        count, changes = _Count(), _Sheet(["row", "how", "column", "was", "now"])
+        count, changes = _Count(), Sheet(["row", "how", "column", "was", "now"])
         digest, size = hashlib.sha256(), 0
         with self._passed(wanted) as (header, rows), self._folder.replacing(wanted.target, key=key) as out:
-            sheet = _Sheet(header)
+            sheet = Sheet(header)
             for row in rows:
                 count.add(row)
                 if row.now is not None:
@@ -254,8 +236,8 @@ class Tables:
                     for line in _told(row, header):
                         changes.add(line)
                 if sheet.is_full:
-                    size += _put(out, digest, sheet.taken())
-            size += _put(out, digest, sheet.taken())
+                    size += put(out, digest, sheet.taken())
+            size += put(out, digest, sheet.taken())
         done = Cleaned(path=wanted.target, bytes=size, sha256=digest.hexdigest(), **count.parts)
         return Shown(done, files=[("summary.csv", changes.taken())], sources=[f"file {wanted.source}"])
 
@@ -265,16 +247,16 @@ class Tables:
         if wanted.source == wanted.target:
             raise ToolProblem("A table is written to another file than it is read from.")
         with self._folder.reading(wanted.source) as file:
-            lines = _Lines(file, wanted.source)
-            header = _header(lines, wanted.source)
-            yield header, _settled(lines, _Judge(header, wanted.columns, wanted.source), wanted)
+            lines = Lines(file, wanted.source)
+            header = read_header(lines, wanted.source)
+            yield header, _settled(lines, Judge(header, wanted.columns, wanted.source), wanted)
 
 
-def _settled(lines: _Lines, judge: _Judge, wanted: Wanted) -> Iterator[_Row]:
+def _settled(lines: Lines, judge: Judge, wanted: Wanted) -> Iterator[_Row]:
     answers = {one.row: one for one in wanted.answers}
     if len(answers) < len(wanted.answers):
         raise ToolProblem("A row has two answers.")
-    for number, cells in enumerate(_rows(lines, 1), 1):
+    for number, cells in enumerate(read_rows(lines, 1), 1):
         answer = answers.pop(number, None)
         tidy, flaws = judge.judged(cells)
         if not flaws and answer is not None:
@@ -289,7 +271,7 @@ def _settled(lines: _Lines, judge: _Judge, wanted: Wanted) -> Iterator[_Row]:
         raise ToolProblem(f"There is no row {min(answers)} in {wanted.source}.")
 
 
-def _answered(number: int, was: list[str], tidy: list[str], answer: Answer | None, judge: _Judge) -> _Row:
+def _answered(number: int, was: list[str], tidy: list[str], answer: Answer | None, judge: Judge) -> _Row:
     if answer is None:
         raise ToolProblem(f"Row {number} does not fit, and nobody answered for it.")
     if answer.skip:
@@ -300,143 +282,7 @@ def _answered(number: int, was: list[str], tidy: list[str], answer: Answer | Non
     return _Row(number, was, now, "corrected")
 
 
-# ------------------------------------------------------------------ judging
-
-
-class _Judge:
-    """What the columns of one table must hold."""
-
-    def __init__(self, header: tuple[str, ...], columns: Mapping[str, str], path: str) -> None:
-        if set(header) != set(columns):
-            raise ToolProblem(f"{path} has the columns {', '.join(header)}; expected were {', '.join(columns)}.")
-        self._header = header
-        self._formats: tuple[Format, ...] = tuple(read_format(columns[name]) for name in header)
-
-    def judged(self, cells: Sequence[str]) -> tuple[list[str], list[Flaw]]:
-        """The row without blanks around its values, and what is wrong with it."""
-        tidy = [cell.strip() for cell in cells]
-        if len(cells) != len(self._header):
-            why = f"it has {len(cells)} cells instead of {len(self._header)}" if cells else "the line is empty"
-            return tidy, [Flaw(column="", value=",".join(cells), why=why)]
-        found: list[Flaw] = []
-        for name, form, value in zip(self._header, self._formats, tidy, strict=True):
-            if why := form.flaw(value):
-                found.append(Flaw(column=name, value=value, why=why))
-        return tidy, found
-
-    def mended(self, tidy: Sequence[str], values: Mapping[str, str]) -> list[str]:
-        """The row with *values* in their columns; a row that is no row needs all of them."""
-        if strange := set(values) - set(self._header):
-            raise ToolProblem(f"There is no column {min(strange)}.")
-        own = tidy if len(tidy) == len(self._header) else [""] * len(self._header)
-        return [values.get(name, cell) for name, cell in zip(self._header, own, strict=True)]
-
-    def odd(self, number: int, cells: Sequence[str], flaws: Sequence[Flaw]) -> Odd:
-        cut = [Flaw(column=one.column, value=_clip(one.value), why=one.why) for one in flaws]
-        return Odd(row=number, cells=tuple(_clip(cell) for cell in cells), flaws=tuple(cut))
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= CELL_MOST else f"{text[: CELL_MOST - 1]}…"
-
-
-# ------------------------------------------------------------------ reading
-
-
-class _Lines:
-    """The lines of a file as text, one after the other; how many bytes they were, and their digest."""
-
-    def __init__(self, file: BinaryIO, path: str) -> None:
-        self._file, self._path = file, path
-        self.at, self.digest = 0, hashlib.sha256()
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        raw = self._file.readline(LINE_MOST + 1)
-        if not raw:
-            raise StopIteration
-        if len(raw) > LINE_MOST:
-            raise ToolProblem(f"{self._path} has a line of more than {LINE_MOST:,} bytes.")
-        self.at += len(raw)
-        self.digest.update(raw)
-        return raw.decode("utf-8", "replace")
-
-    def go_to(self, at: int) -> None:
-        self._file.seek(at)
-        self.at = at
-
-    @property
-    def has_more(self) -> bool:
-        return not _is_blank(self._file)
-
-
-def _header(lines: _Lines, path: str) -> tuple[str, ...]:
-    names = tuple(name.strip().removeprefix("\ufeff") for name in next(csv.reader(lines, strict=True), ()))
-    if not names or not all(names) or len(set(names)) < len(names):
-        raise ToolProblem(f"{path} does not begin with the names of its columns, each of them once.")
-    return names
-
-
-def _rows(lines: _Lines, first: int) -> Iterator[list[str]]:
-    """Every row; empty lines too, but for those that nothing follows."""
-    reader, number = csv.reader(lines, strict=True), first
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise ToolProblem(f"Row {number} cannot be read as CSV ({error}). Please mend it in the file.") from None
-        if cells is None or (not cells and not lines.has_more):
-            for _ in lines:  # the digest is of the whole file
-                pass
-            return
-        yield cells
-        number += 1
-
-
-def _is_blank(file: BinaryIO) -> bool:
-    """Does nothing but ends of lines follow? Where the file is read next is left as it was."""
-    here = file.tell()
-    try:
-        while block := file.read(BLOCK):
-            if block.strip(b"\r\n"):
-                return False
-        return True
-    finally:
-        file.seek(here)
-
-
-# ------------------------------------------------------------------ writing
-
-
-class _Sheet:
-    """CSV in the making, taken out piece by piece."""
-
-    def __init__(self, header: Sequence[str]) -> None:
-        self._text = io.StringIO()
-        self._writer: Any = csv.writer(self._text, lineterminator="\n")
-        self._writer.writerow(header)
-        self.rows = 0
-
-    def add(self, cells: Sequence[str]) -> None:
-        self._writer.writerow(cells)
-        self.rows += 1
-
-    @property
-    def is_full(self) -> bool:
-        return self._text.tell() > BLOCK
-
-    def taken(self) -> bytes:
-        text = self._text.getvalue()
-        self._text.seek(0)
-        self._text.truncate()
-        return text.encode("utf-8", "replace")
-
-
-def _put(out: BinaryIO, digest: Any, raw: bytes) -> int:
-    digest.update(raw)
-    return out.write(raw)
+# ------------------------------------------------------------------ telling
 
 
 class _Count:
@@ -457,8 +303,9 @@ class _Count:
     @property
     def told(self) -> str:
         of = self._of
-        parts = f"{of['same']:,} as they are, {of['tidied']:,} without blanks around a value"
-        return f"{sum(of.values()):,} rows: {parts}, {of['corrected']:,} as people answered, {of['skipped']:,} left out."
+        auto = f"{of['same']:,} as they are, {of['tidied']:,} without blanks around a value"
+        people = f"{of['corrected']:,} as people answered, {of['skipped']:,} left out"
+        return f"{sum(of.values()):,} rows: {auto}, {people}."
 
 
 def _change(row: _Row) -> str:
@@ -477,5 +324,5 @@ def _told(row: _Row, header: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _line(cells: Sequence[str]) -> str:
-    sheet = _Sheet(cells)
+    sheet = Sheet(cells)
     return sheet.taken().decode().rstrip("\n")
