@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
 from typing import Final, NamedTuple
 
 from bot.domain.calls import ShownFile
@@ -32,9 +33,7 @@ class File(NamedTuple):
 class Shown:
     """What a tool returns to show something: *value* is its result, as ever."""
 
-    def __init__(
-        self, value: object, *, files: Sequence[tuple[str, bytes]] = (), sources: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, value: object, *, files: Sequence[tuple[str, bytes]] = (), sources: Sequence[str] = ()) -> None:
         self.value = value
         self.files = tuple(File(str(name), bytes(content)) for name, content in files)
         self.sources = tuple(str(source) for source in sources)
@@ -87,7 +86,7 @@ def _name(name: str, number: int, taken: dict[str, ShownFile]) -> str:
     stem, dot, kind = plain.rpartition(".")
     fits = f"{stem[: NAME_MOST - len(kind) - 1]}{dot}{kind}" if stem and len(kind) <= 10 else plain[:NAME_MOST]
     found = fits or f"file-{number}"
-    return f"{number}-{found}" if found in taken else found
+    return next(one for one in chain([found], (f"{at}-{found}" for at in count(number))) if one not in taken)
 
 
 def _safe(content: bytes, redact: Callable[[str], str]) -> bytes:

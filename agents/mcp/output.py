@@ -49,7 +49,7 @@ def result(answer: CallToolResult, secrets: Sequence[str] = ()) -> ToolResult:
 
 
 def blotted(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # else a part of the longer one would stay
         if len(secret) >= SECRET_LEAST:
             text = text.replace(secret, "•••")
     return text
@@ -57,7 +57,7 @@ def blotted(text: str, secrets: Sequence[str]) -> str:
 
 def line(text: str, secrets: Sequence[str] = ()) -> str:
     """Foreign text on one short line."""
-    clean = " ".join(blotted(text[: 4 * LINE_MOST], secrets).encode("utf-8", "replace").decode().split())
+    clean = " ".join(blotted(text, secrets)[: 4 * LINE_MOST].encode("utf-8", "replace").decode().split())
     return clean if len(clean) <= LINE_MOST else f"{clean[:LINE_MOST]}…"
 
 
@@ -69,7 +69,7 @@ def _texts(answer: CallToolResult) -> Iterator[str]:
     if answer.structured_content is not None and not _is_said(answer):
         try:
             yield canonical(answer.structured_content).decode()
-        except BadJson:
+        except (BadJson, ValueError, RecursionError):  # also a number of 5,000 digits
             yield "(structured content that is no JSON)"
 
 

@@ -70,9 +70,7 @@ async def _started(server: Server, env: Mapping[str, str]) -> asyncio.subprocess
     )
 
 
-async def _hear(
-    server: Server, process: asyncio.subprocess.Process, heard: Heard, ended: Callable[[], None]
-) -> None:
+async def _hear(server: Server, process: asyncio.subprocess.Process, heard: Heard, ended: Callable[[], None]) -> None:
     assert process.stdout is not None, "it is started with a pipe"
     has_junk = False
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody listens any more

@@ -32,7 +32,7 @@ BYTES_MOST: Final = 64_000  # of one schema; it is sent to the model with every 
 DEPTH_MOST: Final = 24
 PARTS_MOST: Final = 2_000  # objects and lists in it
 ARGUMENTS_MOST: Final = 100
-STEPS_MOST: Final = 2_000  # references followed in one check: each can lead to two more, thirty times over
+STEPS_MOST: Final = 10_000  # words of a schema tried in one check: a reference can lead to two more, thirty times over
 PROSE_MOST: Final = 2_000  # characters of one description
 CHOICES_SHOWN: Final = 10
 PROSE: Final = ("title", "description", "$comment")
@@ -60,6 +60,7 @@ class Schema:
         _must_be_a_schema(self._base, self._raw)
         _must_be_an_object(self._raw)
         _must_stay_here(self._raw, self._resolver())
+        self._known: dict[str, Any] = {}
         self.text = json.dumps(_readable(dict(raw)), ensure_ascii=False)  # in the server's own order
 
     def fitted(self, tool: str, args: Json) -> Json:
@@ -86,6 +87,8 @@ class Schema:
                     break
         except (Unresolvable, RecursionError, _TooMuch):
             return {"arguments": "They cannot be checked: the schema leads nowhere."}
+        except ArithmeticError:
+            return {"arguments": "They cannot be checked: a number is too large."}
         except BadJson:
             return {"arguments": "They cannot be written as JSON."}
         return found
@@ -113,41 +116,64 @@ class Schema:
             if not (isinstance(part, dict) and isinstance(part.get("$ref"), str)):
                 break
             try:
-                part = self._resolver().lookup(part["$ref"]).contents
-            except Unresolvable:
+                part = self._meant(part["$ref"])
+            except (Unresolvable, ValueError, TypeError):
                 return None
         return part
+
+    def _meant(self, ref: str) -> Any:
+        """Looked up once: a list may have 20,000 items of one kind."""
+        if ref not in self._known:
+            self._known[ref] = self._resolver().lookup(ref).contents
+        return self._known[ref]
 
     def _resolver(self) -> Any:
         registry: Registry[Any] = Registry()  # knows nothing but what it is given: nothing can be fetched
         return registry.resolver_with_root(self._specification.create_resource(self._raw))
 
     def _errors(self, args: Json) -> Iterator[ValidationError]:
-        """The validator of its own draft, but nothing is fetched, references are counted, patterns never slow."""
+        """The validator of its own draft, but nothing is fetched, every step is counted, patterns never slow."""
         left = [STEPS_MOST]
 
-        def counted(keyword: str) -> Any:
-            def follow(validator: Any, ref: Any, instance: Any, schema: Any) -> Any:
-                left[0] -= 1
+        def counted(check: Any) -> Any:
+            def tried(validator: Any, wanted: Any, instance: Any, schema: Any) -> Any:
+                left[0] -= len(wanted) if isinstance(wanted, list) else 1  # a choice of 300 is 300 comparisons
                 if left[0] < 0:
                     raise _TooMuch
-                return self._base.VALIDATORS[keyword](validator, ref, instance, schema)
+                return check(validator, wanted, instance, schema)
 
-            return follow
+            return tried
 
-        changed: dict[str, Any] = {word: counted(word) for word in REFERENCES if word in self._base.VALIDATORS}
-        kind = cast(Any, jsonschema.validators).extend(self._base, changed | {"pattern": _pattern})  # untyped
+        known = {**self._base.VALIDATORS, **UNLIKE}
+        changed = {word: counted(check) for word, check in known.items()}
+        kind = cast(Any, jsonschema.validators).extend(self._base, changed)  # untyped
         registry: Registry[Any] = Registry()
         yield from kind(self._raw, registry=registry).iter_errors(args)
 
 
+def _left(_validator: Any, _wanted: Any, _instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """To the server: what is evaluated elsewhere is found by following references that nobody counts."""
+    yield from ()
+
+
+def _unique(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """The library compares each with each: a minute for 3,000 items."""
+    if wanted and isinstance(instance, list) and len({canonical(one) for one in instance}) < len(instance):
+        yield ValidationError("")
+
+
 class _TooMuch(Exception):
-    """More references than anybody means."""
+    """More steps than anybody means."""
 
 
 def _pattern(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     if isinstance(instance, str) and not pattern.flaw(wanted) and not pattern.fits(wanted, instance):
         yield ValidationError("")
+
+
+UNLIKE: Final[Mapping[str, Any]] = {
+    "pattern": _pattern, "uniqueItems": _unique, "unevaluatedProperties": _left, "unevaluatedItems": _left,
+}  # fmt: skip
 
 
 # ------------------------------------------------------------------- taking over
@@ -207,7 +233,7 @@ def _must_stay_here(raw: dict[str, Any], resolver: Any) -> None:
                 raise Unfit("refers to another document; nothing is fetched")
             try:
                 target = resolver.lookup(ref).contents
-            except Unresolvable:
+            except (Unresolvable, ValueError, TypeError):  # a name where a list has numbers
                 raise Unfit("refers to a part that it does not have") from None
             if id(target) not in looked_at:
                 raise Unfit("refers to a part that is no schema")

@@ -96,9 +96,7 @@ def resolved(values: Mapping[str, str], resolve: Resolve) -> tuple[dict[str, str
 def flaws(server: Server) -> Iterator[str]:
     """What cannot be used, one sentence each, without the place in a file."""
     if not NAME.fullmatch(server.name):
-        yield (
-            f"{server.name!r} cannot be the name of a server: use at most 24 small letters, digits, - and single _"
-        )
+        yield (f"{server.name!r} cannot be the name of a server: use at most 24 small letters, digits, - and single _")
     if bool(server.command) is bool(server.url):
         yield "a server has either a command or a url"
     yield from _flaws_of_command(server) if server.command else _flaws_of_url(server)

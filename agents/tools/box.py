@@ -16,17 +16,17 @@ import asyncio
 import enum
 import os
 import shutil
-import stat
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from agents.toolbox import ToolProblem
-from agents.tools.process import Bounds, Ended, Program, run, tree
+from agents.tools.folders import DEEPEST, below, opened_folder, razed, sizes
+from agents.tools.process import Bounds, Ended, Program, nameless, run, tree
 
 Language = Literal["python", "sh"]
 
@@ -40,6 +40,7 @@ ROOTS: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")  # links into /usr 
 DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 # Settings of the whole kernel, which a bot that runs as root could otherwise write from inside (core_pattern!).
 KERNEL: Final = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/mtrr")
+START: Final = Path(__file__).with_name("boxed.py")  # what runs first inside
 PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
@@ -138,7 +139,9 @@ class Boxes:
         async with _passing(script) as passing:
             layout = _layout(self.box, passing)
             inside = BOXES[kind].inside(layout)
-            command = _limited(limits, (*_INTERPRETERS[language](), f"{inside.script}/script"))
+            is_box = "no" if kind is Kind.NONE else "yes"
+            start = (*_python(), f"{inside.script}/start.py", is_box, language, inside.work, f"{inside.script}/script")
+            command = _limited(limits, start)
             program = Program(
                 command=(*BOXES[kind].command(layout), *command),
                 env=_environment(inside),
@@ -146,7 +149,9 @@ class Boxes:
                 is_box=kind is not Kind.NONE,
             )
             bounds = Bounds(seconds=limits.seconds, kept=limits.output)
-            return await run(program, bounds, lambda pid: _over(limits, pid, (layout.work, layout.passing)))
+            folders = (layout.work, layout.passing)
+            free = min(map(_free, folders))
+            return await run(program, bounds, lambda pid: _over(limits, pid, folders, free))
 
 
 # ----------------------------------------------------------- how a box is made
@@ -268,10 +273,7 @@ BOXES: Mapping[Kind, _Made] = {
 def _python() -> tuple[str, ...]:
     """The Python we were made from, without our own packages."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return (str(Path(sys.base_prefix, "bin", name)), "-s", "-B", "-X", "utf8")
-
-
-_INTERPRETERS: Mapping[Language, Callable[[], tuple[str, ...]]] = {"python": _python, "sh": lambda: ("/bin/sh",)}
+    return (str(Path(sys.base_prefix, "bin", name)), "-I", "-B", "-X", "utf8")
 
 
 def _limited(limits: Limits, command: Sequence[str]) -> tuple[str, ...]:
@@ -284,7 +286,7 @@ def _limited(limits: Limits, command: Sequence[str]) -> tuple[str, ...]:
 
 def _environment(inside: _Inside) -> dict[str, str]:
     """All of it. Nothing of ours is in it."""
-    return {"PATH": PATH, "HOME": inside.tmp, "TMPDIR": inside.tmp, "LANG": "C.UTF-8", "PYTHONPATH": inside.work}
+    return {"PATH": PATH, "HOME": inside.tmp, "TMPDIR": inside.tmp, "LANG": "C.UTF-8"}
 
 
 def _layout(box: Box, passing: Path) -> Layout:
@@ -322,42 +324,43 @@ def _made_for(script: str) -> Path:
     for folder in ("script", "tmp", "shm", "root"):
         (passing / folder).mkdir()
     (passing / "script" / "script").write_text(script, encoding="utf-8", errors="replace")
+    shutil.copyfile(START, passing / "script" / "start.py")
     return passing
 
 
 def _cleared(passing: Path) -> None:
     """What it locked behind itself, we clear away all the same. What cannot be cleared stays; nobody waits for it."""
-    for _, names, _, handle in os.fwalk(passing):
-        for name in names:
-            if not stat.S_ISLNK(os.lstat(name, dir_fd=handle).st_mode):
-                os.chmod(name, 0o700, dir_fd=handle)
-    shutil.rmtree(passing, ignore_errors=True)
+    with suppress(OSError):
+        with opened_folder(passing) as folder:
+            for name in os.listdir(folder):
+                razed(folder, name)
+        passing.rmdir()
 
 
-def _over(limits: Limits, pid: int, folders: Sequence[Path]) -> str:
-    """Which limit of the whole is passed, if one is."""
+def _over(limits: Limits, pid: int, folders: Sequence[Path], free: int) -> str:
+    """Which limit of the whole is passed, if one is. *free* is what there was of the disk when it began."""
     used = tree(pid)
     if len(used) > limits.processes + 2:  # the box's own
         return f"it had more than {limits.processes} processes"
     if sum(one.memory for one in used) > limits.memory * 1.1:
         return f"it used more than {limits.memory // 1024**2} MB of memory"
-    number, size = 0, 0
-    for one in (one for folder in folders for one in sizes(folder)):
-        number, size = number + 1, size + one
+    number, size = 0, nameless(one.pid for one in used)
+    for at in (at for folder in folders for at in below(folder)):
+        if at.depth > DEEPEST:
+            return f"its folders were more than {DEEPEST} deep"
+        number += len(at.folders)
+        for one in sizes(at):
+            number, size = number + 1, size + one
         if number > limits.files:
             return f"there were more than {limits.files:,} files"
-    return f"its files were more than {limits.folder // 10**6} MB" if size > limits.folder else ""
+    if size > limits.folder:
+        return f"its files were more than {limits.folder // 10**6} MB"
+    # A file without a name can be hidden from every process that we see. Others may write meanwhile: hence four times.
+    is_filling = min(map(_free, folders)) < free - 4 * limits.folder
+    return "the disk was filling up" if is_filling else ""
 
 
-def sizes(folder: Path) -> Iterator[int]:
-    """Bytes of every file, 0 for a folder; links are not followed."""
-    for _, folders, files, handle in os.fwalk(folder):
-        for name in folders:
-            del name
-            yield 0
-        for name in files:
-            try:
-                found = os.lstat(name, dir_fd=handle)
-            except FileNotFoundError:
-                continue
-            yield found.st_size if stat.S_ISREG(found.st_mode) else 0
+def _free(folder: Path) -> int:
+    """Bytes that may still be written there."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize

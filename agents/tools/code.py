@@ -1,6 +1,6 @@
 """Running a script that a model wrote: signed whole, in a box, in the work folder.
 
-before anybody signs: which box, which limits, what would change in files that are there
+before anybody signs: which box, which limits, the script and new files line by line, what changes in those there
 signed -> one at a time: look at the folder -> write the files -> run -> look again -> what it printed and changed
 
 Owns the tool and what it tells. Not the box (box), nor how a program is ended (process).
@@ -23,6 +23,7 @@ from agents.shown import Shown
 from agents.toolbox import ToolProblem, tool
 from agents.tools.box import Boxes, Language
 from agents.tools.files import MOST_BYTES, PathText, WorkFolder
+from agents.tools.folders import DEEPEST, below, razed
 from agents.tools.process import Ended
 from bot.domain.calls import Evidence, Risk
 from bot.domain.difference import difference
@@ -74,18 +75,24 @@ class Workshop:
     def seconds(self) -> float:
         return self._boxes.box.limits.seconds
 
-    async def before(self, files: Files) -> list[Evidence]:
+    async def before(self, language: Language, script: str, files: Files) -> list[Evidence]:
         """Raises ToolProblem for a path that leads outside, and when no box can be made."""
         there = await asyncio.to_thread(self._there, files)
+        await asyncio.to_thread(_must_be_shallow, self._folder)
         shown = [Evidence(label="Where it runs", text=await self._boxes.told())]
+        if "\n" in script:  # among the arguments it is one line, and nobody reads code so
+            shown.append(Evidence(label=f"The script in {language}, line by line", text=script, is_code=True))
         for path, old in there.items():
             if old is not None:
                 text = difference(old.decode("utf-8", "replace"), files[path])
                 shown.append(Evidence(label=f"Overwrites {path}", text=text, is_code=True))
+            elif "\n" in files[path]:
+                shown.append(Evidence(label=f"New file {path}, line by line", text=files[path], is_code=True))
         return shown
 
     async def run(self, language: Language, script: str, files: Files, *, key: str) -> tuple[Ran, Pictures]:
         """Run it, alone in the folder; also the pictures it made. Raises ToolProblem, and then it was not run."""
+        await asyncio.to_thread(_must_be_shallow, self._folder)  # before anything is tried in it
         await self._boxes.kind()  # before a file is written
         async with self._alone():
             await asyncio.to_thread(self._there, files)
@@ -130,8 +137,7 @@ def code_tools(workshop: Workshop) -> tuple[Tool, ...]:
     """Running scripts in *workshop*."""
 
     async def before(script: Script, language: Language = "python", files: Files = NO_FILES) -> list[Evidence]:
-        del script, language  # people read both whole, among the arguments
-        return await workshop.before(files)
+        return await workshop.before(language, script, files)  # what is signed stands whole among the arguments
 
     @tool(
         risk=Risk.IRREVERSIBLE,
@@ -177,17 +183,27 @@ def _ran(ended: Ended, changed: list[Changed]) -> Ran:
     )
 
 
+def _must_be_shallow(folder: Path) -> None:
+    if any(at.depth > DEEPEST for at in below(folder)):
+        raise ToolProblem(f"The work folder has folders more than {DEEPEST} deep. Delete those. Nothing was run.")
+
+
 def _stand(folder: Path) -> Stand:
-    """How every file stands. A link is listed as itself. Marks that would lend our rights to others are taken off."""
+    """How every file stands. A link is listed as itself. Marks that would lend our rights to others are taken off.
+
+    What is deeper than anybody looks is deleted: it was not there before the script.
+    """
     found: Stand = {}
-    for where, _, files, handle in os.fwalk(folder):
-        for name in files:
+    for at in below(folder):
+        for name in at.folders if at.depth == DEEPEST else ():
+            razed(at.handle, name)
+        for name in at.files:
             with contextlib.suppress(FileNotFoundError):
-                one = os.lstat(name, dir_fd=handle)
-                path = Path(where, name).relative_to(folder).as_posix().encode("utf-8", "replace").decode()
+                one = os.lstat(name, dir_fd=at.handle)
+                path = str(at.path / name).encode("utf-8", "replace").decode()
                 found[path] = (one.st_ino, one.st_size, one.st_mtime_ns)
                 if stat.S_ISREG(one.st_mode) and one.st_mode & (stat.S_ISUID | stat.S_ISGID):
-                    os.chmod(name, stat.S_IMODE(one.st_mode) & 0o777, dir_fd=handle)
+                    os.chmod(name, stat.S_IMODE(one.st_mode) & 0o777, dir_fd=at.handle)
     return found
 
 

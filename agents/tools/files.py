@@ -101,9 +101,8 @@ class WorkFolder:
         raw = content.encode("utf-8", "replace")
         if len(raw) > MOST_BYTES:
             raise ToolProblem(f"{len(raw)} bytes are too many for one file; {MOST_BYTES} are the most.")
-        with self._parent(path, make=True) as (folder, name):
-            with _drafted(folder, name, _draft(key)) as file:
-                file.write(raw)
+        with self._parent(path, make=True) as (folder, name), _drafted(folder, name, _draft(key)) as file:
+            file.write(raw)
         return Written(path=path, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest())
 
     def would_write(self, path: str, content: str) -> Evidence:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from agents.toolbox import ToolProblem
 from agents.tools.forge import MOST_DIFF, Change, Compared, Issue, Posted, Remark, Wanted
 from agents.tools.forge_rest import PAGE, Params, Rest
 
 URL: Final = "https://gitlab.com"
+COMMAND: Final = re.compile(r"(?m)^\s*(/[a-zA-Z_]+)(?=\s|$)")  # docs.gitlab.com/user/project/quick_actions
 
 
 class GitLab:
@@ -70,6 +73,7 @@ class GitLab:
         return None
 
     async def post_comment(self, project: str, number: int, body: str, *, is_change: bool) -> Posted:
+        _must_be_words(body)
         path = _thing(project, number, is_change=is_change)
         where = await self._url_of(path, 0)  # first: once the note is there, nothing may fail
         made = await self._rest.post(f"{path}/notes", {"body": body})
@@ -82,6 +86,7 @@ class GitLab:
         return Posted(url=fits[0]["web_url"], number=fits[0]["iid"]) if fits else None
 
     async def post_change(self, project: str, wanted: Wanted) -> Posted:
+        _must_be_words(wanted.body)
         sent = {"source_branch": wanted.head, "target_branch": wanted.base, "title": wanted.title}
         made = await self._rest.post(f"{_project(project)}/merge_requests", {**sent, "description": wanted.body})
         return Posted(url=made["web_url"], number=made["iid"])
@@ -98,6 +103,12 @@ class GitLab:
 
 
 # ------------------------------------------------------------------- inside
+
+
+def _must_be_words(text: str) -> None:
+    """GitLab takes a line such as "/merge" for a command of whoever owns the token: it is no comment any more."""
+    if found := COMMAND.search(text):
+        raise ToolProblem(f"GitLab may carry out the line that begins with {found[1]}. Nothing was posted.")
 
 
 def _project(project: str) -> str:

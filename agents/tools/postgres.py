@@ -45,6 +45,10 @@ RISKY_ROLES: Final = [
     *("pg_execute_server_program", "pg_write_server_files", "pg_read_server_files", "pg_signal_backend"),
     *("pg_create_subscription", "pg_checkpoint"),
 ]
+RISKY_FUNCTIONS: Final = [  # of the server, and granted one by one
+    *("pg_read_file", "pg_read_binary_file", "pg_ls_dir", "lo_import", "lo_export", "pg_promote", "pg_reload_conf"),
+    *("pg_rotate_logfile", "pg_switch_wal", "pg_create_restore_point", "pg_stat_reset"),
+]
 RISKY_EXTENSIONS: Final = ["dblink", "pg_background", "pg_cron", "pg_net", "http", "adminpack"]
 ROLES = """
 SELECT r.rolname FROM pg_catalog.pg_roles r
@@ -52,12 +56,14 @@ WHERE (r.rolsuper OR r.rolreplication OR r.rolname = ANY(%s)) AND pg_catalog.pg_
 ORDER BY r.rolname = session_user DESC, 1 LIMIT 1
 """
 REACHES = """
-SELECT coalesce(e.extname, l.lanname) FROM pg_catalog.pg_proc p
+SELECT coalesce(e.extname, CASE l.lanname WHEN 'internal' THEN 'the server, such as ' || p.proname ELSE l.lanname END)
+FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 LEFT JOIN pg_catalog.pg_depend d
     ON d.objid = p.oid AND d.classid = 'pg_catalog.pg_proc'::regclass AND d.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-WHERE (e.extname = ANY(%s) OR (NOT l.lanpltrusted AND l.lanname NOT IN ('internal', 'c')))
+WHERE (e.extname = ANY(%s) OR (l.lanname = 'internal' AND p.proname = ANY(%s))
+    OR (NOT l.lanpltrusted AND l.lanname NOT IN ('internal', 'c')))
     AND pg_catalog.has_function_privilege(session_user, p.oid, 'EXECUTE')
 LIMIT 1
 """
@@ -80,6 +86,7 @@ class Rows(Record):
 class Changed(Record):
     done: str  # as the database calls it: "UPDATE 3", "DROP TABLE"
     rows: int | None = None  # affected; None where the database counts none
+    statement: str = ""  # what ran: whoever signed it may have changed what was asked for
 
 
 class Table(Record):
@@ -98,14 +105,19 @@ class Database:
     async def read(self, statement: str) -> Rows:
         """The first rows that *statement* gives. Raises ToolProblem."""
         async with self._begun(self._read_url, READING) as link:
-            await _must_be_harmless(link, self.read_target)
+            await _must_be_harmless(link, self.read_target, "Set COUNTERSIGN_SQL_READ_URL to a plain role.")
             columns = await _described(link, statement)
             is_query = first_word(statement) in WRAPPED
             return await _rows(link, _bounded(statement, columns) if is_query else statement, columns)
 
     async def explained(self, statement: str) -> tuple[dict[str, Any], str]:
-        """The plan, as PostgreSQL's JSON and as its text. Nothing is run. Raises ToolProblem."""
+        """The plan, as PostgreSQL's JSON and as its text. Raises ToolProblem.
+
+        Nothing is run but functions that say of themselves that they always give the same. What one of those can do in
+        a read-only transaction depends on the role, so a role that can do more gets no plan.
+        """
         async with self._begun(self._url, READING) as link:
+            await _must_be_harmless(link, self.target, "The change itself can be asked for; it cannot be estimated.")
             found = await (await _one(link, _explain("VERBOSE, FORMAT JSON", statement))).fetchone()
             lines = await (await _one(link, _explain("FORMAT TEXT", statement))).fetchall()
             return found[0][0]["Plan"] if found else {}, "\n".join(line for (line,) in lines)
@@ -149,17 +161,15 @@ class Database:
 # ------------------------------------------------------------------ reading
 
 
-async def _must_be_harmless(link: Link, target: str) -> None:
+async def _must_be_harmless(link: Link, target: str, remedy: str) -> None:
     """A read-only transaction binds what a statement does inside the database. Raises ToolProblem for a role that can
 
     do more: files and programs of the server, other sessions, replication, functions that open connections or leave
     the database's own languages.
     """
     if row := await (await link.execute(ROLES, (RISKY_ROLES,))).fetchone():
-        raise ToolProblem(
-            f"{target} may act as {row[0]}, which can do more than read. Set COUNTERSIGN_SQL_READ_URL to a plain role."
-        )
-    if row := await (await link.execute(REACHES, (RISKY_EXTENSIONS,))).fetchone():
+        raise ToolProblem(f"{target} may act as {row[0]}, which can do more than read. {remedy}")
+    if row := await (await link.execute(REACHES, (RISKY_EXTENSIONS, RISKY_FUNCTIONS))).fetchone():
         told = f"{target} may run functions of {row[0]}, which act outside of a read-only transaction."
         raise ToolProblem(f"{told} Revoke EXECUTE on them from this role and from PUBLIC.")
 

@@ -11,7 +11,6 @@ Comments and order of a YAML file stay as they are. Not who may do it (the gate)
 
 import asyncio
 import contextlib
-import difflib
 import json
 import os
 import shlex
@@ -110,8 +109,7 @@ def _configuring(files: Mapping[str, Path]) -> tuple[Tool, ...]:
 
     def before(service: str, key: str, value: Json) -> Evidence:
         old, new = changed(files[service], key, value)
-        lines = list(difflib.ndiff([_spelled(old, key)], [_spelled(new, key)]))
-        text = "\n".join(line for line in lines if line[0] in "+-") or "It is so already."
+        text = "It is so already." if old.text == new.text else f"- {_spelled(old, key)}\n+ {_spelled(new, key)}"
         return Evidence(label=f"What changes of {key} in {files[service].name}", text=text, is_code=True)
 
     @tool(risk=Risk.IRREVERSIBLE, touches=("services",), category="technical", preview=before)

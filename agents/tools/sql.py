@@ -7,6 +7,8 @@ What keeps a query harmless, against whoever writes it:
   two statements        the extended protocol takes one, so nothing can follow a COMMIT or SET; nor may these begin it
   writing               BEGIN READ ONLY, refused by the server; rolled back whatever happens
   leaving read-only     the server takes `transaction_read_only` back in no transaction that has read something
+  ending sessions of the same role, locks for others, text that is run as SQL
+                        by the names of the server's functions, before it is asked
   files, programs, other sessions, replication, dblink and untrusted languages
                         rights of roles: a role that has one, or may become one that has, is refused before it reads
   long or locking       statement_timeout, lock_timeout, and a connection of its own that ends with the call
@@ -26,9 +28,10 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from agents.toolbox import tool
 from agents.tools.only import Only
 from agents.tools.postgres import Changed, Database, Rows, Table
-from agents.tools.sql_words import ENDS, PLANNED, READS, first_word, tables
+from agents.tools.sql_words import ENDS, PLANNED, READS, beyond, first_word, tables
 from bot.domain.calls import Evidence, Risk
 from bot.domain.ports import Tool
+from bot.domain.wire import replace
 
 LONGEST = 20_000  # characters of a statement: people have to read it
 
@@ -36,6 +39,8 @@ LONGEST = 20_000  # characters of a statement: people have to read it
 def _reads(statement: str) -> str:
     if first_word(statement) not in READS:
         raise ValueError("A query begins with SELECT, WITH, VALUES, TABLE, EXPLAIN or SHOW; use sql_execute for more")
+    if name := beyond(statement):
+        raise ValueError(f"{name} reaches beyond the query, into other sessions or into text that is run as SQL")
     return _sound(statement)
 
 
@@ -86,7 +91,7 @@ def sql_tools(base: Database) -> tuple[Tool, ...]:
             statement: one statement, exactly as it is to run
         """
         assert target == base.target, "checked before anybody signs, and once more before it runs"
-        return await base.change(statement)
+        return replace(await base.change(statement), statement=statement)
 
     return sql_query, sql_execute
 

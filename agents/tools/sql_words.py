@@ -1,6 +1,8 @@
-"""What a SQL statement begins with, and which tables it names: for a clear sentence, never for safety.
+"""What a SQL statement begins with, and which tables it names: for a clear sentence.
 
-Whether a statement is one, and what it may do, is for the server alone to say (postgres).
+Whether a statement is one, and what it may do, is for the server alone to say (postgres). One thing no right of the
+server forbids: a role may end sessions of its own, take locks that others wait for, and run text as SQL. Who does that
+is told from the names of functions here; a function of your own that does it is left to the rights of the role.
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ ENDS = frozenset(  # would end, or outlive, the one transaction that a change ru
     | {"DEALLOCATE", "SET", "RESET", "DISCARD", "LISTEN", "UNLISTEN", "DECLARE", "FETCH", "MOVE", "CLOSE"}
 )
 
+_BEYOND = re.compile(
+    r"(?i)\b(?:pg_(?:terminate|cancel)_backend|pg_logical_emit_message|pg_(?:try_)?advisory_\w+"
+    r"|query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table)\b"
+    r'|u&"'  # a name in escapes could be any of these
+)
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _PATH = rf"{_NAME}(?:\s*\.\s*{_NAME})?"
 _OF = re.compile(
@@ -30,6 +37,12 @@ def first_word(statement: str) -> str:
     rest = _plain(statement)
     found = re.match(r"[A-Za-z_]+|\(", rest)
     return found[0].upper() if found else ""
+
+
+def beyond(statement: str) -> str:
+    """A function in it that reaches beyond a transaction that is rolled back, or could hide one; empty if none does."""
+    found = _BEYOND.search(statement)
+    return found[0] if found else ""
 
 
 def tables(statement: str) -> list[str]:

@@ -26,7 +26,9 @@ TEXT_MOST = 20_000  # characters of one piece; a request is written again with e
 ALL_MOST = 40_000  # characters of all pieces
 CARD_MOST = 1_500  # characters of one piece on a card; a longer one is attached
 CARD_ALL_MOST = 4_000  # characters of all pieces on a card
+LINES_MOST = 60  # of one piece on a card; more would push what is asked out of sight
 BEGINNING = 400  # characters of an attached piece that stand on the card
+BEGINNING_LINES = 30
 LINE_MOST = 150  # characters of an item's evidence on a sheet
 SOURCES_MOST = 20  # of one request: the latest ones
 SOURCES_ON_CARD = 8
@@ -83,12 +85,12 @@ def on_card(request: Request, secrets: Collection[str]) -> Shown:
     blocks, files, room = [], [], CARD_ALL_MOST
     for number, one in enumerate(request.evidence, 1):
         text = _text(one, secrets)
-        if len(text) <= min(CARD_MOST, room):
+        if len(text) <= min(CARD_MOST, room) and text.count("\n") < LINES_MOST:
             room -= len(text)
             blocks.append(Block(label=_label(one), text=text, is_code=_is_code(one)))
         else:
             file = _file(text, f"evidence-{number}.txt")
-            told = f"{text[:BEGINNING]}…\n({len(text):,} characters in all: {file.name}, sha256 {file.sha256})"
+            told = f"{_beginning(text)}…\n({len(text):,} characters in all: {file.name}, sha256 {file.sha256})"
             blocks.append(Block(label=_label(one), text=told, is_code=_is_code(one)))
             files.append(file)
     if sources := tuple(_sources(request, secrets)):
@@ -130,6 +132,10 @@ def _in_a_line(pieces: Sequence[tuple[str, str]]) -> str:
     told = f"{label}: {' '.join(text.split())}"
     more = f" (and {len(pieces) - 1} more)" if len(pieces) > 1 else ""
     return f"{wording.clip(told, LINE_MOST)}{more}"
+
+
+def _beginning(text: str) -> str:
+    return "\n".join(text[:BEGINNING].split("\n")[:BEGINNING_LINES])
 
 
 def _label(one: Evidence) -> str:

@@ -167,7 +167,7 @@ print("processes", len([name for name in os.listdir("/proc") if name.isdigit()])
     assert "processes True" in got["stdout"]
     assert got["stdout"].count("0000000000000000") == 2
     assert "NoNewPrivs:\\t1" in got["stdout"]
-    assert "['HOME', 'LANG', 'PATH', 'PWD', 'PYTHONPATH', 'TMPDIR']" in got["stdout"].replace("'OLDPWD', ", "")
+    assert "['HOME', 'LANG', 'PATH', 'PWD', 'TMPDIR']" in got["stdout"].replace("'OLDPWD', ", "")
     assert outside.read_text() == CANARY
 
 
@@ -400,12 +400,21 @@ async def test_a_path_outside_the_work_folder_is_refused(bare: Tool, work: Path,
 
 
 async def test_before_signing_people_see_where_it_runs_and_what_it_overwrites(bare: Tool, work: Path) -> None:
-    """The script stands whole among the arguments; the difference is worked out by us."""
+    """AU-15, D-33: code is read line by line, as it would run; the difference is worked out by us.
+
+    What is signed stands whole among the arguments; there it is one line.
+    """
     (work / "a.txt").write_text("one\ntwo\n")
-    files: Json = {"a.txt": "one\nthree\n", "new.txt": "n"}
+    files: Json = {"a.txt": "one\nthree\n", "new.py": "n = 1\nm = 2\n", "short.txt": "n"}
 
-    shown = await bare.preview(call_of(bare, {"script": "x", "files": files}))  # type: ignore[attr-defined]  # it has one
+    call = call_of(bare, {"script": "x = 1\nprint(x)\n", "files": files})
+    shown = await bare.preview(call)  # type: ignore[attr-defined]  # this tool has one
 
+    assert [(one.label, one.text) for one in shown if one.is_code and "line by line" in one.label] == [
+        ("The script in python, line by line", "x = 1\nprint(x)\n"),
+        ("New file new.py, line by line", "n = 1\nm = 2\n"),
+    ]
+    shown = [one for one in shown if "line by line" not in one.label]
     assert [one.label for one in shown] == ["Where it runs", "Overwrites a.txt"]
     assert f"folder: {work}" in shown[0].text
     assert "limits: 20 s, 20 s of processor time, 512 MB of memory" in shown[0].text

@@ -350,3 +350,21 @@ async def test_a_branch_that_moved_after_the_signature_is_not_proposed(there: Th
     assert told == f"The newest commit of fix/1 there is {'c' * 40}, not {TIP}. Nothing was opened."
     assert (shown.is_failed, shown.text) == (True, told)
     assert there.project.changes == {}
+
+
+@pytest.mark.parametrize("text", ["/merge", "Fine.\n  /approve\nThanks", "/label ~x"])
+async def test_a_comment_is_never_a_command(there: There, text: str) -> None:
+    """T01: people sign words; on GitLab a line like this acts with the rights of our token. GitHub has none of it."""
+    if there.name == "github":
+        await there.told("post_comment", **COMMENT | {"text": text})
+        return
+    said = await there.refused("post_comment", **COMMENT | {"text": text})
+    opened = await there.refused("open_pull_request", **OPEN | {"body": text})
+
+    assert "Nothing was posted" in said
+    assert "Nothing was posted" in opened
+    assert there.project.issues[3].comments == ["me too", "and me"]
+
+
+async def test_a_path_at_the_beginning_of_a_line_is_words(there: There) -> None:
+    assert await there.told("post_comment", **COMMENT | {"text": "/etc/hosts is wrong"})

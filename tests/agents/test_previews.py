@@ -278,6 +278,15 @@ async def test_two_files_of_one_name_are_told_apart() -> None:
     assert [file.name for file in result.files] == ["a.txt", "2-a.txt"]
 
 
+async def test_no_file_is_lost_to_a_name_that_another_was_given() -> None:
+    """T02: what is shown is shown, or said to be left out."""
+    result = await shown(Shown("ok", files=[("3-a.txt", b"1"), ("a.txt", b"2"), ("a.txt", b"3")]))
+
+    assert [(file.name, file.content) for file in result.files] == [
+        ("3-a.txt", b"1"), ("a.txt", b"2"), ("4-a.txt", b"3"),
+    ]  # fmt: skip
+
+
 async def test_a_secret_stands_in_no_file_name_source_or_text_file() -> None:
     """T20: in names, sources and files that are text; a picture cannot be searched."""
     files = [("canary-pin.txt", b"the pin is canary-pin")]

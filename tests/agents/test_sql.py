@@ -177,7 +177,11 @@ async def test_a_query_that_would_do_more_is_refused_by_the_server(server: Serve
     "statement",
     ["DROP TABLE users", "COMMIT", "SET transaction_read_only = off", "COPY users TO PROGRAM 'id'", "DO $$ $$",
      "CALL f()", "/* SELECT */ DELETE FROM users",
-     "/* /* */ SELECT */ DELETE FROM users", "", "-- SELECT", "SELECT '\0'"],
+     "/* /* */ SELECT */ DELETE FROM users", "", "-- SELECT", "SELECT '\0'",
+     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity", 'SELECT "pg_cancel_backend"(1)',
+     "SELECT U&'x', U&\"pg\\005fterminate_backend\"(1)", "EXPLAIN ANALYZE SELECT PG_Advisory_Lock(1)",
+     "SELECT query_to_xml('SELECT pg_term' || 'inate_backend(1)', true, true, '')",
+     "SELECT pg_logical_emit_message(false, 'a', 'b')"],
 )  # fmt: skip
 def test_what_is_no_query_never_reaches_the_database(server: Server, statement: str) -> None:
     with pytest.raises(InvalidArguments):
@@ -192,6 +196,7 @@ def test_what_is_no_query_never_reaches_the_database(server: Server, statement: 
         ("GRANT owner TO helper", "may act as owner"),
         ("GRANT pg_read_server_files TO helper", "may act as pg_read_server_files"),
         ("GRANT pg_execute_server_program TO helper", "may act as pg_execute_server_program"),
+        ("GRANT EXECUTE ON FUNCTION pg_read_file(text) TO helper", "may run functions of the server, such as pg_read"),
         ("CREATE EXTENSION dblink", "may run functions of dblink, which act outside of a read-only transaction"),
     ],
 )
@@ -228,11 +233,12 @@ async def test_a_query_that_takes_too_long_is_ended_by_the_server(
 
 async def test_a_change_is_committed_and_counted(server: Server) -> None:
     """ST-04."""
-    changed = await change(server, "UPDATE users SET name = '50%' WHERE id <= 3 RETURNING id")
+    some = "UPDATE users SET name = '50%' WHERE id <= 3 RETURNING id"
+    changed = await change(server, some)
     dropped = await change(server, "DROP TABLE users")
 
-    assert json.loads(changed.text) == {"done": "UPDATE 3", "rows": 3}
-    assert json.loads(dropped.text) == {"done": "DROP TABLE", "rows": None}
+    assert json.loads(changed.text) == {"done": "UPDATE 3", "rows": 3, "statement": some}
+    assert json.loads(dropped.text) == {"done": "DROP TABLE", "rows": None, "statement": "DROP TABLE users"}
     assert there(server, "SELECT to_regclass('users') IS NULL")
 
 
@@ -385,6 +391,20 @@ async def test_a_preview_never_writes_even_if_the_plan_would_have_to_run_somethi
 
     assert found.is_failed
     assert there(server) == 500
+
+
+async def test_a_preview_as_a_role_that_can_do_more_plans_nothing(server: Server) -> None:
+    """T12: nobody has signed yet, and a program of the server's is not held back by a read-only transaction."""
+    made = server.folder / "made"
+    body = f"BEGIN COPY (SELECT 1) TO PROGRAM 'cat > {made}'; RETURN 1; END"
+    with psycopg.connect(server.url("owner", "shop"), autocommit=True) as link:
+        link.execute(f"CREATE FUNCTION sly() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $${body}$$".encode())
+    tool = both(server, write="owner")["sql_execute"]
+
+    (found,) = await tool.preview(call_of(tool, {"statement": "UPDATE users SET name = 'x' WHERE id = sly()"}))
+
+    assert (found.is_failed, "may act as owner" in found.text) == (True, True)
+    assert not made.exists()
 
 
 # ------------------------------------------------------------------ secrets

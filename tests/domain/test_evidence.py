@@ -189,3 +189,13 @@ def test_of_many_sources_the_latest_stand_on_the_card_and_it_says_so() -> None:
     assert block.text.endswith(f"and {len(named) - evidence.SOURCES_ON_CARD} more")
     assert show("\u202e") in block.text
     assert "\u202e" not in block.text
+
+
+def test_evidence_of_many_lines_pushes_nothing_out_of_sight() -> None:
+    """T01: what a repository or a server wrote stands in it; a thousand empty lines would hide what is asked."""
+    long = Evidence(label="x", text="\n" * 1_000 + "end")
+
+    shown = evidence.on_card(request(evidence=(long,)), ())
+
+    assert shown.blocks[0].text.count("\n") < 40
+    assert shown.attachments[0].content == long.text.encode()

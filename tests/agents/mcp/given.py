@@ -125,4 +125,5 @@ def url(desk: Desk) -> str:
 def _answers(desk: Desk) -> bool:
     with socket.socket() as asked:
         asked.settimeout(1)
-        return asked.connect_ex(("127.0.0.1", int((desk.folder / "port").read_text()))) == 0
+        port = (desk.folder / "port").read_text()  # empty for the moment in which it is being written
+        return bool(port) and asked.connect_ex(("127.0.0.1", int(port))) == 0

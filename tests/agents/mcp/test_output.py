@@ -86,3 +86,18 @@ def test_a_secret_that_comes_back_is_blotted_out() -> None:
 
     assert (result.outcome, result.text) == (Outcome.ERROR, "key=•••")
     assert output.line(f"{CANARY} is wrong", (CANARY,)) == "••• is wrong"
+
+
+def test_structured_content_that_cannot_be_written_is_said_to_be() -> None:
+    """T28: a number of 5,000 digits is JSON to whoever sends it, and no number to us."""
+    answer = output.result(CallToolResult(content=[], structured_content={"n": 10**5_000}))
+
+    assert (answer.outcome, answer.text) == (Outcome.OK, "(structured content that is no JSON)")
+
+
+def test_no_part_of_a_secret_is_left() -> None:
+    """T20: not of one that begins as another does, nor of one that stands where a line is cut."""
+    both = (CANARY, f"{CANARY}-and-more")
+
+    assert output.result(CallToolResult(content=[text(both[1])]), both).text == "•••"
+    assert CANARY[:4] not in output.line(" " * (4 * output.LINE_MOST - 8) + CANARY, (CANARY,))

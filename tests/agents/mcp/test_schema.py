@@ -139,3 +139,49 @@ def test_the_schema_is_shown_word_for_word_but_for_hidden_prose() -> None:
         "description": {"type": "string", "description": "who⟨U+200B⟩m"}
     }
     assert json.loads(Schema(NESTED).text) == NESTED
+
+
+def again(depth: int) -> dict[str, Any]:
+    """Doubled references that only what is *un*evaluated follows: none of the words that count them is tried."""
+    layers = {f"d{i}": {"dependentSchemas": {one: {"$ref": f"#/$defs/d{i + 1}"} for one in "pq"}} for i in range(depth)}
+    return {"type": "object", "unevaluatedProperties": False, "$ref": "#/$defs/d0", "$defs": layers | {f"d{depth}": {}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "args"),
+    [
+        (again(40), {"p": 1, "q": 2}),
+        (
+            {"type": "object", "properties": {"a": {"contains": {"enum": [[at] * 3 for at in range(300)]}}}},
+            {"a": [[1, 2, 4]] * 3_000},
+        ),
+    ],
+)
+@pytest.mark.timeout(10)
+def test_whatever_is_slow_about_a_schema_is_counted(schema: dict[str, Any], args: Any) -> None:
+    """T18: a server's words decide how long a check takes, and the whole bot waits for it."""
+    assert problems(schema, args) == {"arguments": "They cannot be checked: the schema leads nowhere."}
+
+
+@pytest.mark.timeout(10)
+def test_many_items_are_compared_at_once() -> None:
+    """Each with each would take a minute. 1 and 1.0 are one number; 1 and true are not."""
+    schema = {"type": "object", "properties": {"a": {"uniqueItems": True}}}
+    many: list[Any] = [{"k": at} for at in range(3_000)]
+
+    assert Schema(schema).fitted("t", {"a": [*many, 1, True]})
+    assert problems(schema, {"a": [1, 1.0]}) == {"a": "It does not fit the schema."}
+    assert problems(schema, {"a": [*many, {"k": 5}]}) == {"a": "It does not fit the schema."}
+
+
+@pytest.mark.parametrize("ref", ["#/anyOf/x", "#/title/x", "#/type/0/x", "#/anyOf/7", "#/anyOf/-1x"])
+def test_a_reference_into_a_list_or_a_text_is_refused_in_a_sentence(ref: str) -> None:
+    """T28: found by a library that raises whatever it likes."""
+    with pytest.raises(Unfit, match="refers to a part"):
+        Schema({"type": "object", "title": "abc", "anyOf": [{}], "properties": {"a": {"$ref": ref}}})
+
+
+def test_a_number_that_no_float_holds_is_refused_in_a_sentence() -> None:
+    schema = {"type": "object", "properties": {"a": {"multipleOf": 0.1}}}
+
+    assert problems(schema, {"a": 10**400}) == {"arguments": "They cannot be checked: a number is too large."}
