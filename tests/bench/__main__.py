@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.domain.wire import dumps
-from tests.bench import peers, pending, resume, slack, teams
+from tests.bench import agents, peers, pending, resume, slack, teams
 from tests.bench.bot import logging_as_shipped
 
-PARTS = ("resume", "peers", "slack", "teams", "pending")
+PARTS = ("resume", "peers", "slack", "teams", "agents", "pending")
 TURNS = 2_000  # of Teams, of each server and round
 Numbers = dict[str, float]
 
@@ -46,6 +46,9 @@ BARS: Mapping[str, Bar] = {
     "slack.ack_ratio_to_allowed": Bar(most=1),  # counts where one round trip to Redis alone breaks the other
     "teams.turns_ratio_to_stock": Bar(least=10),
     "teams.turn_ratio_to_plain": Bar(most=8),
+    "replay.ratio_200_to_100": Bar(most=2.3),  # linear; a quadratic one is 4
+    "journal.ratio_200_to_50": Bar(most=1.2),  # bytes of one step: the same, however many there are
+    "runs.1000_concurrent.done": Bar(least=1000),
     "pending.redis_bytes_each": Bar(most=4096),
     "pending.rss_growth_mb": Bar(most=100),
     "restart.ready_s": Bar(most=3),
@@ -65,6 +68,9 @@ async def measure(args: argparse.Namespace, folder: Path) -> Numbers:
     if "teams" in args.only:
         _tell(f"teams: {args.rounds} rounds of {TURNS:,} turns, and one to warm up")
         found |= _teams(await teams.measure(rounds=args.rounds, turns=TURNS))
+    if "agents" in args.only:
+        _tell(f"agents: {args.rounds} rounds, and one to warm up; then {agents.MANY:,} runs at once")
+        found |= _agents(await agents.measure(folder / "agents", rounds=args.rounds))
     if "pending" in args.only:
         _tell(f"pending: {args.pending:,} runs; some minutes to make them")
         found |= _pending(await pending.measure(folder / "pending", pending=args.pending))
@@ -134,6 +140,26 @@ def _teams(seconds: Mapping[str, float]) -> Numbers:
         "teams.invoke_p99_us": seconds["seam.p99"] * 1e6,
         "teams.plain_invoke_p50_us": seconds["plain.p50"] * 1e6,
         "teams.plain_invoke_p99_us": seconds["plain.p99"] * 1e6,
+    }
+
+
+def _agents(numbers: Mapping[str, float]) -> Numbers:
+    short, long = numbers[f"replay.{agents.SHORT}"], numbers[f"replay.{agents.LONG}"]
+    few, many = numbers[f"bytes.{agents.FEW}"], numbers[f"bytes.{agents.LONG}"]
+    return {
+        "run.steps_per_s": 1 / numbers["step"],
+        "run.step_cost_ratio": numbers["step"] / numbers["bare"],
+        "replay.200_steps_s": long,
+        "replay.ratio_200_to_100": long / short,
+        "journal.bytes_per_step_50": few,
+        "journal.bytes_per_step_200": many,
+        "journal.ratio_200_to_50": many / few,
+        "pattern.sequential_us": numbers["team"] * 1e6,
+        "pattern.single_us": numbers["thrice"] * 1e6,
+        "pattern.sequential_ratio_to_single": numbers["team"] / numbers["thrice"],
+        "runs.1000_concurrent.s": numbers["many.s"],
+        "runs.1000_concurrent.kb_each": numbers["many.kb_each"],
+        "runs.1000_concurrent.done": numbers["many.done"],
     }
 
 

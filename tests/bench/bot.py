@@ -232,7 +232,7 @@ async def running(url: str, namespace: str, pace: Pace = STEADY, agent: str = "c
     try:
         store = RedisStore(link, namespace=namespace, shards=1, key=KEY)
         await store.prepare()
-        engine = Engine(_parts(store, stamps, pace, agent))
+        engine = Engine(parts(store, stamps, pace, agent))
         with patch.object(Host, "decision", _watched(Host.decision, stamps)):
             async with engine.running():
                 yield Bot(engine, link, namespace, stamps)
@@ -251,7 +251,7 @@ def _watched(decision: Sleep, stamps: Stamps) -> Sleep:
     return watched
 
 
-def _parts(store: RedisStore, stamps: Stamps, pace: Pace, agent: str) -> Parts:
+def parts(store: RedisStore, stamps: Stamps, pace: Pace, agent: str) -> Parts:
     chat = PromptChat()
     return Parts(
         store=store,

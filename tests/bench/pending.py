@@ -52,14 +52,14 @@ async def build(url: str, pending: int) -> Mapping[str, float]:
     began = time.perf_counter()
     async with running(url, NAMESPACE, SHORT) as bot:
         await _grow(bot, 1, min(200, pending // 2))  # whatever is made once is made now
-        before, used = _rss_mb(), await _used(bot)
+        before, used = rss_mb(), await _used(bot)
         first = await bot.pending()
         for start in range(first, pending, BATCH):
             await _grow(bot, start + 1, min(start + BATCH, pending))
         built = time.perf_counter() - began
         return {
             "bytes_each": (await _used(bot) - used) / (pending - first),
-            "rss_growth_mb": _rss_mb() - before,
+            "rss_growth_mb": rss_mb() - before,
             "made_per_s": pending / built,
             **await _weigh(bot),
         }
@@ -119,7 +119,7 @@ async def _weigh(bot: Bot) -> Mapping[str, float]:
     return {f"weight.{kind}": mean(found) * counts[kind] / each for kind, found in weights.items()}
 
 
-def _rss_mb() -> float:
+def rss_mb() -> float:
     """What this process holds in memory, from /proc; 0 where there is none."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
