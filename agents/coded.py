@@ -4,7 +4,7 @@
         said = await ctx.think((Line(role="user", text=task.text),))
         return said.text
 
-    async def reviews(task, ctx, reviewer) -> str: …              reviews: {kind: python, python: …, members: [reviewer]}
+    async def review(task, ctx, reviewer) -> str: …              review: {kind: python, python: …, members: [reviewer]}
 
 It is called anew whenever its run wakes, and every step of `ctx` is answered from the journal as far as it came: so it
 must be deterministic but for `ctx` (its clock and chance are there, too). `agents/testing.py` plays one with simulated
@@ -53,6 +53,6 @@ def as_agent(found: object, members: int = 0) -> Run:
     try:
         inspect.signature(call).bind(None, None, *[None] * members)
     except TypeError as error:
-        more = f" and the {members} members that are named" if members else ""
+        more = f" and the members that are named: {members}" if members else ""
         raise ValueError(f"does not take (task, ctx){more}") from error
     return cast(Run, found)

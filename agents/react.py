@@ -14,18 +14,18 @@ got from the context.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.book import Book, Stuck
-from agents.patterns.calls import TRIES, Misfit, Offer, Taken
+from agents.patterns.calls import CALLS, TRIES, Misfit, Offer, Taken
 from agents.patterns.finishing import FINISH, finished
 from agents.patterns.helpers import Helpers, as_helpers
-from agents.patterns.room import Room, Turn
+from agents.patterns.room import Room, Turn, named
 from agents.patterns.turned import Turned
 from bot.domain.calls import Cause, Outcome, ToolResult
 from bot.domain.errors import SpokenTo
+from bot.domain.inert import show_line
 from bot.domain.inquiry_finding import FINDING
 from bot.domain.inquiry_look import STAGE
 from bot.domain.inquiry_question import ASK, ROW
@@ -35,7 +35,6 @@ from bot.domain.redacted import redacted
 from bot.domain.run import Task
 from bot.domain.wire import dumps, loads, replace
 
-FORGED = re.compile(r"(?m)^(?=\[[^\]\n]{1,80}\] )")  # a later line of a text that looks like somebody else speaking
 ENDED = "ended"  # the move of a turn that people ended
 ASK_STUCK = "ask_when_stuck"  # a tool that only people run
 FOR_CODE = (ASK_STUCK, STAGE, FINDING, ROW)  # what loops and patterns ask, and no model is told of
@@ -86,7 +85,7 @@ class ReAct:
         except _Ended as ended:
             return Turn(by=self.name, text=ended.told, move=ENDED)
         except Turned:
-            room.say(self.name, talk.done)
+            room.say(self.name, talk.done, is_draft=False)
             raise
 
 
@@ -129,7 +128,7 @@ class _Talk:
             if said.calls:
                 results = await self._act(said)
                 if last_word := _handed_over(said.calls, results):
-                    return Turn(by=self._name, text=last_word)
+                    return Turn(by=self._name, text=last_word, move=ENDED)  # for good: nobody goes on from it
                 self._lines += _results(said.calls, results)
             elif not await self._hear():  # a reply that came while the model was thinking
                 return Turn(by=self._name, text=said.text or "I have nothing to add.")
@@ -199,11 +198,16 @@ class _Talk:
         return tuple([await self._looked_at(call, result) for call, result in zip(said.calls, results, strict=True)])
 
     async def _used(self, calls: Sequence[WantedCall], why: str = "") -> tuple[ToolResult, ...]:
-        """What came of *calls*. What people said to helpers meanwhile was said to this agent as well."""
-        results, heard = await self._helpers.use(calls, why)
+        """What came of *calls*. What people said to helpers meanwhile was said to this agent as well.
+
+        A tool that it was not given is none of its own, whoever told the model its name.
+        """
+        mine = tuple(call for call in calls if call.tool in (*self._tools, ASK, *CALLS))
+        results, heard = await self._helpers.use(mine, why) if mine else ((), [])
         self._room.words += heard
         self._meanwhile += [_from(word.by, word.text) for word in heard]
-        return results
+        ran = iter(results)
+        return tuple([next(ran) if call in mine else _not_given(call) for call in calls])
 
     async def _instead(self, stuck: Stuck) -> ToolResult | None:
         """What people say in place of a call; None: it is run."""
@@ -278,19 +282,14 @@ def _read(room: Room, name: str) -> list[Line]:
     """The room as *name* reads it: their own words, and everybody else's under a name."""
     return [
         Line(role="assistant", text=word.text)
-        if word.by == name and not word.is_person
+        if word.by == name and not (word.is_person or word.is_role)
         else _from(word.by, word.text, is_person=word.is_person or word.is_role)
         for word in room.words
     ]
 
 
 def _from(name: str, text: str, *, is_person: bool = True) -> Line:
-    """Somebody's words under their name. Nobody can speak as another: their own lines never begin with a name.
-
-    A colleague that is a program is called one, so that its words are nobody's approval.
-    """
-    name = name if is_person else f"{name}, an agent"
-    return Line(role="user", text=f"[{name}] " + FORGED.sub(" ", text))
+    return Line(role="user", text=named(name, text, is_person=is_person))
 
 
 def _handed_over(calls: Sequence[WantedCall], results: Sequence[ToolResult]) -> str:
@@ -301,6 +300,11 @@ def _handed_over(calls: Sequence[WantedCall], results: Sequence[ToolResult]) -> 
             if args.get("breakout_of_loop") is True:
                 return str(args["message"])
     return ""
+
+
+def _not_given(call: WantedCall) -> ToolResult:
+    told = f"Not run: {show_line(call.tool)} is not among your tools."
+    return ToolResult(outcome=Outcome.NOT_RUN, cause=Cause.INVALID, text=told)
 
 
 def _results(calls: Sequence[WantedCall], results: Sequence[ToolResult]) -> list[Line]:

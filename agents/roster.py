@@ -64,7 +64,7 @@ class Roster:
             self._agents[agent.name] = agent
         listed = [Listing(name=agent.name, tools=agent.tools) for agent in self._agents.values()]
         self._listings = tuple(listed if listings is None else listings)
-        if default not in {one.name for one in self._listings} & self._agents.keys():
+        if default not in {one.name for one in self._listings if not one.is_inner} & self._agents.keys():
             raise ValueError(f"the default agent {default} is not on the roster")
         self._default = default
 

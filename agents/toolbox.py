@@ -154,8 +154,7 @@ class FunctionTool:
             return previews.failed(changed.people_read)
         found = await self._preview.of(self._given(ready))
         return tuple(
-            replace(one, label=self._blotted(one.label, call), text=self._blotted(one.text, call))
-            for one in found
+            replace(one, label=self._blotted(one.label, call), text=self._blotted(one.text, call)) for one in found
         )
 
     def _refuse_changed(self, call: ToolCall, ready: BaseModel) -> None:

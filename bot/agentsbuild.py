@@ -97,6 +97,7 @@ def _listing(file: AgentsFile, entry: Entry, shelf: Shelf) -> Listing:
         starts=entry.starts,
         channels=entry.channels,
         may=tuple(ref.name for ref in entry.may),
+        is_inner=entry.is_inner,
     )
 
 

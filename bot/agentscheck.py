@@ -72,9 +72,9 @@ def weak(file: AgentsFile) -> list[str]:
     used = {ref.name for entry in file.agents.values() for _, ref in _refs(entry) if ref.what == "agent"}
     models = {ref.name for entry in file.agents.values() for _, ref in _refs(entry) if ref.what == "model"}
     found = [
-        f"{entry.spot('')}: {name} is never asked: no agent has them as a member"
+        f"{entry.spot('')}: {name} is never asked: no agent has {'them' if entry.is_person else 'it'} as a member"
         for name, entry in file.agents.items()
-        if entry.is_person and name not in used
+        if (entry.is_person or entry.is_inner) and name not in used
     ]
     found += [
         f"{entry.spot}: model {ref} is never used: no agent names it"
@@ -99,7 +99,7 @@ def default_of(file: AgentsFile) -> str:
     """Who gets a task that is nobody else's: as the file says, else the first agent in it."""
     if file.default is not None:
         return file.default.name
-    return next((name for name, entry in file.agents.items() if not entry.is_person), "")
+    return next((name for name, entry in file.agents.items() if not (entry.is_person or entry.is_inner)), "")
 
 
 def members(entry: Entry) -> tuple[str, ...]:
@@ -203,6 +203,8 @@ def _default_problems(file: AgentsFile) -> Iterator[str]:
         yield f"{spot}: default: there is no agent {name!r}; there are {_list(file.agents)}"
     elif file.agents[name].is_person:
         yield f"{spot}: default: {name} is a person, who can be asked by an agent and not be given a task"
+    elif file.agents[name].is_inner:
+        yield f"{spot}: default: {name} is inner, so only other agents ask it; take another one, or its inner away"
 
 
 def _clashes(file: AgentsFile) -> Iterator[str]:

@@ -4,7 +4,7 @@
     default: assistant                                     who gets a task that is nobody else's
     models:  {small: {name: gpt-4o-mini, price: {in: 0.15, out: 0.60}}, nebius: {base_url: …, key: "secret:NAME"}}
     mcp:     servers of tools (mcpfile) · budgets: {run: {tokens, steps, usd}, person_day: {…}, day: {…}, ask: audience}
-    agents:  name: {kind: react, …fields of its kind (agentskinds), describe, starts, channels, may}
+    agents:  name: {kind: react, …fields of its kind (agentskinds), describe, starts, channels, may, inner}
 
 Reads files alone. Whether what they name exists is `agentscheck`, what becomes of it `agentsbuild`, and who gets which
 task `domain/routing`.
@@ -12,6 +12,7 @@ task `domain/routing`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from bot.yamlfile import LARGEST, Fields, Reader, open_yaml
 
 INCLUDED_KEYS = ("include", "models", "mcp", "agents")
 FILE_KEYS = ("include", "default", "models", "mcp", "budgets", "agents")
-COMMON_KEYS = ("kind", "describe", "starts", "channels", "may")  # of every agent that people may ask
+COMMON_KEYS = ("kind", "describe", "starts", "channels", "may", "inner")  # of every agent that people may ask
 LIMIT_KEYS = ("tokens", "steps", "usd")
 BUDGET_KEYS = ("run", "person_day", "day", "ask")
 FILES_MOST = 100
@@ -53,6 +54,7 @@ class Entry:
     starts: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     may: tuple[Ref, ...] = ()
+    is_inner: bool = False  # only other agents ask it
     spots: Mapping[str, str] = field(default_factory=dict)
 
     def spot(self, key: str) -> str:
@@ -65,7 +67,8 @@ class Entry:
 
 @dataclass(slots=True, kw_only=True)
 class AgentsFile:
-    """Everything that was read. `problems` has what was not; `broken` are agents that stand there and are not read."""
+    """Everything that was read, and in which `files`. `problems` has what was not; `broken` are agents that stand there
+    and are not read."""
 
     default: Ref | None = None
     agents: dict[str, Entry] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class AgentsFile:
     budgets_ask: Ref | None = None
     problems: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
+    files: list[Path] = field(default_factory=list)
 
 
 class Met(TypedDict):
@@ -84,6 +88,7 @@ class Met(TypedDict):
     starts: tuple[str, ...]
     channels: tuple[str, ...]
     may: tuple[Ref, ...]
+    is_inner: bool
 
 
 def read_agents(path: Path) -> AgentsFile:
@@ -119,18 +124,24 @@ class _Reading:
     def text(self, data: bytes, path: Path) -> None:
         is_first, name = not self._seen, self._called(path)
         self._seen.add(path.resolve())
+        self.found.files.append(path)
         more: list[Path] = []
         try:
             root, reader = open_yaml(data, name)
-            more = _FileReader(reader, self.found, path.parent).read(root, FILE_KEYS if is_first else INCLUDED_KEYS)
+            reading = _FileReader(reader, self.found, path.parent, self._folder)
+            more = reading.read(root, FILE_KEYS if is_first else INCLUDED_KEYS)
             if is_first and not more and not self.found.agents and not self.found.broken:
                 reader.note(root, "the file has no agents")
             reader.done()
         except BadPolicy as error:
             self.found.problems += error.problems
         for one in more:
-            if one.resolve() not in self._seen and len(self._seen) < FILES_MOST:
-                self.file(one)
+            if one.resolve() in self._seen:
+                continue
+            if len(self._seen) >= FILES_MOST:
+                self.found.problems.append(f"{name}:1:1: include: more than {FILES_MOST} files; {one.name} is not read")
+                return
+            self.file(one)
 
     def _called(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix() if path.is_relative_to(self._folder) else path.as_posix()
@@ -139,8 +150,9 @@ class _Reading:
 class _FileReader:
     """Reads one file into *found*; wrong parts are left out, and `reader` remembers them."""
 
-    def __init__(self, reader: Reader, found: AgentsFile, folder: Path) -> None:
-        self.reader, self.found, self.folder = reader, found, folder
+    def __init__(self, reader: Reader, found: AgentsFile, folder: Path, root: Path) -> None:
+        """The file lies in *folder*, the first one of all in *root*."""
+        self.reader, self.found, self.folder, self.root = reader, found, folder, root
 
     def read(self, root: Node, keys: tuple[str, ...]) -> list[Path]:
         """The files that it includes."""
@@ -165,6 +177,9 @@ class _FileReader:
             name = text(self.reader, item, "a file of include")
             if name is None:
                 continue
+            if self._leaves(name):
+                self.reader.note(item, f"include {name!r} leaves the folder of the first file; name what lies in it")
+                continue
             try:
                 matches = sorted(self.folder.glob(name)) if "*" in name else [self.folder / name]
             except (ValueError, NotImplementedError, IndexError):
@@ -175,6 +190,10 @@ class _FileReader:
                 continue
             found += matches
         return found
+
+    def _leaves(self, name: str) -> bool:
+        """Does a name that stands here lead out of the folder of the first file?"""
+        return not Path(os.path.normpath(self.folder / name)).is_relative_to(os.path.normpath(self.root))
 
     # ---------------------------------------------------------------- budgets
 
@@ -261,12 +280,20 @@ class _FileReader:
         file = text(self.reader, node, f"prompt_file of {name}")
         if file is None:
             return {}
+        if self._leaves(file):
+            told = f"prompt_file of {name}: {file!r} leaves the folder of the first file; name what lies in it"
+            self.reader.note(node, told)
+            return {}
         try:
-            found = (self.folder / file).read_bytes()[:LARGEST].decode()
+            with (self.folder / file).open("rb") as lying:
+                data = lying.read(LARGEST + 1)
+            found = data.decode()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             self.reader.note(node, f"prompt_file of {name}: {file!r} beside this file cannot be read: {why}")
             return {}
+        if len(data) > LARGEST:
+            self.reader.note(node, f"prompt_file of {name}: {file!r} is longer than {LARGEST} bytes")
         if not found.strip():
             self.reader.note(node, f"prompt_file of {name}: {file!r} is empty")
         return {"prompt": found}
@@ -285,7 +312,16 @@ class _FileReader:
             "starts": tuple(one for one in starts if one),
             "channels": tuple(one for one in channels if one),
             "may": tuple(one for one in may if one),
+            "is_inner": self._is_inner(at, name),
         }
+
+    def _is_inner(self, at: Mapping[str, Node], name: str) -> bool:
+        is_inner = "inner" in at and bool(self.reader.flag(at["inner"], f"inner of {name}"))
+        for key in ("starts", "channels", "may"):
+            if is_inner and key in at:
+                told = f"{key} of {name}: nobody gives it tasks, because it is inner; take one of the two away"
+                self.reader.note(at[key], told)
+        return is_inner
 
     def _items(self, at: Mapping[str, Node], key: str, name: str) -> list[Node]:
         return (self.reader.items(at[key], f"{key} of {name}") or []) if key in at else []

@@ -280,5 +280,7 @@ KINDS: Mapping[str, Kind] = {
         fields={"members": AGENTS, "rules": partial(parts, of=WAY), "max_turns": ROUNDS},
         needs=("members", "rules"),
     ),
-    "python": Kind(maker="agents.coded:Coded", fields={"python": text, "tools": tools, "members": AGENTS}, needs=("python",)),
+    "python": Kind(
+        maker="agents.coded:Coded", fields={"python": text, "tools": tools, "members": AGENTS}, needs=("python",)
+    ),
 }

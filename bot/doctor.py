@@ -18,6 +18,7 @@ from bot.in_slack import connected_slack, examined_slack
 from bot.in_teams import connected_teams, examined_teams
 from bot.modelkeys import endpoints
 from bot.rules import Rules, examined_servers, read_rules
+from bot.worktools import tried_box
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ async def examine() -> list[Finding]:
     except CountersignError as error:
         return [Finding(line, is_bad=True) for line in str(error).splitlines()]
     found: list[Finding] = [Finding("settings are readable")]
-    for check in (_imports, _key, _rules, _servers, _store, _mind, _slack, _teams):
+    for check in (_imports, _key, _rules, _servers, _box, _store, _mind, _slack, _teams):
         try:
             async for finding in check(settings):
                 found.append(finding)  # noqa: PERF401  # one by one: what was found before an error stays
@@ -97,6 +98,13 @@ async def _rules(settings: Settings) -> AsyncIterator[Finding]:
 async def _servers(settings: Settings) -> AsyncIterator[Finding]:
     for found in await examined_servers(settings):
         yield Finding(found.text, is_bad=found.is_bad, is_weak=found.is_weak)
+
+
+async def _box(settings: Settings) -> AsyncIterator[Finding]:
+    """Scripts that are switched on: in what they would run here."""
+    if (tried := await tried_box(settings)) is not None:
+        told, is_box = tried
+        yield Finding(f"scripts run {told}", is_weak=not is_box)
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:

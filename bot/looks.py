@@ -16,7 +16,7 @@ from bot.domain.errors import BadPolicy, BadRecord, NoSuchRequest, Refused
 from bot.domain.invariants import check
 from bot.domain.people import may_answer
 from bot.domain.request import RunId
-from bot.domain.routing import words_of
+from bot.domain.routing import Listing, words_of
 from bot.domain.standing import check_standing
 from bot.domain.store import Sealed, Store
 from bot.domain.wire import read_foreign
@@ -87,10 +87,14 @@ async def listed_agents() -> list[str]:
         lines += [
             f"{one.name}  {one.kind}{mind}  tools {', '.join(one.tools) or 'none'}",
             f"    {one.describe}" if one.describe else "",
-            f"    asked by “{one.name}: …”" + "".join(f", {how}" for how in reached),
-            f"    by {words_of(one.may) or 'everybody'}",
+            *(["    asked by other agents alone"] if one.is_inner else _asked_by(one, reached)),
         ]
     return [line for line in lines if line]
+
+
+def _asked_by(one: Listing, reached: list[str]) -> list[str]:
+    ways = ", ".join([f"“{one.name}: …”", *reached])
+    return [f"    asked by {ways}", f"    by {words_of(one.may) or 'everybody'}"]
 
 
 # ------------------------------------------------------------------ policy

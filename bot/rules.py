@@ -26,9 +26,9 @@ from agents.tools.people import people_tools
 from agents.tools.postgres import Database
 from agents.tools.preferences import preference_tools
 from agents.tools.publishing import Press, publishing_tools
+from agents.tools.sample import sample_tools
 from agents.tools.services import service_tools
 from agents.tools.shop import Shop, shop_tools
-from agents.tools.sample import sample_tools
 from agents.tools.sql import sql_tools
 from agents.tools.tables import table_tools
 from bot.agentsbuild import FOR_TESTS, Shelf, built, helper_calls, without_file
@@ -44,6 +44,7 @@ from bot.domain.ports import Directory, Tool
 from bot.domain.preferences import Preferences
 from bot.domain.store import Store
 from bot.domain.wire import Json
+from bot.exampledata import lay_out
 from bot.oncallfile import OnCallFile
 from bot.peoplefile import PeopleDirectory, read_people
 from bot.policycheck import check
@@ -116,6 +117,8 @@ async def opened_rules(settings: Settings) -> AsyncIterator[Rules]:
     asked = [audience for chat in settings.chats for audience in ASKED_OF.get(chat, ())]
     outside = frozenset({*people.sources, *asked})
     file = await _agents(settings, own, people, outside)
+    with usable(f"{settings.work}, where examples lay their files,"):
+        lay_out(file.files, settings)
     async with _foreign(file, own) as foreign:
         roster, toolbox = _equipped(settings, file, (*own, *foreign))
         rules = Rules(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from agents.tools import github, gitlab
-from agents.tools.box import Box, Boxes
+from agents.tools.box import Box, Boxes, Kind
 from agents.tools.code import Workshop, code_tools
 from agents.tools.forge import Forge, Forges, forge_tools
 from agents.tools.git import Repos, git_tools
@@ -25,11 +25,24 @@ def work_tools(settings: Settings) -> tuple[Tool, ...]:
     return (*_code(settings), *_git(settings), *_forges(settings))
 
 
-def _code(settings: Settings) -> tuple[Tool, ...]:
+async def tried_box(settings: Settings) -> tuple[str, bool] | None:
+    """What scripts run in here, found out by trying, and whether that is a box; None where they are not switched on.
+
+    Raises ToolProblem where no box can be made.
+    """
     if settings.code == "off":
-        return ()
-    box = Box(folder=settings.work, has_network=settings.code_network, may_be_none=settings.code == "unboxed")
-    return code_tools(Workshop(Boxes(box)))
+        return None
+    settings.work.mkdir(parents=True, exist_ok=True)
+    boxes = _boxes(settings)
+    return (await boxes.told()).partition("\n")[0], await boxes.kind() is not Kind.NONE
+
+
+def _code(settings: Settings) -> tuple[Tool, ...]:
+    return () if settings.code == "off" else code_tools(Workshop(_boxes(settings)))
+
+
+def _boxes(settings: Settings) -> Boxes:
+    return Boxes(Box(folder=settings.work, has_network=settings.code_network, may_be_none=settings.code == "unboxed"))
 
 
 def _git(settings: Settings) -> tuple[Tool, ...]:

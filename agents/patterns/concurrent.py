@@ -9,42 +9,57 @@ sums up and whoever looks. Not what a member does (react), nor how a look is tak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import structlog
 
-from agents.patterns.person import GOES_BACK, GOES_ON
+from agents.patterns.person import (
+    ANSWER,
+    GOES_BACK,
+    GOES_ON,
+    SKIP,
+    STOP,
+    UNACCEPTED,
+    UNANSWERED,
+    Person,
+    looker,
+)
 from agents.patterns.room import SAID, Member, Room, Turn, branched, take_turn, tools_of
 from agents.patterns.rounds import draft_turn
-from agents.patterns.turned import Turned
+from agents.patterns.turned import Left, farthest
 from bot.domain.errors import CountersignError, InvalidArguments, ModelRefused, ModelUnavailable, UnknownTool
 from bot.domain.ports import Agent, RunContext
 from bot.domain.run import Task
 
 log = structlog.stdlib.get_logger(__name__)
 FAILED = "failed"  # the move of a turn when no branch came to anything
+RESULTS = frozenset({SAID, ANSWER, SKIP, *GOES_ON})
+MARKS: Mapping[str, str] = {**dict.fromkeys((*GOES_BACK, UNACCEPTED, STOP), "NOT ACCEPTED"), UNANSWERED: "UNANSWERED"}
 MEMBER_FAILURES = (ModelUnavailable, ModelRefused, InvalidArguments, UnknownTool)  # the same on every replay
 
 
 class Branch(NamedTuple):
-    """What came of one branch: its turn, or why there is none. *turned*: people sent the work elsewhere meanwhile."""
+    """What came of one branch: its turn, or why there is none. *left*: what was heard there ends all of them."""
 
     by: str
     turn: Turn | None = None
     failed: str = ""
-    turned: Turned | None = None
+    left: Left | None = None
 
     @property
     def is_result(self) -> bool:
-        return self.turn is not None and self.turn.move not in ("ended", FAILED)
+        """Is it an agent's words, or what a person let go on or answered? Else nothing goes on from it."""
+        return self.turn is not None and self.turn.move in RESULTS
 
     @property
     def said(self) -> str:
         if self.turn is None:
             return f"FAILED. {self.failed}"
-        return self.turn.text if self.is_result else f"ENDED EARLY. {self.turn.text}"
+        if self.is_result:
+            return self.turn.text
+        return f"{MARKS.get(self.turn.move, 'ENDED EARLY')}. {self.turn.told or self.turn.text}"
 
     @property
     def told(self) -> str:
@@ -55,13 +70,14 @@ class Branch(NamedTuple):
 class Concurrent:
     """`ports.Agent` and `Member`: *members* side by side; *join* sums up, *review* (a `Person`) looks at the whole.
 
-    A review that wants changes goes back to *join*; without one every member goes again, at most *max_rounds* times.
+    A review that wants changes goes back to *join*; without one every member goes again. After *max_rounds* versions
+    more of them are people's to give, as their card says (D-37).
     """
 
     name: str
     members: tuple[Agent | Member, ...]
     join: Agent | Member | None = None
-    review: Member | None = None
+    review: Person | None = None
     max_rounds: int = 3
 
     def __post_init__(self) -> None:
@@ -69,6 +85,8 @@ class Concurrent:
         names = [one.name for one in self.members]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"{self.name}: its members must be at least one, each with a name of its own")
+        if self.review is not None:
+            looker(self.name, "review", self.review)
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -84,13 +102,12 @@ class Concurrent:
 
     async def _worked(self, room: Room, ctx: RunContext) -> Turn:
         made = await self._made(room, ctx)
-        for number in range(1, self.max_rounds + 1):
-            if self.review is None or made.move != SAID:
-                return made
-            looked = await take_turn(self.review, room, ctx)
+        while self.review is not None and made.move == SAID:
+            review = replace(self.review, rounds=min(self.review.rounds, self.max_rounds))
+            looked = await take_turn(review, room, ctx)
             if looked.move in GOES_ON:
                 return Turn(by=self.name, text=looked.text)
-            if looked.move not in GOES_BACK or number == self.max_rounds:
+            if looked.move not in GOES_BACK:
                 told = f"This was not accepted, and is not used. {looked.told or looked.text}".strip()
                 return Turn(by=self.name, text=told, move=looked.move)
             made = await (self._made(room, ctx) if self.join is None else self._joined(room, ctx))
@@ -122,14 +139,15 @@ async def side_by_side(
 ) -> Sequence[Branch]:  # fmt: skip
     """A turn of each of *members* in its own of *rooms*, branches of *room*, which knows then what people said.
 
-    Raises Turned, once every branch has ended by itself, if people sent the work elsewhere.
+    Raises Left, once every branch has ended by itself, if what was heard in one of them ends them all.
     """
     since = len(room.words)
     pairs = zip(members, rooms, strict=True)
     branches = await ctx.gather(*(_branch(member, its, ctx) for member, its in pairs))
     room.join(rooms, since)
-    if turned := next((one.turned for one in branches if one.turned is not None), None):
-        raise turned
+    left = [(one.left, its.replies(since)) for one, its in zip(branches, rooms, strict=True) if one.left is not None]
+    if left:
+        raise farthest(left, len(room.words) - since)
     return branches
 
 
@@ -137,8 +155,8 @@ async def _branch(member: Agent | Member, room: Room, ctx: RunContext) -> Branch
     """One branch to its end, whatever that is. The same on every replay: a step that failed fails again."""
     try:
         return Branch(member.name, turn=await take_turn(member, room, ctx))
-    except Turned as turned:
-        return Branch(member.name, turned=turned)
+    except Left as left:
+        return Branch(member.name, left=left)
     except MEMBER_FAILURES as error:
         log.warning("branch_failed", member=member.name, error=type(error).__name__)
         failed = error.people_read

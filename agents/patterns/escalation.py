@@ -20,6 +20,7 @@ from typing import Any, cast
 from agents.patterns.ask import put
 from agents.patterns.person import UNANSWERED
 from agents.patterns.room import PEOPLE, Member, Room, Turn, Word, branched, take_turn, tools_of
+from agents.patterns.turned import Left
 from bot.domain.calls import Cause, Outcome, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.inquiry_question import asking
@@ -89,6 +90,7 @@ class Escalation:
             with branched(room) as inner:
                 turn = await take_turn(self.member, inner, cast(RunContext, watch), is_told=False)
         except _Undecided as undecided:
+            room.heard(undecided.replies)
             return Turn(by=self.name, text=undecided.told, move=UNANSWERED)
         return replace(turn, by=self.name)
 
@@ -96,7 +98,7 @@ class Escalation:
         return next((one for one in self.triggers if one.fires(text)), None)
 
 
-class _Undecided(Exception):
+class _Undecided(Left):
     """Nobody said how to go on: `told` is the last word."""
 
     def __init__(self, told: str) -> None:
@@ -146,7 +148,11 @@ class _Watch:
             return ()
         heard = Room(self._task)
         heard.heard(replies)
-        await self.read(heard, 1)
+        try:
+            await self.read(heard, 1)
+        except _Undecided as undecided:
+            undecided.replies = replies
+            raise
         return tuple(Heard(by=PersonId(word.by), text=word.text) for word in heard.words[1:])
 
     async def read(self, room: Room, at: int) -> None:
@@ -164,9 +170,10 @@ class _Watch:
 
     def _call(self, trigger: Trigger, word: Word) -> WantedCall:
         by = f"{word.by} wrote" if word.is_person else f"{word.by}, an agent, said"
+        task = f"\n\nThe task was: {self._task.text[:QUOTED_MOST]}" if word.text != self._task.text else ""
         args = {
             "reason": f"{trigger.name}: certain words bring people in, and these are there",
-            "context": f"{by}: {word.text[:QUOTED_MOST]}\n\nThe task was: {self._task.text[:QUOTED_MOST]}",
+            "context": f"{by}: {word.text[:QUOTED_MOST]}{task}",
             "suggestion": trigger.suggestion,
             "of": self._escalation.to,
         }

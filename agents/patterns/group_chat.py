@@ -102,7 +102,7 @@ class _Talk:
         if note := str(turn.values.get("note") or "").strip():
             with self._ctx.acting_as(speaker.name):
                 await self._ctx.note(f"To {turn.values['name']}: {note}")
-            self._room.say(speaker.name, f"To {turn.values['name']}: {note}")
+            self._room.say(speaker.name, f"To {turn.values['name']}: {note}", is_draft=False)
         return next(one for one in members if one.name == turn.values["name"])
 
     @property

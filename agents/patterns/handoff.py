@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from agents.patterns.ask import DONE, END, ask_stuck
 from agents.patterns.calls import Decider, Offer, Values, decider, take_deciding_turn
+from agents.patterns.concurrent import MEMBER_FAILURES
 from agents.patterns.room import Member, Room, Turn, branched, tools_of
-from agents.patterns.turned import Turned, watched
+from agents.patterns.turned import Left, Turned, watched
 from bot.domain.ports import Agent, RunContext
 from bot.domain.run import Task
 
@@ -66,7 +67,11 @@ class Handoff:
                         break
                     hands = 0
                 turn = await self._turn(at, room, ears)
-            except Turned as turned:
+            except (Left, *MEMBER_FAILURES) as left:
+                turned = left if isinstance(left, Turned) else None
+                if turned is None or turned.to not in self._names:  # it is over here: nobody can be turned to any more
+                    await ctx.route(self.name, at)
+                    raise
                 room.heard(turned.replies)
                 at = turned.to
                 await ctx.route(self.name, at, self._names)
@@ -86,7 +91,7 @@ class Handoff:
 
     async def _hand_on(self, turn: Turn, to: str, room: Room, ctx: RunContext) -> None:
         note = str(turn.values.get("note") or "")
-        room.say(turn.by, f"I hand this to {to}. {note}".strip())
+        room.say(turn.by, f"I hand this to {to}. {note}".strip(), is_draft=False)
         with ctx.acting_as(turn.by):
             if note.strip():
                 await ctx.note(note)

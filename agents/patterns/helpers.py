@@ -20,11 +20,14 @@ from typing import Annotated, NamedTuple, NoReturn
 from pydantic import Field
 
 from agents.patterns.calls import PatternCall
+from agents.patterns.person import ANSWER, GOES_ON
 from agents.patterns.room import PEOPLE, SAID, Member, Room, Turn, Word, take_turn
-from agents.patterns.turned import Turned
+from agents.patterns.turned import Left, farthest
 from bot.domain.calls import Cause, Outcome, Risk, ToolResult
+from bot.domain.chat import PersonId
 from bot.domain.errors import BadJson, InvalidArguments
 from bot.domain.ports import Agent, RunContext, Tool, WantedCall
+from bot.domain.run import Heard
 from bot.domain.wire import read_foreign, replace
 
 DEPTH_MOST = 5  # agents below each other: a deeper nest is a mistake, and nobody could follow its cards
@@ -75,15 +78,23 @@ class Helpers:
             return await self._ctx.use(calls, why=why), []
         others = tuple(call for call in calls if call.tool not in self._helpers)
         used, *said = await self._ctx.gather(self._used(others, why), *(self._ask(call) for call in asked))
-        if turned := next((one.turned for one in said if one.turned), None):
-            raise turned
+        if left := [(one.left, _replies(one.heard)) for one in (used, *said) if one.left]:
+            raise farthest(left, 0)
         results = {id(call): one.result for call, one in zip(asked, said, strict=True)}
         ran = iter(used.results)
-        heard = max((one.heard for one in said), key=len)  # each hears every reply, some of them sooner
+        heard = max((one.heard for one in (used, *said)), key=len)  # each hears every reply, some of them sooner
         return tuple(results[id(call)] if id(call) in results else next(ran) for call in calls), heard
 
     async def _used(self, calls: tuple[WantedCall, ...], why: str) -> _Came:
-        return _Came(results=await self._ctx.use(calls, why=why) if calls else ())
+        """What came of the tools beside them. Where nothing ran because people spoke, this branch hears it."""
+        results = await self._ctx.use(calls, why=why) if calls else ()
+        if all(one.cause is not Cause.SUPERSEDED for one in results):
+            return _Came(results)
+        try:
+            heard = await self._ctx.heard()
+        except Left as left:
+            return _Came(left=left)
+        return _Came(results, [Word(one.by, one.text, is_person=True) for one in heard])
 
     async def _ask(self, call: WantedCall) -> _Came:
         """What a helper says to the task of *call*. It reads nothing of the room but that."""
@@ -95,10 +106,10 @@ class Helpers:
         inner = Room(replace(self._room.task, text=task), asked_by=self._owner)
         try:
             turn = await take_turn(helper, inner, self._ctx, is_told=False)
-        except Turned as turned:  # the others hear it as well, and end by themselves
-            return _Came(turned=turned)
+        except Left as left:  # the others hear it as well, and end by themselves
+            return _Came(heard=_said(inner), left=left)
         result = ToolResult(outcome=Outcome.OK, text=_words(turn))
-        return _Came((result,), [word for word in inner.words[1:] if word.is_person and word.by != PEOPLE])
+        return _Came((result,), _said(inner))
 
 
 class _Came(NamedTuple):
@@ -106,16 +117,26 @@ class _Came(NamedTuple):
 
     results: tuple[ToolResult, ...] = ()
     heard: list[Word] = []  # noqa: RUF012  # never changed
-    turned: Turned | None = None
+    left: Left | None = None
 
     @property
     def result(self) -> ToolResult:
         return self.results[0]
 
 
+def _said(inner: Room) -> list[Word]:
+    return [word for word in inner.words[1:] if word.is_person and word.by != PEOPLE]
+
+
+def _replies(words: Sequence[Word]) -> list[Heard]:
+    return [Heard(by=PersonId(word.by), text=word.text) for word in words]
+
+
 def _words(turn: Turn) -> str:
     """A helper's words as whoever asked reads them: an end before the answer is called one."""
-    return turn.text if turn.move == SAID else f"It ended before it was finished ({turn.move}). {turn.text}".strip()
+    if turn.move in (SAID, ANSWER, *GOES_ON):
+        return turn.text
+    return f"It ended before it was finished ({turn.move}). {turn.text}".strip()
 
 
 def _declared(tool: str, helper: Agent) -> PatternCall:

@@ -190,6 +190,14 @@ class Person:
         return Turn(by=self.name, text=text, move=move, values=dict(values), told=told, is_role=True)
 
 
+def looker(pattern: str, role: str, member: object) -> Person:
+    """*member*, a person who looks at drafts. Raises ValueError for anybody whose turn could not be a yes."""
+    if not isinstance(member, Person) or member.does == "answer":
+        name = getattr(member, "name", type(member).__name__)
+        raise ValueError(f"the {role} of {pattern} must be a person who looks at drafts, and {name} is none")
+    return member
+
+
 def _notes(room: Room) -> str:
     """What other agents said of the draft since it was put up: a checker's verdict, say."""
     since = next((at for at, word in reversed(list(enumerate(room.words))) if word.draft), len(room.words))

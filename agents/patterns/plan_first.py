@@ -20,7 +20,7 @@ from agents.patterns.ask import DONE, END, ask_stuck
 from agents.patterns.calls import Decider, Offer, Values, decide, decider
 from agents.patterns.concurrent import Branch, side_by_side
 from agents.patterns.ledger import Ledger, PlanStep, planned, read, unready
-from agents.patterns.person import GOES_BACK, GOES_ON
+from agents.patterns.person import GOES_BACK, GOES_ON, Person, looker
 from agents.patterns.room import Member, Room, Turn, branched, take_turn, tools_of
 from bot.domain.calls import Cause, Outcome
 from bot.domain.ports import Agent, RunContext, WantedCall
@@ -44,7 +44,7 @@ class PlanFirst:
     name: str
     planner: Decider
     members: tuple[Agent | Member, ...]
-    review: Member | None = None
+    review: Person | None = None
     of: str = ""
     max_rounds: int = 3
     max_stalls: int = 2
@@ -55,6 +55,8 @@ class PlanFirst:
         names = [one.name for one in self.members]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"{self.name}: its members must be at least one, each with a name of its own")
+        if self.review is not None:
+            looker(self.name, "review", self.review)
         if bad := next((name for name in names if ":" in name or name.startswith("&")), None):
             raise ValueError(f"{self.name}: {bad!r} cannot stand in a plan; take a name without a colon or & in front")
 
@@ -131,7 +133,7 @@ class _Work:
         except ValueError as error:  # an edited line that nobody could do
             await self._unstick(f"The plan cannot begin: {error}.")
             return False
-        self._room.say(self._pattern.planner.name, self._ledger.told)
+        self._room.say(self._pattern.planner.name, self._ledger.told, is_draft=False)
         return True
 
     @property
@@ -166,7 +168,8 @@ class _Work:
         members = [next(one for one in self._pattern.members if one.name == step.who) for step in group]
         rooms = [self._room.branch() for _ in group]
         for step, room in zip(group, rooms, strict=True):
-            room.say(self._pattern.planner.name, f"It is your turn, {step.who}. Do this step and no other: {step.what}")
+            told = f"It is your turn, {step.who}. Do this step and no other: {step.what}"
+            room.say(self._pattern.planner.name, told, is_draft=False)
         branches = await side_by_side(members, rooms, self._room, self._ctx)
         for step, branch in zip(group, branches, strict=True):
             self._note(step, branch)

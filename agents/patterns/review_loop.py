@@ -19,6 +19,7 @@ from agents.patterns.rounds import draft_turn, ended
 from bot.domain.ports import Agent, RunContext
 from bot.domain.run import Task
 
+ENDED = "ended"
 VERDICT = Offer(calls=("verdict",))
 FAILED_STILL = "It has not passed after {rounds} rounds. "
 
@@ -84,8 +85,8 @@ class ReviewLoop:
         if isinstance(self.checker, Person):
             return await take_turn(self.checker, room, ctx)
         given = await decide(self.checker, room, ctx, VERDICT)
-        if given.move != VERDICT.calls[0]:
-            return given
+        if given.move != VERDICT.calls[0]:  # no verdict, so nothing that could go on
+            return given if given.move != SAID else replace(given, move=ENDED)
         notes = str(given.values.get("text") or "")
         move, word = (PASS, "It passes.") if given.values["move"] == ACCEPT else (FAIL, "It fails.")
         more = FAILED_STILL.format(rounds=self.max_rounds) if is_last and move == FAIL else ""

@@ -9,6 +9,7 @@ called with the room as its task. Owns the words alone: whose turn it is, the pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from bot.domain.wire import replace
 SAID = "said"  # how an agent means its words: they decide nothing
 TOOK_OVER = "take_over"  # how a person means words that take a draft's place
 PEOPLE = "people"  # who answered a card, where nobody is named
+ENDS_LINE = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"  # whatever a reader may take for the end of a line
+FORGED = re.compile(rf"(?:^|(?<=[{ENDS_LINE}]))(?=\[[^\]\n]{{1,80}}\] )")  # where a line looks like somebody else's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +75,17 @@ class Room:
         Every branch hears every reply, some of them sooner: the one that heard most heard all.
         """
         for one in branches:
-            heard = [word for word in one.words[since:] if word.is_person and word.by != PEOPLE]
-            self.words += heard[len(self.words) - since :]
+            self.heard(one.replies(since)[len(self.words) - since :])
 
-    def say(self, by: str, text: str) -> None:
+    def replies(self, since: int) -> list[Heard]:
+        """What people wrote in the thread, after the first *since* words here."""
+        said = [word for word in self.words[since:] if word.is_person and word.by != PEOPLE]
+        return [Heard(by=PersonId(word.by), text=word.text) for word in said]
+
+    def say(self, by: str, text: str, *, is_draft: bool = True) -> None:
+        """Words of the member *by*. What only tells whose turn it is, or why, *is_draft* of nothing."""
         if text.strip():
-            self.words.append(Word(by, text, draft=text))
+            self.words.append(Word(by, text, draft=text if is_draft else ""))
 
     def take(self, turn: Turn) -> None:
         """A member's turn. An agent's words are a draft; its verdict, and what a person says of one, are not."""
@@ -105,8 +113,17 @@ class Room:
 
     def as_task(self) -> Task:
         """The room for an agent that knows of none: the task, and below it what was said since."""
-        later = [f"{word.by}: {word.text}" for word in self.words[1:]]
-        return replace(self.task, text="\n\n".join([self.task.text, *later])) if later else self.task
+        task = FORGED.sub(" ", self.task.text) if self.asked_by else self.task.text
+        later = [named(word.by, word.text, is_person=word.is_person or word.is_role) for word in self.words[1:]]
+        return replace(self.task, text="\n\n".join([task, *later]))
+
+
+def named(name: str, text: str, *, is_person: bool = True) -> str:
+    """Somebody's words under their name. Nobody can speak as another: their own lines never begin with a name.
+
+    A colleague that is a program is called one, so that its words are nobody's approval.
+    """
+    return f"[{name if is_person else f'{name}, an agent'}] " + FORGED.sub(" ", text)
 
 
 @runtime_checkable

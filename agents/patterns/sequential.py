@@ -39,10 +39,14 @@ class Sequential:
             raise ValueError(f"{self.name} has no members; name at least one")
         if unknown := [name for name in self.look_after if name not in names]:
             raise ValueError(f"{self.name} looks after {', '.join(unknown)}, not among its members {', '.join(names)}")
-        self._stages()
         first = self.members[0]
         if _looks(first):
             raise ValueError(f"{first.name} looks at a draft, and stands first in {self.name}; put its maker before it")
+        makers = 0
+        for stage in self._stages():
+            makers += not isinstance(stage, Person)
+            if _looks(stage) and not makers:
+                raise ValueError(f"{stage.name} of {self.name} looks at a draft, and no agent stands before it")
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -12,19 +12,45 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
+from agents.patterns.room import PEOPLE
 from bot.domain.ports import RunContext
 from bot.domain.run import Heard
 
 
-class Turned(Exception):
-    """People re-routed: *to* goes on. *replies* are what was heard with it, which no room has taken in yet.
+class Left(Exception):
+    """What was heard ends a member's turn. *replies* are what was heard with it, which no room has taken in yet.
 
-    Whoever has branches lets the others end by themselves, which hear it as well, and then raises it again.
+    Whoever has branches lets the others end by themselves, which hear it as well, and then raises the one of them
+    that heard most: later words count, and none is lost.
     """
 
+    def __init__(self, told: str, replies: Sequence[Heard] = ()) -> None:
+        super().__init__(told)
+        self.replies = tuple(replies)
+
+
+class Turned(Left):
+    """People re-routed: *to* goes on."""
+
     def __init__(self, to: str, replies: Sequence[Heard]) -> None:
-        super().__init__(f"people turned this to {to}")
-        self.to, self.replies = to, tuple(replies)
+        super().__init__(f"people turned this to {to}", replies)
+        self.to = to
+
+
+def farthest(left: Sequence[tuple[Left, Sequence[Heard]]], known: int) -> Left:
+    """Of branches that ended so, each with what it heard before: the one that heard most.
+
+    Its replies are then what it heard after the first *known* replies, which the room of all has taken in.
+    """
+    found, before = max(left, key=lambda one: sum(said.by != PEOPLE for said in (*one[1], *one[0].replies)))
+    replies: list[Heard] = []
+    for said in (*before, *found.replies):
+        if said.by != PEOPLE and known:
+            known -= 1
+        elif said.by != PEOPLE or not known:
+            replies.append(said)
+    found.replies = tuple(replies)
+    return found
 
 
 class Watched:

@@ -18,6 +18,7 @@ from bot.domain.wire import Json, Record, read_foreign, replace
 
 MOST_CHARS = 20_000  # of a line that is matched
 SPEAKER = re.compile(r"\[[^\]\n]{1,80}\] ")
+COLLEAGUE = re.compile(r"\[(?P<who>[^\]\n]{1,80}), an agent\] (?P<text>.*)", re.DOTALL)
 BY_HAND = "I took this over, worked on it by hand, and hand it back now."  # in front of what comes with a run
 HOLE = re.compile(
     r"\{(?P<name>\w+)(?:\.(?P<field>\w+))?(?:\+(?P<plus>\d+))?"
@@ -49,7 +50,7 @@ Values = Mapping[str, str]
 
 
 def answer(book: Playbook, talk: Sequence[Spoken], tools: Collection[str] | None = None) -> Reply:
-    """The next message of *talk*. Every text begins with the book's label. *tools* are those on offer, if it is said."""
+    """The next message of *talk*. Every text begins with the book's label. *tools* are those on offer, if known."""
     reply = _play(book, talk, tools)
     return Reply(text=book.label + reply.text if reply.text else "", calls=reply.calls, fault=reply.fault)
 
@@ -108,7 +109,7 @@ def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[
             continue
         if (found := _recalled(scene, talk[:at])) is not None:
             caught = {name: text.strip() for name, text in {**found, **match.groupdict()}.items() if text}
-            yield scene, {"task": _task(talk), "calls": _described(talk), "tries": _tries(book), **caught}
+            yield scene, {**_around(book, talk), **caught}
             return
 
 
@@ -118,6 +119,13 @@ def _recalled(scene: Scene, before: Sequence[Spoken]) -> Mapping[str, str | None
         return {}
     fits = (scene.recalled.search(line.text) for line in reversed(before) if line.role in ("user", "assistant"))
     return next((match.groupdict() for match in fits if match), None)
+
+
+def _around(book: Playbook, talk: Sequence[Spoken]) -> Values:
+    """What every scene may quote of the conversation it is played in."""
+    said = [found for line in talk if line.role == "user" and (found := COLLEAGUE.fullmatch(line.text))]
+    colleagues = "\n".join(f"{one['who']}: {one['text'].replace(book.label, '')}" for one in said)
+    return {"task": _task(talk), "calls": _described(talk), "tries": _tries(book), "colleagues": colleagues}
 
 
 def _words(line: Spoken) -> str:
@@ -255,13 +263,20 @@ def _json(value: Json) -> str:
 
 def _report(book: Playbook, talk: Sequence[Spoken], since: int, last: int) -> str:
     """What came of it: every result of the last turn, and whatever failed before, each once."""
-    told = [_ending(book, text) for text in _results(talk[since:last])]
+    endings = _endings(book, _prompt(talk))
+    told = [_ending(endings, text) for text in _results(talk[since:last])]
     failed = [text for text, is_done in told if not is_done]
-    return "\n".join(dict.fromkeys(failed + [_ending(book, text)[0] for text in _results(talk[last:])]))
+    return "\n".join(dict.fromkeys(failed + [_ending(endings, text)[0] for text in _results(talk[last:])]))
 
 
-def _ending(book: Playbook, result: str) -> tuple[str, bool]:
-    for ending in book.endings:
+def _endings(book: Playbook, prompt: str) -> Sequence[Ending]:
+    """Those of the agent with this prompt first, then everybody's."""
+    own = [one for one in book.endings if one.prompt and re.search(one.prompt, prompt, FLAGS)]
+    return (*own, *(one for one in book.endings if not one.prompt))
+
+
+def _ending(endings: Sequence[Ending], result: str) -> tuple[str, bool]:
+    for ending in endings:
         known = _known(ending, result) if re.search(ending.match, result, FLAGS) else None
         if known is not None:
             return HOLE.sub(lambda hole: _worded(hole, known), ending.say), ending.is_done  # noqa: B023  # used at once

@@ -84,8 +84,8 @@ class Turn(Record, forbid_unknown_fields=True):
 class Scene(Record, forbid_unknown_fields=True, dict=True):
     """What happens after a line that matches: the turns in order, then a report of what came of it.
 
-    With `prompt`, it is a scene of the agents whose prompt fits that pattern, and of no others. With `recall`, it is one
-    only after a line, whoever's, that fits that pattern: the newest is taken, and its named groups are holes too.
+    With `prompt`, it is a scene of the agents whose prompt fits that pattern, and of no others. With `recall`, it is
+    one only after a line, whoever's, that fits that pattern: the newest is taken, its named groups are holes too.
     """
 
     name: str
@@ -112,11 +112,13 @@ class Scene(Record, forbid_unknown_fields=True, dict=True):
 class Ending(Record, forbid_unknown_fields=True):
     """How a result is reported: the first whose `match` fits the result's text, and whose `fields` are its fields.
 
-    With `each`, the result is a list of such objects: each is told so, and {all} is the whole list.
+    With `each`, the result is a list of such objects: each is told so, and {all} is the whole list. With `prompt`, it
+    is an ending of the agents whose prompt fits that pattern, who try it before everybody's.
     """
 
     say: str
     match: str = ""
+    prompt: str = ""
     fields: frozenset[str] = frozenset()
     each: str = ""
     is_done: bool = False
@@ -182,7 +184,7 @@ def _named(path: Path) -> str:
 def _checked(path: Path, book: Playbook) -> Playbook:
     plans = [plan for scene in book.scenes for turn in scene.turns for plan in turn.calls]
     patterns = [pattern for scene in book.scenes for pattern in (scene.match, scene.prompt, scene.recall)]
-    patterns += [ending.match for ending in book.endings]
+    patterns += [pattern for ending in book.endings for pattern in (ending.match, ending.prompt)]
     patterns += [plan.item for plan in plans] + [turn.after for scene in book.scenes for turn in scene.turns]
     for pattern in patterns:
         try:

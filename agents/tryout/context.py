@@ -30,6 +30,7 @@ class _Scope:
     def __init__(self, prefix: str, *, upto: int = 0, agent: str = "") -> None:
         self.prefix, self.steps, self.heard = prefix, 0, 0
         self.upto, self.agent = upto, agent
+        self.listened = -1  # how many steps it had asked for when it last asked what people say
 
     def next(self) -> str:
         path = self.ahead()
@@ -84,6 +85,7 @@ class Context:
 
     async def heard(self) -> tuple[Heard, ...]:
         scope, table = self._scope.get(), self._world.table
+        scope.listened = scope.steps
         path = f"{scope.ahead()}~{scope.heard}"
         known: Any = self._known(path, "heard") if self._world.journal.is_begun(path) else MISSING
         new = tuple(table.letters[scope.upto :])
@@ -171,7 +173,10 @@ class Context:
 
     async def _within(self, scope: _Scope, branch: Coroutine[Any, Any, T]) -> T:
         self._scope.set(scope)  # a task has its own copy of the context
-        return await branch
+        result = await branch
+        if scope.listened == scope.steps:  # called again, it would hear what came since
+            self._once("ends", "")
+        return result
 
     def _once(self, mark: str, value: T) -> T:
         path = self._scope.get().next()

@@ -24,6 +24,7 @@ from bot.domain.accepted import accepted_in, unaccepted
 from bot.domain.calls import Cause, Outcome, Past, ToolCall, ToolResult, make_call
 from bot.domain.chat import PersonId
 from bot.domain.errors import BadJson, InvalidArguments, Twin, UnknownTool, Unsatisfiable
+from bot.domain.inquiry_stuck import AGAIN
 from bot.domain.ladder import deadline
 from bot.domain.policy import Facts, Policy
 from bot.domain.ports import Leave, Tool, WantedCall
@@ -302,6 +303,8 @@ class _Passage:
         world, call = self._world, self._call
         if call is not None:
             move = str(loads(result.answer)["move"]) if result.answer else ""
+            if move == AGAIN.move:
+                world.refused.clear()  # that is a direction: what they rejected before may be asked again (D-46)
             was_put = self._request is not None
             final = accepted_in(world.toolbox.get(call.tool).spec, result)
             world.past[self._path] = Past(

@@ -144,7 +144,7 @@ def _told(asked: Request, answer: Values) -> str:
 
 
 def _more(asked: Request, answer: Values) -> Mapping[str, Json]:
-    """`status`; of what is accepted its `final` text and the `version` it was, or began as; of a direction its words."""
+    """`status`; of what is accepted its `final` text and its `version`; of a direction's button, the words on it."""
     move = answer["move"]
     found: dict[str, Json] = {"status": STATUS[move]}
     if move in WANTS:
@@ -152,7 +152,8 @@ def _more(asked: Request, answer: Values) -> Mapping[str, Json]:
     return found | (_accepted(asked, answer) if STATUS[move] == "accepted" else {})
 
 
-def _accepted(asked: Request, answer: Values) -> Mapping[str, Json]:
+def _accepted(asked: Request, answer: Values) -> dict[str, Json]:
+    """What they wrote themselves has the version that it began as."""
     values = _recalled(asked.call, asked.history)
     earlier = _versions(values).index(answer[CHOICE]) + 1 if answer["move"] == "use" else 0
     return {"final": _final(asked, answer), "version": earlier or int(values["round"])}

@@ -10,7 +10,7 @@ import hashlib
 from bot.domain.chat import Attachment
 
 READ_MOST = 4_000  # characters that read well in a thread; a screen has about half as many
-HEAD_MOST = 3_000  # of a longer text, as much is shown
+HEAD_MOST = 2_800  # of a longer text, as much is shown: with what is said of the rest it fits one block of Slack
 
 
 def in_thread(text: str, name: str) -> tuple[str, tuple[Attachment, ...]]:

@@ -32,6 +32,7 @@ class Listing(Record):
     starts: tuple[str, ...] = ()  # words that begin a task of its own, in small letters
     channels: tuple[str, ...] = ()  # "#general" anywhere, or "slack/C0123ABCD"
     may: tuple[Audience, ...] = ()  # who may give it tasks; empty: whoever may give any
+    is_inner: bool = False  # nobody may: it works as a member of others alone
 
 
 class Chosen(Record):
@@ -42,8 +43,9 @@ class Chosen(Record):
 
 
 def choose(text: str, place: Place, listings: Sequence[Listing], default: str) -> Chosen:
-    """Who gets *text*, written at *place*. *default* is one of *listings*."""
+    """Who gets *text*, written at *place*. *default* is one of *listings*. An inner agent's name means nothing."""
     said = addressed(text)
+    listings = [one for one in listings if not one.is_inner]
     by_name = {one.name.casefold(): one for one in listings}
     called = NAMED.match(said)
     if called and called[1].casefold() in by_name:

@@ -137,7 +137,7 @@ class Finished(Record, tag="finished"):
 
 
 class Told(Record, tag="told"):
-    """Messages the agent took in just before the step at `path`: its branch has heard the run's first `upto` letters."""
+    """Messages the agent took in just before the step at `path`: its branch has heard the first `upto` letters."""
 
     path: str
     heard: tuple[Heard, ...]

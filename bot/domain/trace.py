@@ -15,7 +15,7 @@ from datetime import datetime
 
 from bot.domain import wording
 from bot.domain.arguments import brief, secret_values, without
-from bot.domain.budget import THINKS, dollars, total, usage_of
+from bot.domain.budget import OWN, THINKS, dollars, total, usage_of
 from bot.domain.calls import ToolSpec
 from bot.domain.chat import Block, Card, Fact, PersonId
 from bot.domain.details import STEPS as ENDED
@@ -95,7 +95,7 @@ def _at(path: str) -> list[int]:
 
 def _is_quiet(entry: Entry) -> bool:
     """Nobody did anything by it: a time that was looked up, a request whose result follows."""
-    return isinstance(entry, Opened) or (isinstance(entry, Step) and entry.mark in ("now", "random", "sleep"))
+    return isinstance(entry, Opened) or (isinstance(entry, Step) and entry.mark in ("now", "random", "sleep", "ends"))
 
 
 def _is_thought(entry: Entry) -> bool:
@@ -122,7 +122,8 @@ def _thought(step: Step) -> str:
     said, usage = _said(step), usage_of(step)
     if said is None:
         return "the model gave no answer"
-    wanted = f"wanted {len(said.calls)} call{'' if len(said.calls) == 1 else 's'}" if said.calls else "answered"
+    explained = "explained a call" if step.path.startswith(OWN) else "answered"
+    wanted = f"wanted {len(said.calls)} call{'' if len(said.calls) == 1 else 's'}" if said.calls else explained
     money = f" · {dollars(usage.micros)}" if usage.micros else ""
     return f"{wanted} · {usage.tokens:,} tokens{money}"
 

@@ -33,6 +33,7 @@ from bot.runtime.purse import Purses, Unmetered
 
 T = TypeVar("T")
 NOTHING = Effects()
+BRANCH_ENDS = "ends"  # the mark of a branch's last step, which is no more than its end
 
 
 class Scope:
@@ -41,6 +42,7 @@ class Scope:
     def __init__(self, prefix: str, *, upto: int = 0, agent: str = "") -> None:
         self.prefix, self.steps, self.heard = prefix, 0, 0
         self.upto, self.agent, self.listens = upto, agent, False
+        self.listened = -1  # how many steps it had asked for when it last asked what people say
 
     def next(self) -> str:
         path, self.steps, self.heard = f"{self.prefix}/{self.steps}", self.steps + 1, 0
@@ -147,6 +149,9 @@ class Context:
         known = await self._known(path, mark)
         if known is not None:
             return unsaid.recalled(known.result)
+        if heeds and self._host.has_words(scope.upto):  # they came before this process did: no model is asked in vain
+            scope.take_back(heard)
+            raise SpokenTo
         before = await self._mind.purse.before(self._host)
         try:
             return await self._answered(path, mark, Wish(model, lines, tools), before, heeds=heeds)
@@ -171,6 +176,7 @@ class Context:
         """Replies since the last time, taken in just before the next step of this branch."""
         scope = self._scope.get()
         self._host.listens = scope.listens = True
+        scope.listened = scope.steps
         path = f"{scope.ahead()}~{scope.heard}"
         told = self._host.journal.told.get(path)
         if told is None and self._host.journal.is_known(scope.ahead()):
@@ -239,7 +245,7 @@ class Context:
         if not self._host.journal.is_known(self._scope.get().ahead()):
             by = self._acting()
             told = progress_line(text, done, total)
-            await self._host.progress(f"{by} · {told}" if by else told, self._clock(), is_end=done >= total)
+            await self._host.progress(f"{by} · {told}" if by else told, is_end=done >= total)
 
     async def sleep(self, time: timedelta) -> None:
         """Sleep by the store's clock, for a second or a month: a timer of the shard wakes the run."""
@@ -271,7 +277,14 @@ class Context:
 
     async def _in_scope(self, scope: Scope, branch: Coroutine[Any, Any, T]) -> T:
         self._scope.set(scope)  # a task has its own copy of the context
-        return await branch
+        result = await branch
+        await self._end(scope)
+        return result
+
+    async def _end(self, scope: Scope) -> None:
+        """Write down that a branch heard nothing more before it ended: a replay would hear what came since."""
+        if scope.listened == scope.steps and self._host.journal.answer(path := scope.next(), BRANCH_ENDS) is None:
+            await self._record(path, BRANCH_ENDS, "")
 
     async def _once(self, what: str, make: Callable[[], str]) -> str:
         """A value that must be the same on every replay."""

@@ -102,9 +102,7 @@ class Drawing:
 
     async def status(self, run: Run, line: str, entries: Sequence[Entry] = ()) -> Card:
         names = await self._names({run.task.by, *([run.taken_by] if run.taken_by else [])})
-        return status_card(
-            run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names, entries=entries
-        )
+        return status_card(run, line, seal=lambda move: self._seal.mark(run.id, "", move), names=names, entries=entries)
 
     def stop(self, run: Run) -> Button | None:
         """The Stop button of *run*'s status message; None once it is ending. Asks nobody for names."""

@@ -20,12 +20,12 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from bot.domain.budget import NONE, Spending, day_of, total
+from bot.domain.budget import NONE, OWN, Spending, day_of, total
 from bot.domain.calls import Digest, Outcome, Past, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.letters import GaveBack, Letter, Said, Took, taken_by
 from bot.domain.request import Request, RequestId, RunId
-from bot.domain.run import Decided, Entry, Heard, Run, RunStatus, Told
+from bot.domain.run import Decided, Entry, Heard, Run, RunStatus, Step, Told
 from bot.domain.store import Batch, Fence, Loaded, Store, Tail
 from bot.domain.wire import replace
 from bot.runtime.journal import Journal
@@ -215,7 +215,7 @@ class Host:
         return taken_by(self.letters) is not None or self.takes > self.run.takes
 
     def is_overtaken(self, path: str = "") -> bool:
-        """What was asked for at *path* before its branch hears of a takeover is out of date, whoever has the run now."""
+        """What was asked for at *path* before its branch heard of a takeover is out of date, whoever has it now."""
         return self.is_taken or (self.listens and any(isinstance(one, GaveBack) for one in self._news(path)))
 
     async def until_returned(self) -> None:
@@ -242,6 +242,9 @@ class Host:
     def unheard(self) -> tuple[Heard, ...]:
         """What people said and the agent has not taken in, in order."""
         return self._words(self.told)
+
+    def has_words(self, since: int) -> bool:
+        return bool(self._words(since))
 
     async def until_spoken(self, since: int) -> None:
         """Wait for something to hear that came after *since* letters."""
@@ -335,8 +338,9 @@ class Host:
         """Append to the journal, with the mail taken into account and the status message kept true."""
         await self.journal.write(batch)
 
-    async def progress(self, line: str, now: datetime, *, is_end: bool) -> None:
+    async def progress(self, line: str, *, is_end: bool) -> None:
         """Let the status message say *line*; not so soon after the last time, but for the end. No entry is written."""
+        now = self._now()
         if self.is_taken or (self._bar_at is not None and now - self._bar_at < BAR_EVERY and not is_end):
             return
         self.bar, self._bar_at = "" if is_end else line, now
@@ -345,7 +349,9 @@ class Host:
     def dressed(self, batch: Batch, *, is_last_step: bool) -> Batch:
         """What every write carries: the run's status when it changes, the mail that was seen, and what it spends."""
         is_last_awake = is_last_step and self.awake == 1 and not self.calls
+        is_beside = not self.awake and bool(batch.entries) and all(_is_beside(entry) for entry in batch.entries)
         status = batch.status or (RunStatus.WAITING if is_last_awake else RunStatus.ACTIVE)
+        status = self.status if is_beside else status  # it goes on to wait, and its mail is still to be seen to
         line = batch.line if batch.line != self.line else None
         used = total(batch.entries)
         is_shown = line is not None or used != NONE
@@ -354,7 +360,7 @@ class Host:
             batch,
             status=status if status is not self.status else None,
             line=line,
-            seen=self.mail,
+            seen=None if is_beside else self.mail,
             spends=Spending(day=day_of(self._now()), person=self.run.task.by, usage=used) if used != NONE else None,
             effects=replace(batch.effects, dirty=dirty),
         )
@@ -364,6 +370,11 @@ class Host:
         self.status = made.status or self.status
         self.line = made.line or self.line
         self.seen = made.seen or 0
+
+
+def _is_beside(entry: Entry) -> bool:
+    """Was it written beside the run's own course, whose coroutine knows nothing of it?"""
+    return isinstance(entry, Step) and entry.path.startswith(OWN)
 
 
 def instructions(letters: Sequence[Letter]) -> tuple[Heard, ...]:

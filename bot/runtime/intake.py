@@ -19,7 +19,6 @@ from bot.domain.inquiry import is_inquiry
 from bot.domain.letters import Said, taken_by
 from bot.domain.meant import is_certain
 from bot.domain.request import Copy, Kind, Move, Request, RunId, settled_text
-from bot.domain.routing import told_who_may
 from bot.domain.run import Begun, Finished, Heard, Run, Task
 from bot.domain.store import FORM, Effects, Held, Loaded, Turn
 from bot.domain.verdict import ReasonRule
@@ -31,6 +30,7 @@ from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press
 from bot.runtime.rights import Rights
+from bot.runtime.steering import Steering
 from bot.runtime.takeover import Takeover
 
 HELP = "Mention me with a task, for example: @countersign refund 40 for order 1042, it arrived broken."
@@ -50,7 +50,7 @@ ABOUT_RUN: Mapping[Meaning, str] = {  # phrases that mean the whole run, and wha
 
 class Intake:
     def __init__(self, parts: Parts, rights: Rights, ballot: Ballot, takeover: Takeover, commands: Commands) -> None:
-        self._takeover, self._commands = takeover, commands
+        self._takeover, self._commands, self._steering = takeover, commands, Steering(parts, rights)
         self._parts, self._store, self._rights, self._ballot = parts, parts.store, rights, ballot
 
     async def message(self, message: Message) -> Answer | None:
@@ -132,10 +132,8 @@ class Intake:
 
     async def _barred(self, person: Person, agent: str) -> Answer | None:
         """What *person* hears if they may not tell *agent* what to do. A failed look-up raises Unavailable."""
-        listing = next((one for one in self._parts.roster.listings() if one.name == agent), None)
-        if listing is None or await self._rights.may_task(person, listing):
-            return None
-        return Answer(is_taken=False, text=told_who_may(listing))
+        told = await self._steering.barred(person, agent)
+        return Answer(is_taken=False, text=told) if told else None
 
     # ------------------------------------------------------------- replies
 
@@ -158,14 +156,15 @@ class Intake:
         signable = tuple(one for one in held if one.request.kind is Kind.APPROVAL)
         if loaded is not None and signable and meaning is not Meaning.CONTEXT:
             return await self._word(message, signable, meaning, loaded)
-        heard = await self._context(message, person, loaded, run)
+        aside = await self._beside(message, held, meaning) or _at_work(loaded)
+        return await self._context(message, person, loaded, run, aside)
+
+    async def _beside(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer | None:
+        """What is said to words that only steer, and may have been meant as more."""
         is_torn = meaning is Meaning.CONTEXT and words.is_torn(message.text)
-        if heard is None and is_torn and any([await self._may(one, message) for one in held]):
+        if is_torn and any([await self._may(one, message) for one in held]):
             return Answer(is_taken=False, text=TORN)
-        if heard is None and (tool := _at_work(loaded)):
-            told = f"I read this as soon as {tool} has ended: what has begun is not cut off."
-            return Answer(is_taken=True, text=told)
-        return heard
+        return None
 
     async def _about_run(self, message: Message, run: RunId, meaning: Meaning) -> Answer:
         """An exact phrase that means the run as a whole, like the button of its status message."""
@@ -207,12 +206,15 @@ class Intake:
             return False
         return True
 
-    async def _context(self, message: Message, person: Person, loaded: Loaded | None, run: RunId) -> Answer | None:
-        """Words that steer: as much for whoever may task this agent as the task was."""
+    async def _context(
+        self, message: Message, person: Person, loaded: Loaded | None, run: RunId, told: Answer | None = None
+    ) -> Answer | None:
+        """Words that steer: as much for whoever may task this agent as the task was. *told*: the answer, if they count
+        now; the same delivery once more (Slack tells of a mention twice) is answered with nothing."""
         if loaded is not None and (barred := await self._barred(person, loaded.run.agent)):
             return barred
         if await self._told(message, person, run):
-            return None
+            return told
         if message.is_mention and await self._store.live_run(message.place.key) is None:
             return await self._task(message, person)  # it ended in this very moment
         return None
@@ -269,12 +271,14 @@ class Intake:
         return Press(delivery=message.delivery, by=message.by, ref=seen, subject=held.request.id, move="word", token="")
 
 
-def _at_work(loaded: Loaded | None) -> str:
-    """The tool that is running just now, as far as its beginning was written down."""
+def _at_work(loaded: Loaded | None) -> Answer | None:
+    """When words will be read, while a tool is running, as far as its beginning was written down."""
     entries = loaded.entries if loaded is not None else ()
     ended = {entry.path for entry in entries if isinstance(entry, Finished)}
     running = (show_line(e.tool) for e in entries if isinstance(e, Begun) and e.path not in ended)
-    return next(running, "")
+    if tool := next(running, ""):
+        return Answer(is_taken=True, text=f"I read this as soon as {tool} has ended: what has begun is not cut off.")
+    return None
 
 
 def _could_answer(request: Request, text: str) -> bool:

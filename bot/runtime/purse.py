@@ -132,6 +132,8 @@ class Purse:
         if decided.decision.status is Status.SUPERSEDED:  # somebody took the run over: ask again when it is back
             return True
         if decided.decision.status is not Status.ANSWERED:
+            if met.day not in ("", self._day()):  # that day is over: today's budget is another one
+                return True
             return self._goes_on(met, told(decided, "Nobody allowed more"))
         if inquiry.move_of(decided.decision) == "go_on":
             return True

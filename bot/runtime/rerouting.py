@@ -23,6 +23,7 @@ from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import REASON_MOST, Press, sound
 from bot.runtime.rights import Rights
+from bot.runtime.steering import Steering
 
 LIVE = (RunStatus.ACTIVE, RunStatus.WAITING)
 ENDED = Answer(is_taken=False, text="This run has already ended.")
@@ -30,7 +31,7 @@ ENDED = Answer(is_taken=False, text="This run has already ended.")
 
 class Rerouting:
     def __init__(self, parts: Parts, rights: Rights) -> None:
-        self._store, self._rights = parts.store, rights
+        self._store, self._rights, self._steering = parts.store, rights, Steering(parts, rights)
 
     async def turn(self, press: Press) -> Answer:
         """Let another member go on. Raises NotRequestable, or NotEligible while somebody works on it by hand."""
@@ -41,6 +42,8 @@ class Rerouting:
         loaded = await self._store.load(run)
         if loaded is None or loaded.status not in LIVE:
             return ENDED
+        if barred := await self._steering.barred(person, loaded.run.agent):
+            return Answer(is_taken=False, text=barred)
         await self._must_be_free(loaded, person)
         to, others = sound(str(press.fields.get(TO) or "")).strip(), routed_to(loaded.run)
         if to not in others:

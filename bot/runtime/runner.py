@@ -50,7 +50,7 @@ class Runner:
         self._ending = Ending(parts.store, self._attend)
         purse = Purse(parts.store, gate.house, parts.budgets, parts.prices)
         self._mind = Mind({**parts.models, "": parts.model}, parts.toolbox, parts.meter, parts.chats, purse)
-        self._explainer, self._changed = Explainer(parts), Changed(parts.store, gate.house)
+        self._explainer, self._changed = Explainer(parts, purse), Changed(parts.store, gate.house)
         self._locks: WeakValueDictionary[RunId, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
         self._is_closing = False

@@ -15,26 +15,28 @@ from bot.domain.errors import NotEligible, NotRequestable, Unheard
 from bot.domain.events import account_text
 from bot.domain.letters import GaveBack, Took, taken_by
 from bot.domain.request import Kind, Request, RunId
-from bot.domain.run import RunStatus
+from bot.domain.run import Decided, RunStatus
 from bot.domain.store import Effects, Loaded, Turn
 from bot.domain.wire import replace
 from bot.runtime.journal import once_more
 from bot.runtime.parts import Parts
 from bot.runtime.press import Press, sound
 from bot.runtime.rights import Rights
+from bot.runtime.steering import Steering
 
 TEXT = "text"  # the field behind Hand back
 TEXT_MOST = 10_000  # characters the agent is told when it goes on
 LIVE = (RunStatus.ACTIVE, RunStatus.WAITING)
 ENDED = Answer(is_taken=False, text="This run has already ended.")
 THANKS = "Thank you. The agent goes on, and hears what was said meanwhile."
+WORDLESS = "You can hand it back without words."
 NOBODYS = "Nobody has taken this over: the agent works on it."
 YOURS = "You have it. The agent begins nothing until you press Hand back; what was asked is withdrawn."
 
 
 class Takeover:
     def __init__(self, parts: Parts, rights: Rights) -> None:
-        self._store, self._rights = parts.store, rights
+        self._store, self._rights, self._steering = parts.store, rights, Steering(parts, rights)
 
     async def take(self, press: Press) -> Answer:
         """Let somebody work on the run by hand. Raises NotRequestable, or NotEligible when another one has it."""
@@ -71,6 +73,8 @@ class Takeover:
                 is_done = any(letter == GaveBack(by=person.id, text=text) for letter in loaded.letters)
                 return Answer(is_taken=True, text=THANKS) if is_done else Answer(is_taken=False, text=NOBODYS)
             await self._must_be_theirs(loaded, person)
+            if text and (barred := await self._barred(loaded, person)):
+                return Answer(is_taken=False, text=barred, problems={TEXT: barred})
             try:
                 is_told = await self._told(loaded, GaveBack(by=person.id, text=text), press.delivery, audit)
             except Unheard:
@@ -121,6 +125,14 @@ class Takeover:
         if has is not None and person.id not in (has, loaded.run.task.by):
             names = [await self._rights.name(who) for who in dict.fromkeys((has, loaded.run.task.by))]
             raise NotEligible(loaded.run.id, person.id, f"{names[0]} has it: {' or '.join(names)} can hand it back.")
+
+    async def _barred(self, loaded: Loaded, person: Person) -> str:
+        """Why *person* may not hand it back with words: they would steer. Whoever was asked to take it over may."""
+        decided = [entry.decision for entry in loaded.entries if isinstance(entry, Decided)]
+        if any(person.id in one.by and inquiry.move_of(one) == "take" for one in decided):
+            return ""
+        barred = await self._steering.barred(person, loaded.run.agent)
+        return f"{barred} {WORDLESS}" if barred else ""
 
     async def _told(self, loaded: Loaded, letter: Took | GaveBack, delivery: str, audit: bytes) -> bool:
         """False when the run has ended, or this delivery was counted before. Raises Unheard if letters came since."""

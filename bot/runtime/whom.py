@@ -1,6 +1,6 @@
 """The command `agents`: whom people can give a task, what each is for, and how a task comes to it.
 
-Everybody reads of every agent; of one that they may not ask they read who may.
+Everybody reads of every agent but inner ones; of one that they may not ask they read who may.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Whom:
         self.deeds = {"agents": self.agents}
 
     async def agents(self, asked: Asked) -> str:
-        listings = self._roster.listings()
+        listings = [one for one in self._roster.listings() if not one.is_inner]
         rest = [f"(+{len(listings) - MOST} more)"] if len(listings) > MOST else []
         lines = [_line(asked.name, one, is_default=not number) for number, one in enumerate(listings[:MOST])]
         return "\n".join(["You can give a task to:", *lines, *rest])

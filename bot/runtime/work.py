@@ -19,6 +19,7 @@ from bot.domain.calls import Cause, Outcome, Past, Risk, ToolCall, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.errors import AlreadySettled, LeaseLost, Overtaken, TooLate, Unheard
 from bot.domain.grant import Grant
+from bot.domain.inquiry_stuck import AGAIN
 from bot.domain.letters import Took, last_take
 from bot.domain.ports import Leave, Tool, WantedCall
 from bot.domain.request import Request, RequestId, spend
@@ -255,6 +256,8 @@ class Work:
                 accepted=accepted_in(self._gate.spec(call.tool), result),
                 sources=result.sources if self._gate.is_reading(call.tool) else (),
             )
+            if move == AGAIN.move:
+                self._host.refused.clear()  # that is a direction: what they rejected before may be asked again (D-46)
         if call is not None and asked and result.cause is Cause.PERSON:
             self._host.refused.add(call.digest)
         return result

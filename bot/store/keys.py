@@ -25,9 +25,9 @@
 | `{ns:s}:grant:<id>` | hash | doc (sealed), v, used, most, ends, over | KEEP after its end |
 | `{ns:s}:thread:<place>` | string | the run of a thread | KEEP after its last run's end |
 | `{ns:s}:seen:<delivery>` | string | the answer the first delivery got, also a refusal | DELIVERY |
-| `{ns:s}:spent:<day>` | hash | `tokens\\|<person>`, steps, micros used on a day; of nobody: everybody's | SPENT |
+| `{ns:s}:spent:<day>` | hash | tokens, steps and micros used on a day, by person and in all | SPENT |
 | `{ns:s}:bell` | channel | doorbell | - |
-| `{ns}:keep:<name>` | string | a value (sealed): posts, installs, what is put off, what people like, files to be posted | as was said |
+| `{ns}:keep:<name>` | string | a value, sealed: posts, installs, wishes, files to post | as was said |
 | `{ns}:processes` | zset | live processes, by last beat | while they beat |
 | `{ns}:meta` | hash | fingerprint of the sealing key, number of shards | for ever |
 """

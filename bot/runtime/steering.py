@@ -1,0 +1,27 @@
+"""Who may say what an agent does: the task, a reply, the words of a hand-back, where its work is turned to.
+
+`may` in agents.yml is judged by the directory each time, not remembered from the task. Not who may answer what an
+agent asks: whoever is asked says in the answer what they like (rights).
+"""
+
+from __future__ import annotations
+
+from bot.domain.chat import Person
+from bot.domain.routing import told_who_may
+from bot.runtime.parts import Parts
+from bot.runtime.rights import Rights
+
+
+class Steering:
+    def __init__(self, parts: Parts, rights: Rights) -> None:
+        self._roster, self._rights = parts.roster, rights
+
+    async def barred(self, person: Person, agent: str) -> str:
+        """What *person* hears if they may not tell *agent* what to do; empty if they may.
+
+        A failed look-up raises Unavailable.
+        """
+        listing = next((one for one in self._roster.listings() if one.name == agent), None)
+        if listing is None or await self._rights.may_task(person, listing):
+            return ""
+        return told_who_may(listing)
