@@ -215,8 +215,9 @@ class Terminal:
         return True
 
     def _notice(self, card: Card, place: Place) -> None:
-        """What a card means for the thread: the agent's last word ends it, a question to people lets it rest."""
-        if card.author and not (card.title or card.buttons) and self._end(place):
+        """What a card means for the thread: the run's last word, which calls whoever gave the task, ends it (a member's
+        turn calls nobody); a question to people lets it rest."""
+        if card.author and card.mentions and not (card.title or card.buttons) and self._end(place):
             self._screen.say(ENDED)
         elif place.thread == self._thread and any(button.move not in OF_RUNS for button in card.buttons):
             self._is_quiet.set()

@@ -32,7 +32,8 @@ HELP = """\
 def draw(card: Card, number: int, mentions: str, *, is_whole: bool = False) -> str:
     """A card as text: title, body, facts, blocks, attachments, status, buttons, footer. *is_whole*: files too."""
     if not (card.title or card.facts or card.blocks or card.attachments or card.status or card.buttons):
-        return _indent(" ".join(filter(None, [mentions, inert(card.body), inert(card.footer)])), "  ")
+        author = f"{inert(card.author)}:" if card.author else ""
+        return _indent(" ".join(filter(None, [mentions, author, inert(card.body), inert(card.footer)])), "  ")
     lines = [f"[{number}] {MARKS[card.tone]} {inert(card.title)}".rstrip(), *([mentions] if mentions else [])]
     lines += [inert(card.body)] if card.body else []
     lines += [f"{inert(fact.label)}: {inert(fact.value)}" for fact in card.facts]

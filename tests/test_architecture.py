@@ -42,6 +42,7 @@ REACH: Mapping[str, frozenset[str]] = {
     "bot.mcpfile": frozenset({"agents"}),
     "bot.services": frozenset({"agents"}),
     "bot.worktools": frozenset({"agents"}),
+    "bot.exampledata": frozenset({"agents"}),  # lays files through the door of the file tools
     "bot.cli": frozenset({"adapters"}),  # manifests: pure functions, printed without opening anything
 }
 

@@ -53,9 +53,7 @@ def test_the_tool_is_gated_with_one_declaration_and_the_rule_fits_it(
     assert policy.rules[0].id == "restart"
 
 
-async def test_the_tool_with_a_preview_finds_out_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_tool_with_a_preview_finds_out_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PN-13, AS-28: the README's second tool loads, its preview runs, and what it shows comes with its result."""
     (tmp_path / "my_previewed_tool.py").write_text(PREVIEWED)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -120,7 +118,7 @@ def test_every_step_of_a_ladder_in_the_table_is_read(step: str) -> None:
 def test_every_picture_of_the_readme_is_there_and_small() -> None:
     shown = re.findall(r"!\[[^\]]+\]\((docs/screenshots/[a-z-]+\.png)\)", README)
 
-    assert len(shown) == 5
+    assert len(shown) == 7
     assert [name for name in shown if (ROOT / name).stat().st_size > 150_000] == []
 
 

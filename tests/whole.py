@@ -28,6 +28,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "erin": ("managers", ""),
 }
 Accounts = Mapping[str, Mapping[str, str]]  # name -> platform -> account
+LOOK = "Steps"  # the one button that stays when a run is over: it changes nothing
 
 
 def people_of(

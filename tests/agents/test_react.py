@@ -33,7 +33,8 @@ def different(many: int) -> list[Said]:
 
 
 def agent(max_steps: int = 20, max_tokens: int = 1000) -> ReAct:
-    return ReAct(name="a", prompt="be good", tools=("lookup",), max_steps=max_steps, max_tokens=max_tokens)
+    tools = ("lookup", "note", "nothing")
+    return ReAct(name="a", prompt="be good", tools=tools, max_steps=max_steps, max_tokens=max_tokens)
 
 
 async def test_results_go_back_to_the_model_word_for_word() -> None:
@@ -322,7 +323,7 @@ def test_a_roster_has_a_default_and_knows_no_strangers() -> None:
     roster: ports.Roster = Roster([shipped, agent()], default="assistant")
 
     assert roster.get("") is roster.get("assistant") is shipped
-    assert roster.get("a").tools == ("lookup",)
+    assert roster.get("a").tools == agent().tools
     with pytest.raises(NoSuchAgent) as caught:
         roster.get("b")
     assert isinstance(caught.value, Refused)

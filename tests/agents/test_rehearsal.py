@@ -168,9 +168,12 @@ def test_it_lists_what_is_worth_trying(question: str) -> None:
     assert [line for line in told if line.startswith("- ")] == [f"- {one.line} ({one.shows})" for one in BOOK.tries]
 
 
-@pytest.mark.parametrize("line", [one.line for one in BOOK.tries])
+@pytest.mark.parametrize("line", [one.line for one in load(SHIPPED).tries])
 def test_every_example_it_gives_is_one_it_plays(line: str, tools: dict[str, Tool]) -> None:
-    """What the list promises, the playbook keeps: each line makes calls that fit the shipped tools."""
+    """What the list promises, the playbook keeps: each line makes calls that fit the shipped tools.
+
+    The lines that an example adds are for its own agents: tests/examples plays them.
+    """
     calls = says(user(line)).calls
 
     assert calls
@@ -551,6 +554,37 @@ def test_an_example_adds_scenes_that_only_its_own_agents_play(tmp_path: Path) ->
     assert answer(book, writer) == Reply(text="(rehearsal) A draft.")
     assert [call.tool for call in answer(book, other).calls] == ["look_up_order"]
     assert book.tries[-1].line == "write about tea"
+
+
+def test_a_scene_may_go_on_from_what_was_said_before(tmp_path: Path) -> None:
+    """The newest line that it recalls, from before the last answer; without one it is not its scene."""
+    part = tmp_path / "rehearsal.yml"
+    part.write_text(
+        "scenes:\n"
+        "  - {name: again, recall: '^Draft: (?P<draft>.+)$', match: '^shorter$', turns: [{say: '{draft}, shorter'}]}\n"
+    )
+    book = load(SHIPPED, part)
+    drafts = [user("write"), Spoken(role="assistant", text="Draft: one"), Spoken(role="assistant", text="Draft: two")]
+
+    assert answer(book, [*drafts, user("shorter")]).text == "(rehearsal) two, shorter"
+    assert "I do not know this line" in answer(book, [user("shorter")]).text
+
+
+def test_an_optional_call_is_made_where_its_tool_is_offered(tmp_path: Path) -> None:
+    """A model never calls what it was not told of."""
+    part = tmp_path / "rehearsal.yml"
+    part.write_text(
+        "scenes:\n  - name: look\n    match: '^look$'\n    turns:\n      - calls:\n"
+        "          - {tool: look_up_order, args: {order_id: 7}}\n"
+        "          - {tool: lookup, is_optional: true, args: {question: x}}\n"
+    )
+    book = load(SHIPPED, part)
+
+    def called(tools: Sequence[str] | None) -> list[str]:
+        return [call.tool for call in answer(book, [user("look")], tools).calls]
+
+    assert called(["look_up_order", "lookup"]) == called(None) == ["look_up_order", "lookup"]
+    assert called(["look_up_order"]) == ["look_up_order"]
 
 
 def test_a_mistake_in_an_examples_part_is_named_with_its_folder(tmp_path: Path) -> None:

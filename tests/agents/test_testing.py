@@ -297,7 +297,8 @@ async def offered(asked: WantedCall) -> list[tuple[str, dict[str, object]]]:
         found.append(request)
         return silence()
 
-    await rehearse(assistant(()), "x", model=Script([asked, "Done."]), people=[approver("ana", look)])
+    asker = assistant(tuple(one.spec.name for one in people_tools()))
+    await rehearse(asker, "x", model=Script([asked, "Done."]), people=[approver("ana", look)])
     (request,) = found
     return [
         (one.move, {field.name: field.value or (field.options[0] if field.options else "7") for field in one.fields})

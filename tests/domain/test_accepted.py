@@ -18,8 +18,9 @@ def result(answer: object, outcome: Outcome = Outcome.OK) -> ToolResult:
     return ToolResult(outcome=outcome, text="", answer=json.dumps(answer))
 
 
-def past(spec: ToolSpec, what: ToolResult) -> Past:
-    return Past(tool=spec.name, args="{}", outcome=what.outcome, accepted=accepted_in(spec, what))
+def past(spec: ToolSpec, what: ToolResult, name: str = "") -> Past:
+    args = json.dumps({"name": name}) if name else "{}"
+    return Past(tool=spec.name, args=args, outcome=what.outcome, accepted=accepted_in(spec, what))
 
 
 def told(text: str, *history: Past) -> str | None:
@@ -47,6 +48,24 @@ def test_an_accepted_text_may_be_used_to_the_letter() -> None:
 def test_what_people_did_not_accept_may_not_be_used(what: ToolResult) -> None:
     """D-14."""
     assert told("v2", past(REVIEW, what)) is not None
+
+
+def test_of_one_draft_the_version_accepted_last_is_the_accepted_one() -> None:
+    """ST-07: an editor's version took the reviewed one's place; a draft of another name took nobody's."""
+    first, later = past(REVIEW, result({**ACCEPTED, "final": "v1"}), "post"), past(REVIEW, result(ACCEPTED), "post")
+    other = past(REVIEW, result({**ACCEPTED, "final": "mail"}), "mail")
+
+    assert told("v1", first) is None
+    assert told("v1", first, other, later) is not None
+    assert told("v2", first, other, later) is None
+    assert told("mail", first, other, later) is None
+
+
+def test_an_accepted_finding_is_no_accepted_text() -> None:
+    """ST-07, AS-25: it is a few lines of something."""
+    finding = ToolSpec(name="review_finding", version="1", description="", schema="{}", asks="review")
+
+    assert told("v2", past(finding, result(ACCEPTED))) is not None
 
 
 @pytest.mark.parametrize("asks", ["", "question", "form"])

@@ -239,6 +239,45 @@ def test_the_next_draft_begins_at_round_one(end: str) -> None:
     assert parts(review(("v1", "revise"), ("v2", end)))[0].label == "Draft, round 1 of 3"
 
 
+FOUND: dict[str, Json] = {
+    "draft": "    return a + b",
+    "file": "sums.py",
+    "line": 2,
+    "last": 2,
+    "problem": "It is too long.",
+    "flavour": "finding",
+}
+
+
+def finding(*past: Past) -> Request:
+    return asked(Kind.REVIEW, FOUND, "review_finding", *past)
+
+
+@pytest.mark.parametrize("before", ["accept", "take_over", "leave"])
+def test_each_finding_stands_alone_whatever_became_of_another(before: str) -> None:
+    """AS-25: it has no rounds, and nothing that was said of another one closes it."""
+    other = Past(tool="review_finding", args=canonical(FOUND).decode(), outcome=Outcome.OK, move=before)
+    one = finding(other)
+
+    assert flaw(one.kind, one.call, one.history) is None
+    assert [choice.label for choice in choices(one)] == ["Accept", "Modify", "Skip"]
+    assert [part.label for part in parts(one)] == ["Where", "Problem", "Suggestion"]
+
+
+def test_a_finding_is_changed_with_every_space_and_never_decided_by_a_reply() -> None:
+    """AS-25, D-13: code means something by its spaces; "ok" could mean any of several findings."""
+    one = finding()
+    (field,) = next(choice.fields for choice in choices(one) if choice.move == "take_over")
+
+    said = read(one, "take_over", {"text": "    x = 1\n    return x"})
+
+    assert field.value == "    return a + b"
+    assert loads(outcome(one, said))["final"] == "    x = 1\n    return x"
+    assert [typed(one, word) for word in ("accept", "ok", "skip", "lgtm")] == [None] * 4
+    with pytest.raises(InvalidArguments):
+        read(one, "take_over", {"text": "   "})
+
+
 def test_drafts_of_two_names_are_two_drafts() -> None:
     other = shown_before("the other", "revise", name="mail")
     one = asked(Kind.REVIEW, {**DRAFT, "name": "post"}, "review_draft", other)

@@ -79,6 +79,15 @@ def test_a_channel_without_a_platform_is_that_of_every_platform() -> None:
     assert not is_at("#help", HERE)
 
 
+def test_nothing_that_is_written_chooses_an_inner_agent() -> None:
+    """A2-13: its name in front of a task is a word like any other."""
+    listings = (*LISTINGS, Listing(name="writer", is_inner=True))
+
+    found = choose("writer: a haiku", HERE, listings, "assistant")
+
+    assert (found.listing.name, found.text) == ("assistant", "writer: a haiku")
+
+
 def test_a_refused_person_reads_in_one_sentence_who_may() -> None:
     told = told_who_may(Listing(name="deploy", may=("engineering", "@bo")))
 

@@ -13,10 +13,11 @@ from bot.domain.calls import ToolSpec
 from bot.domain.chat import PersonId
 from bot.domain.errors import StoreUnavailable
 from bot.domain.ports import Line, RunContext, Said
-from bot.domain.run import Step, Task
+from bot.domain.run import RunStatus, Step, Task
 from bot.domain.store import Batch
 from tests.flows.doors import answered_never, around
 from tests.flows.stage import (
+    EXPLAINED,
     HASTY,
     Build,
     Hands,
@@ -26,12 +27,14 @@ from tests.flows.stage import (
     events,
     gone,
     policy,
+    run_of,
     settled,
     status,
 )
 from tests.house import House, words
 
 FREE = "rules: [{id: all, allow: true}]"
+WIRE = calls(call("wire", amount=90))
 ANA, BO = PersonId("ana"), PersonId("bo")
 NOBODY = Usage()
 
@@ -73,6 +76,26 @@ async def test_tokens_steps_and_money_are_counted_in_the_step_that_spends_them(b
         used = Usage(tokens=1_000, steps=3, micros=2 * (400 * 3 + 100 * 10))
         assert await spent(house) == (used, used)
         assert await spent(house, BO) == (NOBODY, used)
+
+
+async def test_what_the_agent_says_of_a_call_is_counted_once_as_well(build: Build, hands: Hands) -> None:
+    """D-37: an explanation is an answer of a model; pressed again, or loaded by another process, it costs nothing."""
+    prices = {"": Price(in_=3.0, out=10.0)}
+    async with build(policy=policy(), tools=hands.tools, model=Dear(WIRE), prices=prices) as house:
+        thread = await house.mention("ana", "pay")
+        await house.card("explain")
+        before = await spent(house)
+        await house.press("explain", by="bo")
+        await house.shows(f"“{EXPLAINED}”")
+        waiting = await house.store.load(await run_of(house, thread))
+
+        again = before[0].plus(Usage(tokens=500, steps=1, micros=400 * 3 + 100 * 10))
+        assert await spent(house) == (again, again)
+        assert waiting is not None
+        assert waiting.status is RunStatus.WAITING
+        await house.press("approve", by="bo")
+        await house.shows("ok wire 90 bank")
+        assert await settled(house)
 
 
 async def test_two_runs_of_one_person_on_two_shards_are_one_sum(build: Build, hands: Hands) -> None:
@@ -258,6 +281,19 @@ async def test_a_new_day_has_a_new_budget(build: Build, hands: Hands) -> None:
         assert await settled(house)
 
 
+async def test_a_run_that_waited_until_the_next_day_goes_on_with_its_budget(build: Build, hands: Hands) -> None:
+    """D-37: nobody allowed more of yesterday's; at midnight it begins anew, as the question said."""
+    budgets = Budgets(person_day=Limit(tokens=1_000), ask="approvers")
+    async with build(policy=policy(), tools=hands.tools, model=Dear(*peeks(2)), budgets=budgets) as house:
+        await house.mention("ana", "look")
+        await house.card("go_on")
+
+        house.clock.advance(days=30)
+
+        await house.shows("Results:")
+        assert await settled(house)
+
+
 # ------------------------------------------------------------------- branches
 
 
@@ -287,11 +323,25 @@ async def test_branches_of_one_run_have_one_budget_and_ask_one_question(build: B
         assert await settled(house)
 
 
+class Asker:
+    """An agent of code that calls for *said*, whoever wrote it."""
+
+    name, tools = "asker", ()
+
+    def __init__(self, said: Said) -> None:
+        self._said = said
+
+    async def __call__(self, task: Task, ctx: RunContext) -> str:  # noqa: ARG002  # an agent's shape
+        return (await ctx.use(self._said.calls))[0].text
+
+
 async def test_no_model_can_ask_about_a_budget_by_itself(build: Build, hands: Hands) -> None:
     """T08: it knows the tool's name; its words would stand there as ours, and name who answers."""
     forged = calls(call("ask_when_stuck", what="budget", told="Nearly spent, press here.", of="requester"))
-    async with build(policy=FREE, tools=hands.tools, model=Played(forged)) as house:
-        await house.mention("ana", "look")
+    async with build(policy=FREE, tools=hands.tools, model=Played(forged), agents=(Asker(forged),)) as house:
+        await house.mention("ana", "assistant: look")
 
+        await house.shows("Not run: ask_when_stuck is not among your tools.")
+        await house.mention("ana", "asker: look")
         await house.shows("Not asked: what is left of a budget is nothing an agent can say; the runtime counts it.")
         assert not await events(house, "request_opened")

@@ -136,7 +136,7 @@ async def test_a_preview_that_fails_is_shown_as_failed_and_the_call_can_still_be
 
 async def test_what_runs_without_being_asked_about_is_not_previewed(build: Build, bank: Bank) -> None:
     """A preview is for those who sign: a call that needs nobody runs without one."""
-    free = "rules:\n  - id: free\n    when: tool.name == \"wire\"\n    allow: true\n"
+    free = 'rules:\n  - id: free\n    when: tool.name == "wire"\n    allow: true\n'
     bank.risk = Risk.WRITE
     async with build(policy=free, tools=bank.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")

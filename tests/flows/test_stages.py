@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+
+import pytest
 
 from agents.patterns.escalation import Escalation, Trigger
 from agents.patterns.helpers import helper_tools
@@ -351,6 +354,47 @@ async def test_a_helpers_card_names_it_and_its_answer_comes_back_to_it(build: Bu
 
         assert hands.did == ["wire 5 bank"]
         assert said(later)[-1] == ("lead", "all done")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("lead", "clerk", "coder"))))
+async def test_calls_of_an_agent_and_of_its_helpers_are_answered_in_any_order(
+    build: Build, hands: Hands, order: tuple[str, ...]
+) -> None:
+    """PP-05, AU-17: three cards at once, each naming its agent; only the clerk's is rejected. Every answer comes
+    back to who asked, and every result stands in its call's place.
+    """
+    clerk, coder = agent("clerk", "wire"), agent("coder", "wire")
+    lead = ReAct(name="lead", prompt="lead", tools=("wire",), helpers=(clerk, coder))
+    turn = calls(call("ask_clerk", task="pay"), call("wire", amount=1), call("ask_coder", task="code"))
+    model = Voices(
+        {
+            "lead": [turn, "all done"],
+            "clerk": [calls(call("wire", amount=2)), "the clerk could not pay"],
+            "coder": [calls(call("wire", amount=3)), "the coder paid"],
+        }
+    )
+    tools = (*hands.tools, *helper_tools(lead))
+    async with build(policy=policy(), tools=tools, agents=[lead], model=model) as house:
+        await house.mention("ana", "go")
+        cards: dict[str, Posted] = {}
+        while len(cards) < 3:
+            post = await house.card("approve", but=list(cards.values()))
+            cards[facts(post)["Asked by"].removeprefix("Ana, through ")] = post
+
+        for name in order:
+            move = "reject" if name == "clerk" else "approve"
+            fields = {"reason": "not now"} if name == "clerk" else None
+            await house.press(move, by="bo", card=cards[name], fields=fields)
+        assert await settled(house)
+
+        assert sorted(hands.did) == ["wire 1 bank", "wire 3 bank"]
+        assert [line.text for line in model.asked["lead"][-1] if line.role == "tool"] == [
+            "the clerk could not pay",
+            "ok wire 1 bank",
+            "the coder paid",
+        ]
+        assert "rejected by Bo. Reason: 'not now'" in model.asked["clerk"][-1][-1].text
+        assert said(house)[-1] == ("lead", "all done")
 
 
 class Listens:

@@ -259,6 +259,28 @@ async def test_whoever_replies_while_a_tool_runs_is_told_when_it_will_be_read(bu
         assert await settled(house)
 
 
+async def test_a_task_that_is_delivered_twice_is_no_reply_to_itself(
+    build: Build, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CD-08: Slack tells of one mention as two events; the second may come before the first is remembered."""
+    hands.may_end.clear()
+    async with build(policy=FREE, tools=hands.tools, model=Played(calls(call("tidy", what="desk")))) as house:
+
+        async def forgets(*_: object, **__: object) -> None:
+            """It has not got so far."""
+
+        monkeypatch.setattr(house.store, "remember", forgets)
+        thread = await house.mention("ana", "pay", delivery="one")
+        await begun(hands)
+
+        assert await house.say("ana", "@countersign pay", thread=thread, is_mention=True, delivery="one") is None
+
+        hands.may_end.set()
+        await house.shows("Results: ok tidy desk")
+        assert not await events(house, "reply_heard")
+        assert await settled(house)
+
+
 # ------------------------------------------------------------------ long answers
 
 

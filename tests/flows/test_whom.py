@@ -16,7 +16,7 @@ from bot.domain.routing import Listing
 from bot.domain.run import RunStatus, Task
 from bot.peoplefile import PeopleDirectory, read_people
 from bot.runtime.parts import Parts
-from tests.flows.stage import Build, quiet, run_of, settled
+from tests.flows.stage import Build, quiet, run_of, settled, status, taken_over
 from tests.house import ROOT, House
 
 LISTINGS = (
@@ -43,6 +43,11 @@ async def deploy(task: Task, ctx: RunContext) -> str:
     await ctx.ask("Which?", options=("this", "that"), of="approvers", may_write=False)
     heard = [one.text for one in await ctx.heard()]
     return f"{await echo('deploy', task)} and heard {heard}"
+
+
+async def turnable(task: Task, ctx: RunContext) -> str:
+    await ctx.route("desk", "a", ("a", "b"))
+    return await deploy(task, ctx)
 
 
 class Office(House):
@@ -125,6 +130,26 @@ async def test_whoever_may_not_ask_an_agent_does_not_steer_it_either(office: Off
         await house.press("pick_a", by="bo")
 
         await house.shows("and heard ['use canaries']")
+
+
+async def test_whoever_may_not_ask_an_agent_does_not_steer_it_by_handing_back_or_turning_it(office: Office) -> None:
+    """T13: anybody who may give tasks may take a run over and stop it; what it does then is not theirs to say."""
+    office.staff = [office.staff[0], Coded(name="deploy", python=turnable)]
+    async with office as house:
+        await house.mention("bo", "deploy: version 7")
+        await house.card("pick_a")
+        await house.shows("Routed to a.")
+        note = next(post for post in house.chat.posts if "Routed to" in post.card.body)
+
+        turned = await house.press("reroute", by="ana", card=note, fields={"to": "b", "text": "use staging"})
+        await taken_over(house, by="ana")
+        words = await house.press("hand_back", by="ana", card=status(house), fields={"text": "use staging"})
+        bare = await house.press("hand_back", by="ana", card=status(house), fields={"text": ""})
+
+        only = "Only the group approvers and @dana may tell deploy what to do."
+        assert (words.is_taken, words.text) == (False, f"{only} You can hand it back without words.")
+        assert (turned.is_taken, turned.text) == (False, only)
+        assert bare.is_taken
 
 
 class Blind(PeopleDirectory):

@@ -13,10 +13,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
+from pydantic import SecretStr
 
 from bot.app import App, opened
 from bot.config import Settings
-from tests.examples.scenes import SCENES
+from tests import postgres
+from tests.examples.scenes import SCENES, WITH_DATABASE
+from tests.examples.shop import opened_shop
 from tests.playground.browser import PHONE, READING, STORY, become, card, chromium, dialog, say, seen, take
 from tests.playground.doubt import doubt, in_doubt
 from tests.playground.kinds import KINDS
@@ -27,9 +30,15 @@ TASK = "@countersign refund 120 for order 1042, it arrived broken"
 
 
 @asynccontextmanager
-async def bot(folder: Path) -> AsyncIterator[App]:
+async def bot(folder: Path, sql_url: str | None = None) -> AsyncIterator[App]:
     """The bot as `serve` opens it: embedded server, rehearsal model, shipped rules."""
-    settings = Settings(COUNTERSIGN_VAR=folder, PORT=0, COUNTERSIGN_HEALTH_PORT=0)
+    settings = Settings(
+        COUNTERSIGN_VAR=folder,
+        PORT=0,
+        COUNTERSIGN_HEALTH_PORT=0,
+        COUNTERSIGN_CODE="on",
+        COUNTERSIGN_SQL_URL=SecretStr(sql_url) if sql_url else None,
+    )
     async with opened(settings) as app:
         yield app
 
@@ -59,7 +68,7 @@ async def tell(app: App, pictures: Path) -> None:
 
 async def show(browser: Browser, app: App, kind: str, pictures: Path) -> None:
     """One way in which people steer, or one example, as whoever reads its card sees it."""
-    scene = KINDS[kind] if kind in KINDS else SCENES[kind.removeprefix(EXAMPLE)]
+    scene = KINDS[kind] if kind in KINDS else {**SCENES, **WITH_DATABASE}[kind.removeprefix(EXAMPLE)]
     async with seen(browser, app.url, as_="ana", size=READING) as page:
         await take(page, pictures / f"{kind}.png", of=await scene(page))
 
@@ -89,6 +98,11 @@ async def _main(pictures: Path) -> None:
         async with bot(Path(folder, "kinds")) as app, chromium() as browser:
             for kind in (*KINDS, *(EXAMPLE + name for name in SCENES)):
                 await show(browser, app, kind, pictures)
+        if (programs := postgres.binaries()) is not None:
+            with postgres.running(programs) as server:
+                async with bot(Path(folder, "base"), opened_shop(server)) as app, chromium() as browser:
+                    for name in WITH_DATABASE:
+                        await show(browser, app, EXAMPLE + name, pictures)
         async with chromium() as browser:
             await show_doubt(browser, Path(folder, "doubt"), pictures)
 

@@ -157,7 +157,9 @@ class Quick(StandIn):
             button = Button(subject="r1", move="approve", label="Approve", token="seal")
             await self.chat.post(Card(title="Approval needed", buttons=(button,)), message.place, key=message.delivery)
         else:
-            done = Card(body=f"Done: {message.text}", author="assistant", run="run-1")
+            said = Card(body="One moment.", author="helper", run="run-1")
+            await self.chat.post(said, message.place, key=f"{message.delivery}/turn")
+            done = Card(body=f"Done: {message.text}", author="assistant", mentions=(PEOPLE[0].id,), run="run-1")
             await self.chat.post(done, message.place, key=message.delivery)
         return None
 
@@ -186,6 +188,17 @@ async def test_a_line_after_the_end_is_a_new_task() -> None:
 
         assert [each.is_mention for each in front.messages] == [True, True]
         assert front.messages[0].place != front.messages[1].place
+
+
+async def test_each_turn_names_its_agent_and_only_the_last_word_ends_the_task() -> None:
+    """AS-15: what a member says on the way is no end, and neither is a reply to it a task."""
+    async with quick() as (_, seat, front):
+        seat.hit("look up order 7")
+        printed = await seat.reads(ENDED)
+
+        assert printed.index("helper: One moment.") < printed.index("assistant: Done") < printed.index(ENDED)
+        assert printed.count(ENDED) == 1
+        assert front.messages
 
 
 async def test_a_line_after_a_task_that_did_not_begin_is_a_new_task() -> None:
@@ -227,7 +240,7 @@ async def test_input_that_ends_after_an_answer_gets_what_came_of_it() -> None:
             await front.pressed.wait()
             for _ in range(5):  # turns of the loop in which it could leave too early
                 await asyncio.sleep(0)
-            done = Card(body="Done: paid", author="assistant", run="run-1")
+            done = Card(body="Done: paid", author="assistant", mentions=(PEOPLE[0].id,), run="run-1")
             await terminal.post(done, front.messages[0].place, key="end")
 
             assert "Done: paid" in await leaving

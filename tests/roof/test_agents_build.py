@@ -27,7 +27,7 @@ from bot.config import Settings, load_settings
 from bot.doctor import examine
 from bot.domain.budget import Price
 from bot.domain.errors import BadPolicy, BadSettings
-from bot.domain.ports import Line, RunContext
+from bot.domain.ports import Agent, Line, RunContext
 from bot.domain.run import Task
 from bot.looks import listed_agents
 from bot.modelkeys import Endpoint, endpoints, named_secrets
@@ -67,6 +67,10 @@ async def answering(task: Task, ctx: RunContext) -> str:
     """An agent of code, for `python: tests.roof.test_agents_build:answering`."""
     said = await ctx.think((Line(role="user", text=task.text),))
     return f"coded: {said.text}"
+
+
+async def passing_on(task: Task, ctx: RunContext, member: Agent) -> str:
+    return f"{member.name} says: {await member(task, ctx)}"
 
 
 def plain(task: Task, ctx: RunContext) -> str:  # noqa: ARG001  # what an agent looks like, but for the async
@@ -193,6 +197,25 @@ async def test_an_agent_of_code_is_called_under_its_name_in_the_file() -> None:
     story = await rehearse(agent, "hello", model=Script(["hi"]))
 
     assert (agent.name, agent.tools, story.answer) == ("mine", ("refund",), "coded: hi")
+
+
+async def test_an_agent_of_code_is_given_its_members() -> None:
+    """In their order, behind the context."""
+    code = "{kind: python, python: 'tests.roof.test_agents_build:passing_on', members: [clerk]}"
+    _, found = roster(f"agents: {{mine: {code}, clerk: {{kind: react, prompt: x}}}}")
+
+    story = await rehearse(found.get("mine"), "hello", model=Script(["hi"]))
+
+    assert story.answer == "clerk says: hi"
+
+
+def test_code_that_takes_no_members_is_given_none() -> None:
+    """The file says where, and how many there are."""
+    code = "{kind: python, python: 'tests.roof.test_agents_build:answering', members: [clerk]}"
+    text = f"agents: {{mine: {code}, clerk: {{kind: react, prompt: x}}}}"
+
+    with pytest.raises(BadPolicy, match=r"does not take \(task, ctx\) and the members that are named: 1"):
+        roster(text)
 
 
 @pytest.mark.parametrize(

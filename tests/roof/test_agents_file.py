@@ -19,7 +19,8 @@ from tests.house import ROOT
 
 WORLD = World(tools=("refund", "read_file"), groups={"approvers", "anyone"}, people=("ana", "bo"))
 KIND_NAMES = ", ".join(KINDS)
-REACT_KEYS = "kind, describe, starts, channels, may, prompt, tools, model, max_steps, max_tokens, helpers, prompt_file"
+MET_KEYS = "kind, describe, starts, channels, may, inner"
+REACT_KEYS = f"{MET_KEYS}, prompt, tools, model, max_steps, max_tokens, helpers, prompt_file"
 
 
 def problems(text: str, folder: Path = Path("nowhere")) -> list[str]:
@@ -320,6 +321,53 @@ def test_a_tool_that_an_agent_can_do_without_may_be_missing() -> None:
         "agents.yml:2:47: a does without lookup: set COUNTERSIGN_KNOWLEDGE to have it"
     ]
     assert not_set_up(file, [*WORLD.tools, "lookup"]) == []
+
+
+@pytest.mark.parametrize("way", ["../other/prompt.md", "/etc/hostname", "a/../../b.md"])
+def test_no_name_in_the_file_leads_out_of_its_folder(tmp_path: Path, way: str) -> None:
+    """T22: what lies elsewhere on the host is no prompt, and no file of agents."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "prompt.md").write_text("secret")
+    (tmp_path / "here").mkdir()
+
+    prompt = problems(agent(f"{{kind: react, prompt_file: {way}}}"), tmp_path / "here")
+    include = problems(f"include: [{way}]\n{agent('{kind: react, prompt: Help.}')}", tmp_path / "here")
+
+    told = f"{way!r} leaves the folder of the first file; name what lies in it"
+    assert prompt == [f"agents.yml:2:33: prompt_file of a: {told}"]
+    assert include == [f"agents.yml:1:11: include {told}"]
+
+
+def test_what_is_not_read_whole_is_said(tmp_path: Path) -> None:
+    """A prompt that was cut, or a file that was left out, would be another agent than the one that is written."""
+    (tmp_path / "long.md").write_text("x" * 300_000)
+    for number in range(101):
+        (tmp_path / f"{number:03}.yml").write_text("models: {}")
+
+    long = problems(agent("{kind: react, prompt_file: long.md}"), tmp_path)
+    many = problems(f"include: ['[0-9]*.yml']\n{agent('{kind: react, prompt: Help.}')}", tmp_path)
+
+    assert long == ["agents.yml:2:33: prompt_file of a: 'long.md' is longer than 262144 bytes"]
+    assert many == ["agents.yml:1:1: include: more than 100 files; 099.yml is not read"]
+
+
+def test_an_inner_agent_is_a_member_and_nothing_else() -> None:
+    """A2-13: nobody gives it tasks, so nothing says how they would; and the default is one that they can."""
+    text = """
+default: writer
+agents:
+  writer: {kind: react, prompt: Write., inner: true, starts: [write]}
+  lead: {kind: react, prompt: Lead., helpers: [writer]}
+  alone: {kind: react, prompt: Sit., inner: true}
+"""
+    file = parse_agents(text.encode())
+
+    assert check(file, WORLD) == [
+        "agents.yml:2:10: default: writer is inner, so only other agents ask it; take another one, or its inner away",
+        "agents.yml:4:62: starts of writer: nobody gives it tasks, because it is inner; take one of the two away",
+    ]
+    assert weak(file) == ["agents.yml:6:3: alone is never asked: no agent has it as a member"]
+    assert default_of(parse_agents(text.replace("default: writer", "").encode())) == "lead"
 
 
 def test_what_is_there_for_nothing_is_said() -> None:

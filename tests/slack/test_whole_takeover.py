@@ -21,7 +21,7 @@ async def test_a_run_is_taken_over_and_handed_back_with_a_form(site: Site, build
         told = await site.presses("bo", "Take over", status)
 
         assert told.startswith("You have it.")
-        await site.slack.until(lambda: site.slack.buttons_of(status) == ["Hand back", "Stop"], "it is Bo's")
+        await site.slack.until(lambda: site.slack.buttons_of(status) == ["Hand back", "Stop", "Steps"], "it is Bo's")
         assert site.text(status).startswith("Bo works on this by hand")
         await site.slack.until(lambda: not site.slack.buttons_of(card), "nothing to sign")
         assert "already" in await site.clicks("chris", late)

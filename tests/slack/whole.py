@@ -31,7 +31,7 @@ from bot.peoplefile import PeopleDirectory
 from bot.runtime.views import RuntimeViews
 from tests.fakes.slack import FakeMessage, FakeSlack, FakeView, Reply, payloads
 from tests.house import KEY
-from tests.whole import NAMES, Whole, people_of
+from tests.whole import LOOK, NAMES, Whole, people_of
 
 
 class Site:
@@ -146,8 +146,8 @@ class Site:
         return self.slack.posts()
 
     def live(self) -> list[FakeMessage]:
-        """Every message, in any conversation, on which something can still be pressed."""
-        return [post for post in self.posts() if self.slack.buttons_of(post)]
+        """Every message, in any conversation, on which more can still be pressed than a look at what was done."""
+        return [post for post in self.posts() if {*self.slack.buttons_of(post)} - {LOOK}]
 
     def titled(self, title: str) -> list[FakeMessage]:
         return [post for post in self.posts() if title in self.text(post).splitlines()[0]]
@@ -228,7 +228,7 @@ class Replica(Whole):
         known = [post.ts for post in but]
 
         def found() -> list[FakeMessage]:
-            posts = [post for post in self.site.live() if post.ts not in known and at in ("", post.channel)]
+            posts = [post for post in self.site.posts() if post.ts not in known and at in ("", post.channel)]
             return [post for post in posts if label in self.site.slack.buttons_of(post)]
 
         await self.site.slack.until(found, f"a card with {label}")

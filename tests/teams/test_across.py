@@ -23,7 +23,11 @@ from adapters.slack.office import opened_office as opened_slack
 from adapters.slack.people import Trust as SlackTrust
 from adapters.teams.chat import Teams, TeamsWithin
 from adapters.teams.office import opened_office as opened_teams
+from agents.patterns.escalation import Escalation, Trigger
+from agents.patterns.person import Person as Reviewer
+from agents.patterns.sequential import Sequential
 from agents.toolbox import Toolbox
+from bot.domain.card_buttons import LOOKS
 from bot.domain.chat import Account, Answer
 from bot.domain.ports import Chat, Directory
 from bot.domain.request import RequestId
@@ -31,6 +35,7 @@ from bot.domain.wire import replace
 from bot.runtime.parts import Parts
 from bot.runtime.views import RuntimeViews
 from bot.telemetry import Metrics
+from tests.agents.patterns.minds import Minds, agent
 from tests.fakes.chat import Posted
 from tests.fakes.slack import FakeMessage as SlackMessage
 from tests.fakes.teams import ALWAYS
@@ -144,7 +149,7 @@ class Both(Whole):
 
     def live(self) -> list[object]:
         """What can still be pressed, anywhere."""
-        return [*self.slack.live(), *self.teams.live(), *(one for one in self.chat.posts if moves(one))]
+        return [*self.slack.live(), *self.teams.live(), *(one for one in self.chat.posts if {*moves(one)} - LOOKS)]
 
 
 class Paged(Both):
@@ -305,6 +310,45 @@ async def test_a_quorum_counts_persons_and_not_accounts(
         assert await settled(bot)
         assert not bot.live()
         assert hands.did == ["wire 90 bank"]
+
+
+async def test_a_team_of_agents_is_worked_with_by_people_on_both_platforms(
+    build_both: Build, slack: SlackSite, site: TeamsSite, hands: Hands
+) -> None:
+    """PN-01, PN-02: given in Slack to patterns in a pattern; words of it call a manager in, a draft is reviewed, and
+    the call it leads to is changed in Teams: that version takes two signatures, one on each platform.
+    """
+    draft = Sequential(name="draft", members=(agent("drafter"), Reviewer(name="lead", of="approvers")))
+    team = Sequential(name="team", members=(draft, agent("payer", "wire")))
+    guarded = Escalation(name="guarded", member=team, triggers=(Trigger(name="A threat", words=("sue",)),))
+    minds = Minds(drafter=["Pay 90."], payer=[calls(call("wire", amount=90)), "Paid."])
+    rules = policy("groups: [{of: approvers, need: 1}, {of: managers, need: 1}]", ladder=IN_TEAMS_TOO)
+    async with build_both(policy=rules, tools=hands.tools, agents=[guarded], model=minds) as bot:
+        await slack.asks("ana", "they sue us, pay them")
+        asked = await bot.on_slack("Do what is suggested", at=slack.dm("dana"))
+        assert not minds.order
+        await slack.presses("dana", "Do what is suggested", asked)
+        await slack.presses("bo", "Accept", await bot.on_slack("Accept", at=slack.ops))
+        await bot.on_slack(at=slack.ops)
+        bot.clock.advance(minutes=2)
+        first = await bot.on_teams(at=site.ops)
+        assert "through payer" in site.text(first)
+
+        await site.presses("chris", "Edit", first, **{"edit.amount": "80"})
+
+        await slack.slack.until(
+            lambda: any("80" in slack.text(one) for one in slack.titled("Approval needed")), "the new version"
+        )
+        await site.teams.until(lambda: "Approve" not in site.buttons(first), "the first version is dead in Teams")
+        there = await bot.on_slack(at=slack.ops)
+        bot.clock.advance(minutes=2)
+        here = await bot.on_teams(at=site.ops)
+        assert (await slack.presses("bo", "Approve", there)).startswith("Counted: 1 of 2")
+        assert await site.presses("erin", "Approve", here) == "Approved. It runs now."
+        await slack.slack.until(lambda: "Paid." in "".join(map(slack.text, slack.posts())), "Slack hears of it")
+        assert await settled(bot)
+        assert hands.did == ["wire 80 bank"]
+        assert not bot.live()
 
 
 # -------------------------------------------------------------- Teams is not there

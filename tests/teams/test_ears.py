@@ -113,7 +113,8 @@ async def test_bots_and_the_bot_itself_are_not_heard() -> None:
 @pytest.mark.parametrize("word", orders.TABLE, ids=[word.name for word in orders.TABLE])
 async def test_every_command_arrives_as_one_and_is_answered_in_private(word: orders.Word) -> None:
     """By mention in a channel, with what stands behind the mention; and bare, in one's own chat."""
-    after = {"show": " q-1", "stop": " r-1", "revoke": " g-1", "later": " q-1 2h", "now": " q-1"}.get(word.name, "")
+    rest = {"show": "q-1", "stop": "r-1", "revoke": "g-1", "later": "q-1 2h", "now": "q-1", "forget": "push"}
+    after = f" {rest[word.name]}" if word.name in rest else ""
     async with a_hall() as hall:
         hall.front.answer = Answer(is_taken=False, text="For you alone.")
 

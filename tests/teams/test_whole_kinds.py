@@ -322,7 +322,7 @@ async def test_a_run_is_taken_over_and_handed_back(site: Site, build: Build, han
 
         assert (await site.presses("bo", "Take over", status)).startswith("You have it.")
 
-        await site.teams.until(lambda: site.buttons(status) == ["Hand back", "Stop"], "it is Bo's")
+        await site.teams.until(lambda: site.buttons(status) == ["Hand back", "Stop", "Steps"], "it is Bo's")
         assert site.text(status).startswith("Bo works on this by hand")
         await site.teams.until(lambda: not site.buttons(card), "nothing to sign")
         assert "already" in (await site.sends("chris", late)).words

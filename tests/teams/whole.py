@@ -30,7 +30,7 @@ from tests.fakes.teams import Answer, FakeMessage, FakeTeams, Json
 from tests.hostile import nodes
 from tests.house import KEY
 from tests.teams.indoors import Quick, settings_of
-from tests.whole import NAMES, Whole, people_of
+from tests.whole import LOOK, NAMES, Whole, people_of
 
 
 class Site:
@@ -118,8 +118,8 @@ class Site:
         return self.teams.posts()
 
     def live(self) -> list[FakeMessage]:
-        """Every message, in any conversation, on which something can still be pressed."""
-        return [post for post in self.posts() if self.buttons(post)]
+        """Every message, in any conversation, on which more can still be pressed than a look at what was done."""
+        return [post for post in self.posts() if {*self.buttons(post)} - {LOOK}]
 
     def titled(self, title: str) -> list[FakeMessage]:
         return [post for post in self.posts() if title in self.text(post).splitlines()[0]]
@@ -165,7 +165,7 @@ class Replica(Whole):
         known = [post.id for post in but]
 
         def found() -> list[FakeMessage]:
-            posts = [post for post in self.site.live() if post.id not in known and at in ("", post.conversation)]
+            posts = [post for post in self.site.posts() if post.id not in known and at in ("", post.conversation)]
             return [post for post in posts if label in self.site.buttons(post)]
 
         await self.site.teams.until(found, f"a card with {label}")

@@ -62,7 +62,7 @@ async def test_a_trigger_brings_people_in_before_anything_is_done(task: str, why
 
     (request,) = story.requests
     assert request.call.values["reason"].startswith(why)
-    assert task in request.call.values["context"]
+    assert request.call.values["context"].count(task) == 1
     assert request.call.values["suggestion"] == suggestion
     assert request.agent == "support"
     assert story.thought[0][-1].text == "[people] dana answered. Their direction: 'be kind'"
@@ -88,7 +88,7 @@ async def test_nobody_decides_and_nothing_is_done() -> None:
 async def test_a_threat_in_a_reply_stops_the_member_before_its_next_tool() -> None:
     """GN-10: it wanted to look once more; it reads first what was said, and what the manager says of it."""
     peek, did = peeks()
-    member = ReAct(name="support", prompt="Help.", tools=("peek", "ask_people"))
+    member = ReAct(name="support", prompt="Help.", tools=("peek", "ask_people", "escalate"))
     desk = Escalation(name="desk", member=member, triggers=TRIGGERS, to="managers")
 
     story = await rehearse(

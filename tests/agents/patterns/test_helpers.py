@@ -134,7 +134,8 @@ async def test_nobody_else_may_call_a_helper() -> None:
     other = ReAct(name="other", prompt="You are alone.")
     story = await rehearse(other, "x", tools=helper_tools(LEAD), model=Script([call("ask_clerk", task="do it"), "no"]))
 
-    assert "it means nothing here" in story.calls[0].text
+    assert story.calls == ()
+    assert story.thought[1][-1].text == "Not run: ask_clerk is not among your tools."
     with pytest.raises(InvalidArguments):
         helper_tools(LEAD)[0].check({"task": "x"})
 

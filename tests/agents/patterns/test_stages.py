@@ -72,7 +72,7 @@ async def test_a_draft_that_is_accepted_goes_on_and_the_last_words_are_the_answe
 
     assert story.answer == "edited"
     assert story.said == ("Draft – awaiting review\n\ndraft one", "edited")
-    assert "writer: draft one" in editor.read[0]
+    assert "[writer, an agent] draft one" in editor.read[0]
 
 
 async def test_a_draft_that_is_not_accepted_reaches_nobody_else() -> None:
@@ -93,7 +93,7 @@ async def test_the_editor_gets_the_draft_as_people_wrote_it() -> None:
 
     await play(team, take_over("draft by ana"))
 
-    assert editor.read[0].endswith("human_reviewer: Use exactly this instead:\ndraft by ana")
+    assert editor.read[0].endswith("[human_reviewer] Use exactly this instead:\ndraft by ana")
 
 
 async def test_feedback_goes_back_to_the_last_agent_before_that_person() -> None:
@@ -102,7 +102,7 @@ async def test_feedback_goes_back_to_the_last_agent_before_that_person() -> None
 
     story = await play(team, revise("typo"), accept())
 
-    assert writer.read[1].endswith("human_reviewer: typo")
+    assert writer.read[1].endswith("[human_reviewer] typo")
     assert [request.call.values["draft"] for request in story.requests] == ["one", "two"]
     assert len(editor.read) == 1
 
@@ -201,7 +201,7 @@ async def test_patterns_nest_and_each_keeps_its_rounds_to_itself() -> None:
     story = await play(Sequential(name="outer", members=(inner, last)), accept())
 
     assert story.answer == "done"
-    assert last.read == ["announce it\n\nteam: edited"]
+    assert last.read == ["announce it\n\n[team, an agent] edited"]
 
 
 # ------------------------------------------------------------------- phases
@@ -221,8 +221,8 @@ async def test_three_approvals_complete_three_phases() -> None:
 
     assert story.answer == "All phases complete.\n\noutput 3"
     assert [request.call.values["stage"] for request in story.requests] == ["1/3", "2/3", "3/3"]
-    assert "w1: output 1" in workers[1].read[0]
-    assert "approver: I approve version 1. Go on." in workers[1].read[0]
+    assert "[w1, an agent] output 1" in workers[1].read[0]
+    assert "[approver] I approve version 1. Go on." in workers[1].read[0]
 
 
 async def test_stop_at_a_checkpoint_halts_and_says_who_did() -> None:
@@ -243,7 +243,7 @@ async def test_words_at_a_checkpoint_begin_no_phase(words: str) -> None:
     await play(flow, say(words), press("leave"))
 
     assert [len(one.read) for one in workers] == [2, 0, 0]
-    assert workers[0].read[1].endswith(f"approver: {words}")
+    assert workers[0].read[1].endswith(f"[approver] {words}")
 
 
 @pytest.mark.parametrize("of", ["", "approvers"])
@@ -295,8 +295,8 @@ async def test_feedback_reaches_the_next_phase_as_well() -> None:
 
     await play(flow, revise("mind the budget"), accept(), press("leave"))
 
-    assert "approver: mind the budget" in workers[1].read[0]
-    assert "w1: better 1" in workers[1].read[0]
+    assert "[approver] mind the budget" in workers[1].read[0]
+    assert "[w1, an agent] better 1" in workers[1].read[0]
 
 
 def test_phases_have_names_of_their_own() -> None:
@@ -329,7 +329,7 @@ async def test_notes_go_back_to_the_maker_until_the_checker_passes_it() -> None:
     story = await loop(maker, [verdict("revise", "typo"), verdict("accept")], accept())
 
     assert story.answer == "v2"
-    assert maker.read[1].endswith("checker: It fails. typo")
+    assert maker.read[1].endswith("[checker, an agent] It fails. typo")
     (request,) = story.requests
     assert (request.call.values["draft"], request.call.values["note"]) == ("v2", "checker: It passes.")
     assert story.said[0] == "Draft – awaiting review\n\nv1"
@@ -363,7 +363,7 @@ async def test_the_gate_sends_it_back_through_the_checker() -> None:
     story = await loop(maker, [verdict("accept"), verdict("accept")], revise("warmer"), accept())
 
     assert [request.call.values["draft"] for request in story.requests] == ["v1", "v2"]
-    assert maker.read[1].endswith("gate: warmer")
+    assert maker.read[1].endswith("[gate] warmer")
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,14 @@ SCOPES = {
     *("usergroups:read", "users:read", "users:read.email", "users.profile:read"),
 }
 FLAGS = ("is_bot", "deleted", "is_restricted", "is_ultra_restricted", "is_stranger", "is_email_confirmed")
-PATIENCE = 10.0  # seconds that `until` waits
+PATIENCE = 10.0  # seconds that `until` waits, where nobody says more
 
 
 class FakeSlack(Windows):
     """A Slack of one's own on loopback. One workspace has the app from the start; `install` adds others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = PATIENCE) -> None:
+        self.patience = patience
         self.signing_secret = secrets.token_hex(16)
         self.app_token = f"xapp-1-{APP}-{secrets.token_hex(8)}"
         self.client_id, self.client_secret = "111.222", secrets.token_hex(16)
@@ -317,10 +318,10 @@ class FakeSlack(Windows):
         """The arguments of every call of *method*, whatever became of it."""
         return [one.args for one in self._server.called if one.method == method]
 
-    async def until(self, holds: Callable[[], object], what: str = "", *, within: float = PATIENCE) -> None:
-        """Wait until *holds*, for *within* seconds; look again at every change."""
+    async def until(self, holds: Callable[[], object], what: str = "") -> None:
+        """Wait until *holds*, for `patience` seconds; look again at every change."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(self.patience):
                 while not holds():
                     self._world.changed.clear()
                     await self._world.changed.wait()

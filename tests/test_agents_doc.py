@@ -1,0 +1,94 @@
+"""docs/agents.md is true: its agents are read, its code runs, its table is whole; and the README names each example."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agents.patterns.calls import CALLS
+from agents.rehearsal import playbook
+from agents.roster import Roster
+from bot.agentsbuild import Shelf, built
+from bot.agentscheck import default_of
+from bot.agentsfile import parse_agents, read_agents
+from bot.agentskinds import KINDS
+from bot.domain.chat import Place
+from bot.domain.routing import Listing, choose
+from tests.house import ROOT
+
+DOC = (ROOT / "docs" / "agents.md").read_text()
+README = (ROOT / "README.md").read_text()
+EXAMPLES = ROOT / "agents" / "examples"
+ROWS = re.findall(r"^\| \[([a-z_]+)\]\(docs/examples/([a-z_]+)\.md\) \| (.+?) \|", README, re.MULTILINE)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", DOC, re.DOTALL | re.MULTILINE)
+
+
+def roster(text: str) -> Roster:
+    file = parse_agents(text.encode())
+    assert file.problems == []
+    return built(file, Shelf(secrets={"read_file": ()}, inner=frozenset(CALLS)), default=default_of(file))
+
+
+def test_the_first_agents_of_the_page_are_read_and_found_by_how_a_task_begins() -> None:
+    """A2-07, A2-12: as somebody pastes them into agents.yml."""
+    [text] = blocks("yaml")
+    place = Place(platform="playground", tenant="local", channel="general")
+
+    found = roster(text)
+
+    assert found.choose("write about queues", place).listing.name == "team"
+    assert [one.name for one in found.listings()] == ["team", "writer"]
+
+
+def test_all_code_of_the_page_runs_as_it_stands(tmp_path: Path) -> None:
+    """AS-05, AS-32: each block under the name in its first line; the tests among them pass, with nothing else there."""
+    for code in blocks("python"):
+        name = re.match(r"# (\w+\.py)", code)
+        assert name is not None, code
+        (tmp_path / name[1]).write_text(code)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "."],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+def test_the_table_names_every_kind_and_files_that_are_there() -> None:
+    """AS-08: and no kind that agents.yml does not know."""
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| `([a-z_/]+\.py)` \|", DOC, re.MULTILINE))
+
+    assert told.keys() == KINDS.keys()
+    assert [name for name in told.values() if not ((ROOT / "agents" / name).exists() or (ROOT / name).exists())] == []
+
+
+def test_the_readme_names_every_example_that_ships() -> None:
+    assert sorted(name for name, _, _ in ROWS) == sorted(one.parent.name for one in EXAMPLES.glob("*/agents.yml"))
+    assert all(name == page for name, page, _ in ROWS)
+
+
+@pytest.mark.parametrize(("name", "line"), [(name, line) for name, _, line in ROWS])
+def test_what_the_readme_says_to_write_reaches_the_example_and_its_page_is_there(name: str, line: str) -> None:
+    """AU-06, AU-16: the line is one that the rehearsal offers, and it goes to an agent of that example."""
+    mine = parse_agents((EXAMPLES / name / "agents.yml").read_bytes(), folder=EXAMPLES / name).agents
+    file = read_agents(ROOT / "agents.yml")
+    listings = [Listing(name=one, starts=entry.starts) for one, entry in file.agents.items() if not entry.is_person]
+    place = Place(platform="playground", tenant="local", channel="general")
+
+    assert line in {one.line for one in playbook.shipped().tries}
+    assert choose(line, place, listings, default_of(file)).listing.name in mine
+    assert (ROOT / "docs" / "examples" / f"{name}.md").exists()
