@@ -1,4 +1,4 @@
-"""The command line: serve · play · demo · doctor · manifest · runs · requests · agents · policy · audit · report.
+"""The command line: serve · play · demo · doctor · manifest · runs · transcript · requests · agents · policy · audit …
 
 What cannot be done is said in one sentence a line on standard error, and ends with exit 2. Nothing heavy is
 imported until a command needs it.
@@ -11,7 +11,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,9 +40,10 @@ HARD_EXIT_AFTER = 12.0  # seconds; the grace of running tools and of the outbox 
 
 
 def main() -> None:
-    """Run a command; a refusal becomes its sentences and an exit code."""
+    """Run a command; a refusal becomes its sentences and an exit code, also the first one out of a task group."""
     try:
-        app()
+        with _alone():
+            app()
     except CountersignError as error:
         typer.echo(str(error), err=True)
         raise SystemExit(REFUSED) from error
@@ -197,6 +199,15 @@ def runs(most: Annotated[int, typer.Option(help="How many.")] = 20) -> None:
     _print_lines(latest_runs(most))
 
 
+@app.command("transcript")
+def run_transcript(run: Annotated[str, typer.Argument(help="A run's id, as `runs` lists it.")]) -> None:
+    """Everything said, thought, done and decided in one run, as JSON lines on standard output; secrets masked."""
+    from bot.looks import told_run
+
+    for line in asyncio.run(told_run(run)):
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
 @app.command()
 def requests() -> None:
     """Everything that waits for people, oldest first."""
@@ -305,10 +316,16 @@ def _print_lines(lines: Coroutine[Any, Any, list[str]]) -> None:
 
 
 def _run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run the bot on uvloop where there is one; the first error out of a task group is the one to tell."""
+    """Run the bot on uvloop where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(job())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """The first refusal inside a group of errors, by itself."""
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(job())
+        yield
     except BaseExceptionGroup as several:
         told = several.split(CountersignError)[0]
         if told is None:

@@ -19,6 +19,7 @@ from bot.domain.request import RunId
 from bot.domain.routing import Listing, words_of
 from bot.domain.standing import check_standing
 from bot.domain.store import Sealed, Store
+from bot.domain.transcript import Line, transcript
 from bot.domain.wire import read_foreign
 from bot.policycheck import check_text
 from bot.rules import read_rules
@@ -55,6 +56,19 @@ async def latest_runs(most: int) -> list[str]:
         f"{loaded.run.task.by}: {loaded.run.task.text[:60]}"
         for loaded in found[:most]
     ] or ["no runs yet"]
+
+
+async def told_run(run: str) -> list[Line]:
+    """The whole transcript of *run*, secrets masked. Raises NoSuchRun."""
+    settings = load_settings()
+    tools = (await read_rules(settings)).toolbox
+    known = {spec.name: spec for spec in tools.specs()}
+    async with opened_store(settings, join=True) as store:
+        await _shard_of(store, run)
+        loaded = await store.load(RunId(run))
+    if loaded is None:
+        raise NoSuchRun(run)
+    return list(transcript(loaded.run, loaded.letters, loaded.entries, known.get))
 
 
 async def open_requests() -> list[str]:

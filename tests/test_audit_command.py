@@ -48,8 +48,12 @@ async def kept(tmp_path: Path) -> Path:
 
 
 def command(var: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return bot(var, "audit", *words)
+
+
+def bot(var: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "COUNTERSIGN_VAR": str(var)}
-    call = [sys.executable, "-m", "bot", "audit", *words]
+    call = [sys.executable, "-m", "bot", *words]
     return subprocess.run(call, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -115,3 +119,19 @@ async def test_the_trail_is_readable(kept: Path) -> None:
     async with opened_store(settings(kept)) as store:
         (run,) = await store.recent_runs(0, 1)
     assert "run_started" in command(kept, "show", "--run", run).stdout
+
+
+async def test_a_run_is_exported_whole_as_lines(kept: Path) -> None:
+    """AS-30: task, thoughts, calls and results, readable without the bot; of a run that is not there, one sentence."""
+    async with opened_store(settings(kept)) as store:
+        (run,) = await store.recent_runs(0, 1)
+
+    done = bot(kept, "transcript", run)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    none = bot(kept, "transcript", "r-0-none")
+
+    assert (told[0]["kind"], told[0]["by"]) == ("task", "ana")
+    assert [call["tool"] for one in told for call in one.get("wanted", ())]
+    assert {"asked", "think"} <= {one["kind"] for one in told}
+    assert (none.returncode, none.stdout) == (2, "")
+    assert "there is no run 'r-0-none'" in none.stderr

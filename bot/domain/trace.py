@@ -76,7 +76,7 @@ def used(entries: Iterable[Entry]) -> str:
 def nearly(entries: Sequence[Entry]) -> str:
     """Which budget was nearly spent after the last answer of a model; empty if none was."""
     last = next((entry for entry in reversed(entries) if isinstance(entry, Step) and _is_thought(entry)), None)
-    said = _said(last) if last is not None else None
+    said = said_in(last) if last is not None else None
     return said.nearly if said is not None else ""
 
 
@@ -119,7 +119,7 @@ def _line(number: int, entry: Entry, traced: Traced) -> str:
 
 
 def _thought(step: Step) -> str:
-    said, usage = _said(step), usage_of(step)
+    said, usage = said_in(step), usage_of(step)
     if said is None:
         return "the model gave no answer"
     explained = "explained a call" if step.path.startswith(OWN) else "answered"
@@ -136,8 +136,8 @@ def _left_out(count: int, most: int) -> tuple[str, ...]:
     return (f"… {count - most:,} earlier steps are not shown here.",) if count > most else ()
 
 
-def _said(step: Step) -> Said | None:
-    """None where the model gave no answer, and why stands in its place."""
+def said_in(step: Step) -> Said | None:
+    """What a model said at *step*; None where it gave no answer, and why stands in its place."""
     try:
         return unpack(Said, step.result.encode()) if '{"unsaid":' not in step.result[:12] else None
     except BadRecord:
@@ -149,7 +149,7 @@ def _said(step: Step) -> Said | None:
 
 def _traced(steps: Sequence[Entry], specs: Specs) -> Iterator[str]:
     """The words of the latest steps, each after its number; every secret of any of them blotted out of all."""
-    hide = tuple(_secrets(steps, specs))
+    hide = tuple(secrets_in(steps, specs))
     numbered = [(number, entry) for number, entry in enumerate(steps, 1) if _is_thought(entry) or _has_words(entry)]
     lines = [*_left_out(len(numbered), TRACED_MOST)]
     for number, entry in numbered[-TRACED_MOST:]:
@@ -163,7 +163,7 @@ def _has_words(entry: Entry) -> bool:
 
 def _words(entry: Entry, specs: Specs, hide: Sequence[str]) -> Iterator[str]:
     match entry:
-        case Step() if (said := _said(entry)) is not None:
+        case Step() if (said := said_in(entry)) is not None:
             if said.text.strip():
                 yield f"thought: {_plain(said.text, hide)}"
             yield from (f"wanted: {_call(call, specs, hide)}" for call in said.calls)
@@ -178,20 +178,21 @@ def _plain(text: str, hide: Sequence[str]) -> str:
 
 
 def _call(call: WantedCall, specs: Specs, hide: Sequence[str]) -> str:
-    values, spec = _values(call), specs(call.tool)
+    values, spec = values_of(call), specs(call.tool)
     secrets = spec.secrets if spec is not None else tuple(values)  # of a tool that is gone any argument may be one
     return show_line(f"{redacted(call.tool, 80)}({without(brief(values, secrets, TEXT_MOST), hide)})")
 
 
-def _secrets(steps: Sequence[Entry], specs: Specs) -> Iterator[str]:
+def secrets_in(steps: Iterable[Entry], specs: Specs) -> Iterator[str]:
+    """Every value that a call among *steps* has in an argument that its tool calls secret or private."""
     for entry in steps:
-        said = _said(entry) if isinstance(entry, Step) and _is_thought(entry) else None
+        said = said_in(entry) if isinstance(entry, Step) and _is_thought(entry) else None
         for call in said.calls if said is not None else ():
             if (spec := specs(call.tool)) is not None:
-                yield from secret_values(_values(call), spec.secrets)
+                yield from secret_values(values_of(call), spec.secrets)
 
 
-def _values(call: WantedCall) -> dict[str, Json]:
+def values_of(call: WantedCall) -> dict[str, Json]:
     try:
         values = read_foreign(call.args or "{}")
     except BadJson:

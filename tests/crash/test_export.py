@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bot.domain.audit import parse_line, verify_chain
 from bot.domain.invariants import check
-from bot.domain.letters import Said
 from bot.domain.request import RunId
+from bot.domain.transcript import transcript
 from tests.crash.stage import Stage
 
 
@@ -16,7 +16,7 @@ async def test_both_decisions_and_all_that_was_said_are_there_after_a_kill(
     redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
     """AS-30, AU-26, D-32: two people sign, the bot is killed at once; the audit that is exported names both, when and
-    what, and its chain holds. What people wrote stands in the run's own record, to its last word.
+    what, and its chain holds. The run's transcript holds every message up to the kill, and both decisions.
     """
     async with Stage(redis_url, namespace, tmp_path) as stage:
         process = await stage.start()
@@ -45,5 +45,10 @@ async def test_both_decisions_and_all_that_was_said_are_there_after_a_kill(
         loaded = await stage.store.load(RunId(str(entries[0].fields["run"])))
         assert loaded is not None
         assert loaded.run.task.text == "charge 5"
-        said = [letter.heard.text for letter in loaded.letters if isinstance(letter, Said)]
-        assert said == ["charge 120 instead, please"]
+        told = list(transcript(loaded.run, loaded.letters, loaded.entries, lambda _tool: None))
+        assert [(one["by"], one["text"]) for one in told if one["kind"] in ("task", "said")] == [
+            ("ana", "charge 5"),
+            ("ana", "charge 120 instead, please"),
+        ]
+        assert [one["text"] for one in told if one["kind"] == "heard"] == ["charge 120 instead, please"]
+        assert [one["by"] for one in told if one["kind"] == "decided"][-1] == ["bo", "chris"]
