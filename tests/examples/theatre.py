@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bot.app import opened_store
+from bot.config import Settings
 from bot.demostage import Stage, Warehouse, people_yml
 from tests.fakes.slack import FakeMessage, FakeSlack
 from tests.slack.whole import Site
@@ -51,10 +53,20 @@ class Theatre(Stage):
         await self.site.slack.until(lambda: bool(self.site.slack.sockets.lines), "a connection")
 
     async def dies(self) -> None:
-        """SIGKILL; then another process, which knows what the first had written down and nothing else."""
+        """SIGKILL; then another process, which knows what the first had written down and nothing else.
+
+        What people see is written down before: a post of which nobody knows where it stands is looked for, but half a
+        minute later, and tests/crash has those moments.
+        """
+        await self._is_written_down()
         await self.kill()
         await self.site.slack.until(lambda: not self.site.slack.sockets.lines, "the line is dead")
         await self.start()
+
+    async def _is_written_down(self) -> None:
+        async with asyncio.timeout(PATIENCE), opened_store(Settings(COUNTERSIGN_VAR=self.folder), join=True) as store:
+            while any(not row.name.startswith("run|") for row in await store.rows(0)):
+                pass  # each look waits for the store; a run's status keeps a slow pace, and is nobody's card
 
     # ------------------------------------------------------------- people
 
