@@ -30,7 +30,7 @@ from bot.domain.wire import Json
 
 BYTES_MOST: Final = 64_000  # of one schema; it is sent to the model with every question
 DEPTH_MOST: Final = 24
-PARTS_MOST: Final = 2_000  # objects and lists in it
+PARTS_MOST: Final = 600  # objects and lists in it: 1,600 took 2 s to read, which nothing else may do meanwhile
 ARGUMENTS_MOST: Final = 100
 STEPS_MOST: Final = 10_000  # words of a schema tried in one check: a reference can lead to two more, thirty times over
 PROSE_MOST: Final = 2_000  # characters of one description

@@ -34,6 +34,8 @@ HASH: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 SCHEMES: Final = ("https", "ssh")
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")  # the only hosts spoken to without TLS
 
+NO_FILES: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree without files, the same in every repository
+
 # Nothing that starts another program, asks a person, or goes anywhere by itself.
 SETTINGS: Final = (
     *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.pager=cat", "core.askPass=", "credential.helper="),
@@ -41,6 +43,7 @@ SETTINGS: Final = (
     *("http.followRedirects=false", "core.sshCommand=ssh -oBatchMode=yes -oConnectTimeout=10", "gc.auto=0"),
     *("maintenance.auto=false", "submodule.recurse=false", "fetch.writeCommitGraph=false", "core.quotePath=false"),
     *("core.symlinks=false", "core.attributesFile=/dev/null", "log.showSignature=false"),
+    f"attr.tree={NO_FILES}",  # git 2.43 reads attributes of a clone without files from its HEAD: one could hide a diff
 )
 
 
