@@ -101,7 +101,7 @@ async def test_a_newer_instruction(build: Build, hands: Hands) -> None:
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (WantedCall(id="1", tool="nope", args="{}"), "Not run: tool 'nope' is unknown"),
+        (WantedCall(id="1", tool="nope", args="{}"), "Not run: nope is not among your tools."),
         (WantedCall(id="1", tool="wire", args='{"amount": 1, "amount": 9999}'), "appears twice"),
         (WantedCall(id="1", tool="wire", args='{"amount": '), "JSON refused"),
         (WantedCall(id="1", tool="wire", args="[" * 100_000), "nested deeper"),
@@ -136,7 +136,7 @@ async def test_one_turn_of_a_gated_a_free_and_an_unknown_call(build: Build, hand
         await house.mention("ana", "pay")
         await house.press("approve", by="bo")
         await house.shows("Results:")
-        assert results(model.asked[-1]) == ["ok wire 1 bank", "ok peek x", "Not run: tool 'nope' is unknown"]
+        assert results(model.asked[-1]) == ["ok wire 1 bank", "ok peek x", "Not run: nope is not among your tools."]
         assert len(await events(house, "request_opened")) == 1
         assert await settled(house)
 

@@ -53,11 +53,14 @@ async def test_a_change_of_data_is_signed_on_its_very_statement_and_target(
     build: Build, postgres_server: Server, statement: str
 ) -> None:
     """ST-04: the card has the SQL whole, where it goes and what the database expects; a SELECT needs nobody."""
-    url = postgres_server.url("owner")
-    with psycopg.connect(url, autocommit=True) as link:
+    url = postgres_server.url("changer")
+    with psycopg.connect(postgres_server.url("owner"), autocommit=True) as link:
         link.execute("DROP TABLE IF EXISTS t")
         link.execute("CREATE TABLE t AS SELECT generate_series(1, 3) AS a")
         link.execute("ANALYZE t")
+        link.execute("DROP ROLE IF EXISTS changer")
+        link.execute("CREATE ROLE changer LOGIN")
+        link.execute("ALTER TABLE t OWNER TO changer")
         link.execute("DROP ROLE IF EXISTS looker")
         link.execute("CREATE ROLE looker LOGIN")
         link.execute("GRANT pg_read_all_data TO looker")
@@ -72,7 +75,7 @@ async def test_a_change_of_data_is_signed_on_its_very_statement_and_target(
         assert '"rows":[[3]]' in model.read
         assert (card.place.channel, len(await events(house, "request_opened"))) == ("dev-approvals", 1)
         assert statement in whole(card)
-        assert f"owner@127.0.0.1:{postgres_server.port}/postgres" in whole(card)
+        assert f"changer@127.0.0.1:{postgres_server.port}/postgres" in whole(card)
         assert "about 3 rows" in whole(card)
         assert "hunter2" not in whole(card)
         await house.press("approve", by="bo", card=card)

@@ -162,7 +162,7 @@ async def test_what_cannot_be_undone_or_leaves_the_house_is_asked_for(house: Hou
     assert await house.is_sound()
 
 
-@pytest.mark.parametrize("name", ["deploy", "buy", "update_rows"])
+@pytest.mark.parametrize("name", ["deploy", "lease", "update_rows"])
 async def test_a_tool_that_no_rule_knows_is_asked_for(build: Build, name: str) -> None:
     """AU-01, D-17: deployments, purchases and changes of a database make a card under the shipped policy, and nothing
     starts before an approver's signature.

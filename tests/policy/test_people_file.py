@@ -28,7 +28,7 @@ async def test_the_shipped_people_are_found_by_account_id_and_group() -> None:
     assert (ana.id, set(ana.groups), ana.manager) == (PersonId("ana"), {"sales"}, PersonId("dana"))
     assert ana == await directory.who(Account(platform="terminal", tenant="local", user="ana"))
     assert await directory.members("approvers") == {"bo", "chris"}
-    assert await directory.groups() == {"sales", "approvers", "finance", "managers", "anyone"}
+    assert await directory.groups() == {"sales", "approvers", "finance", "managers", "analysts", "anyone"}
     assert await directory.members("nobodies") == frozenset()
     assert "gus" in await directory.members("anyone")
     gus = await directory.person(PersonId("gus"))

@@ -317,10 +317,11 @@ def test_an_explanation_shows_each_rule_its_values_and_the_verdict() -> None:
 
     assert text.splitlines() == [
         "refund (amount=250, order_id=7) for ana (react, playground)",
-        '  reading            no     tool.risk "write"',
-        "  refund-of-nothing  no     args.amount 250",
-        '  big-refund         no     total("amount", "order_id") 250',
-        '  medium-refund      HOLDS  total("amount", "order_id") 250 > 100',
+        '  reading               no     tool.risk "write"',
+        "  refund-of-nothing     no     args.amount 250",
+        '  support-large-refund  no     agent "react", total("amount", "order_id") 250',
+        '  big-refund            no     total("amount", "order_id") 250',
+        '  medium-refund         HOLDS  total("amount", "order_id") 250 > 100',
         'ASK  rule `medium-refund` (high_stakes): total("amount", "order_id") 250 > 100',
         "  who      1 of approvers",
         "  how      in thread, nobody signs their own request, buttons only, reason on reject",
