@@ -96,8 +96,11 @@ async def _main(pictures: Path) -> None:
         async with bot(Path(folder, "story")) as app:
             await tell(app, pictures)
         async with bot(Path(folder, "kinds")) as app, chromium() as browser:
-            for kind in (*KINDS, *(EXAMPLE + name for name in SCENES)):
+            for kind in KINDS:
                 await show(browser, app, kind, pictures)
+        for name in SCENES:  # each by itself: an inbox is not full of the others' cards
+            async with bot(Path(folder, name)) as app, chromium() as browser:
+                await show(browser, app, EXAMPLE + name, pictures)
         if (programs := postgres.binaries()) is not None:
             with postgres.running(programs) as server:
                 async with bot(Path(folder, "base"), opened_shop(server)) as app, chromium() as browser:
