@@ -21,6 +21,7 @@ from agents.book import Book, Stuck
 from agents.patterns.calls import CALLS, TRIES, Misfit, Offer, Taken
 from agents.patterns.finishing import FINISH, finished
 from agents.patterns.helpers import Helpers, as_helpers
+from agents.patterns.pattern import Speaks
 from agents.patterns.room import Room, Turn, named
 from agents.patterns.turned import Turned
 from bot.domain.calls import Cause, Outcome, ToolResult
@@ -32,7 +33,6 @@ from bot.domain.inquiry_question import ASK, ROW
 from bot.domain.inquiry_stuck import Trouble
 from bot.domain.ports import Agent, Line, RunContext, Said, WantedCall
 from bot.domain.redacted import redacted
-from bot.domain.run import Task
 from bot.domain.wire import dumps, loads, replace
 
 ENDED = "ended"  # the move of a turn that people ended
@@ -46,7 +46,7 @@ SPOKEN = "Nothing was done: people spoke meanwhile. Read what they say, then dec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReAct:
+class ReAct(Speaks):
     """`ports.Agent`: one model, some tools, a prompt."""
 
     name: str
@@ -62,10 +62,6 @@ class ReAct:
     def __post_init__(self) -> None:
         """Raises ValueError for helpers that are one tool, or nested too deep."""
         as_helpers(self.name, self.helpers)
-
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        """The answer people read. An end before that says why."""
-        return (await self.reply(Room(task), ctx)).text
 
     async def reply(self, room: Room, ctx: RunContext) -> Turn:
         """One turn in *room*: what people say meanwhile is in it afterwards. Its move is `ended` if people ended it."""

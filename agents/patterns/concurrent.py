@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import structlog
 
+from agents.patterns.pattern import Pattern
 from agents.patterns.person import (
     ANSWER,
     GOES_BACK,
@@ -26,12 +27,11 @@ from agents.patterns.person import (
     Person,
     looker,
 )
-from agents.patterns.room import SAID, Member, Room, Turn, branched, take_turn, tools_of
+from agents.patterns.room import SAID, Member, Room, Turn, take_turn, tools_of
 from agents.patterns.rounds import draft_turn
 from agents.patterns.turned import Left, farthest
 from bot.domain.errors import CountersignError, InvalidArguments, ModelRefused, ModelUnavailable, UnknownTool
 from bot.domain.ports import Agent, RunContext
-from bot.domain.run import Task
 
 log = structlog.stdlib.get_logger(__name__)
 FAILED = "failed"  # the move of a turn when no branch came to anything
@@ -67,7 +67,7 @@ class Branch(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Concurrent:
+class Concurrent(Pattern):
     """`ports.Agent` and `Member`: *members* side by side; *join* sums up, *review* (a `Person`) looks at the whole.
 
     A review that wants changes goes back to *join*; without one every member goes again. After *max_rounds* versions
@@ -92,15 +92,8 @@ class Concurrent:
     def tools(self) -> tuple[str, ...]:
         return tools_of(*self.members, self.join, self.review)
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """What came of all of them; of what people looked at, the text that they let go on."""
-        with branched(room) as inner:
-            return await self._worked(inner, ctx)
-
-    async def _worked(self, room: Room, ctx: RunContext) -> Turn:
         made = await self._made(room, ctx)
         while self.review is not None and made.move == SAID:
             review = replace(self.review, rounds=min(self.review.rounds, self.max_rounds))

@@ -15,15 +15,14 @@ import re
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 from agents.patterns.ask import put
+from agents.patterns.pattern import Around, Speaks
 from agents.patterns.person import UNANSWERED
 from agents.patterns.room import PEOPLE, Member, Room, Turn, Word, branched, take_turn, tools_of
 from agents.patterns.turned import Left
 from bot.domain.calls import Cause, Outcome, ToolResult
 from bot.domain.chat import PersonId
-from bot.domain.inquiry_question import asking
 from bot.domain.ports import Agent, RunContext, WantedCall
 from bot.domain.run import Heard, Task
 from bot.domain.telling import REPLIED
@@ -60,7 +59,7 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Escalation:
+class Escalation(Speaks):
     """`ports.Agent` and `Member`: *member*, with people called in before it when a trigger fires."""
 
     name: str
@@ -77,10 +76,6 @@ class Escalation:
     def tools(self) -> tuple[str, ...]:
         return tools_of(self.member)
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        """The member's words; an end before them says why."""
-        return (await self.reply(Room(task), ctx)).text
-
     async def reply(self, room: Room, ctx: RunContext) -> Turn:
         watch = _Watch(self, room.task, ctx)
         since = next((at for at, word in reversed(list(enumerate(room.words))) if word.by == self.name), -1)
@@ -88,7 +83,7 @@ class Escalation:
             with ctx.acting_as(self.member.name):
                 await watch.read(room, since + 1)
             with branched(room) as inner:
-                turn = await take_turn(self.member, inner, cast(RunContext, watch), is_told=False)
+                turn = await take_turn(self.member, inner, watch.whole, is_told=False)
         except _Undecided as undecided:
             room.heard(undecided.replies)
             return Turn(by=self.name, text=undecided.told, move=UNANSWERED)
@@ -106,15 +101,13 @@ class _Undecided(Left):
         self.told = told
 
 
-class _Watch:
+class _Watch(Around):
     """A `RunContext` whose ears know the triggers, and whose hands rest while anything is unread."""
 
     def __init__(self, escalation: Escalation, task: Task, ctx: RunContext) -> None:
-        self._escalation, self._task, self._ctx = escalation, task, ctx
+        super().__init__(ctx)
+        self._escalation, self._task = escalation, task
         self._unread: ContextVar[tuple[Heard, ...]] = ContextVar("unread", default=())  # of each branch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ctx, name)
 
     async def heard(self) -> tuple[Heard, ...]:
         """As `RunContext.heard`; what people decide about a reply that fired a trigger comes after it."""
@@ -128,19 +121,6 @@ class _Watch:
         if self._unread.get():
             return tuple(ToolResult(outcome=Outcome.NOT_RUN, cause=Cause.SUPERSEDED, text=REPLIED) for _ in wanted)
         return await self._ctx.use(wanted, why=why)
-
-    async def ask(
-        self,
-        question: str,
-        *,
-        options: Sequence[str] = (),
-        of: str = "",
-        default: str = "",
-        may_write: bool = True,
-    ) -> ToolResult:
-        wanted = asking(question, options=options, of=of, default=default, may_write=may_write)
-        (result,) = await self.use((wanted,))
-        return result
 
     async def _heard(self) -> tuple[Heard, ...]:
         replies = await self._ctx.heard()

@@ -16,10 +16,10 @@ from typing import Literal
 from agents.patterns.ask import DONE, END, ask_stuck
 from agents.patterns.calls import Decider, Offer, Values, decide, decider, take_deciding_turn
 from agents.patterns.finishing import FINISH, finished
+from agents.patterns.pattern import Pattern
 from agents.patterns.person import GOES_ON, STOP, UNACCEPTED, UNANSWERED, Person
-from agents.patterns.room import SAID, Member, Room, Turn, branched, tools_of
+from agents.patterns.room import SAID, Member, Room, Turn, tools_of
 from bot.domain.ports import Agent, RunContext
-from bot.domain.run import Task
 
 ROUND_ROBIN: Literal["round_robin"] = "round_robin"
 NEXT, ENDED = "next_speaker", "ended"
@@ -28,7 +28,7 @@ TRIED_MOST = 8  # turns that people read when they are asked how it goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupChat:
+class GroupChat(Pattern):
     """`ports.Agent` and `Member`: *members* in turns; *speaker* is the order they stand in, or an agent that chooses.
 
     After *max_turns* turns people are asked for as many again.
@@ -51,13 +51,9 @@ class GroupChat:
     def tools(self) -> tuple[str, ...]:
         return tools_of(*self.members, self.speaker)
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """What the talk came to: the finish of a member, the draft a person accepted, or what was said last."""
-        with branched(room) as inner:
-            return await _Talk(self, inner, ctx).held()
+        return await _Talk(self, room, ctx).held()
 
     @property
     def is_reviewed(self) -> bool:

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from agents.patterns.ask import DONE, END, ask_stuck
 from agents.patterns.calls import Decider, Offer, Values, decider, take_deciding_turn
 from agents.patterns.concurrent import MEMBER_FAILURES
-from agents.patterns.room import Member, Room, Turn, branched, tools_of
-from agents.patterns.turned import Left, Turned, watched
+from agents.patterns.pattern import Pattern
+from agents.patterns.room import Member, Room, Turn, tools_of
+from agents.patterns.turned import Left, Turned, Watched
 from bot.domain.ports import Agent, RunContext
-from bot.domain.run import Task
 
 HAND_TO = "hand_to"
 ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handoff:
+class Handoff(Pattern):
     """`ports.Agent` and `Member`: *triage* chooses one of *members*, who may hand it on to one another.
 
     After *max_hands* times from hand to hand people are asked whether it goes on.
@@ -47,18 +47,11 @@ class Handoff:
     def tools(self) -> tuple[str, ...]:
         return tools_of(self.triage, *self.members)
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """The words of whoever had it last."""
-        with branched(room) as inner:
-            return await self._worked(inner, ctx)
-
-    async def _worked(self, room: Room, ctx: RunContext) -> Turn:
         at, hands = self.triage.name, 0
         while True:
-            ears = watched(ctx, self._names, at)
+            ears = Watched(ctx, self._names, at).whole
             try:
                 if hands > self.max_hands:
                     how = await ask_stuck(ears, room, f"{self.name}: this went from hand to hand {hands} times.")

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from agents.patterns.ask import put
+from agents.patterns.pattern import Speaks
 from agents.patterns.room import TOOK_OVER, Room, Turn, Word
 from bot.domain.asking import TEXT
 from bot.domain.calls import Outcome, ToolResult
 from bot.domain.inquiry_look import STAGE
 from bot.domain.inquiry_question import ASK, asking
 from bot.domain.ports import RunContext, WantedCall
-from bot.domain.run import Task
 from bot.domain.wire import dumps, loads
 
 ACCEPT, REVISE, PASS, FAIL = "accept", "revise", "pass", "fail"
@@ -75,7 +75,7 @@ FLAVOURS: Mapping[str, str] = {"review": "review", "gate": "checkpoint", "check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Speaks):
     """`ports.Agent` and `Member`: whoever `of` names, in a role. An empty `of` is whoever gave the task.
 
     Where somebody is reached is in people.yml: a person has an account on each platform.
@@ -108,10 +108,6 @@ class Person:
     @property
     def tools(self) -> tuple[str, ...]:
         return (ASK,) if self.does == "answer" else (STAGE,)
-
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        """What they say; of a draft, the text that they accept."""
-        return (await self.reply(Room(task), ctx)).text
 
     async def reply(self, room: Room, ctx: RunContext) -> Turn:
         """Their turn. Of a draft that goes on, the text is what goes on.

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.patterns.pattern import Pattern
 from agents.patterns.person import GOES_ON, Person
-from agents.patterns.room import Member, Room, Turn, branched, tools_of
+from agents.patterns.room import Member, Room, Turn, tools_of
 from agents.patterns.rounds import ended, rounds
 from bot.domain.ports import Agent, RunContext
-from bot.domain.run import Task
 
 COMPLETE = "All phases complete."
 APPROVER = "approver"  # the role of whoever stands at a checkpoint, as the phases read it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phases:
+class Phases(Pattern):
     """`ports.Agent` and `Member`: what each phase is called, and who works in it."""
 
     name: str
@@ -42,16 +42,12 @@ class Phases:
     def tools(self) -> tuple[str, ...]:
         return tools_of(*(member for _, member in self.phases), self._checkpoint(1, ""))
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """That all phases are complete, and the output of the last; an end before that says why."""
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
-        with branched(room) as inner:
-            for number, (label, member) in enumerate(self.phases, 1):
-                turn = await rounds(member, self._checkpoint(number, label), inner, ctx)
-                if turn.move not in GOES_ON:
-                    return ended(self.name, turn)
+        for number, (label, member) in enumerate(self.phases, 1):
+            turn = await rounds(member, self._checkpoint(number, label), room, ctx)
+            if turn.move not in GOES_ON:
+                return ended(self.name, turn)
         return Turn(by=self.name, text=f"{COMPLETE}\n\n{turn.text}")
 
     def _checkpoint(self, number: int, label: str) -> Person:

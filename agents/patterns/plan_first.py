@@ -20,11 +20,11 @@ from agents.patterns.ask import DONE, END, ask_stuck
 from agents.patterns.calls import Decider, Offer, Values, decide, decider
 from agents.patterns.concurrent import Branch, side_by_side
 from agents.patterns.ledger import Ledger, PlanStep, planned, read, unready
+from agents.patterns.pattern import Pattern
 from agents.patterns.person import GOES_BACK, GOES_ON, Person, looker
-from agents.patterns.room import Member, Room, Turn, branched, take_turn, tools_of
+from agents.patterns.room import Member, Room, Turn, take_turn, tools_of
 from bot.domain.calls import Cause, Outcome
 from bot.domain.ports import Agent, RunContext, WantedCall
-from bot.domain.run import Task
 from bot.domain.wire import dumps, loads
 
 PLAN, PROGRESS = "plan", "progress"
@@ -34,7 +34,7 @@ NEXT_STEP = ""  # nothing is found yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanFirst:
+class PlanFirst(Pattern):
     """`ports.Agent` and `Member`: *planner* plans for *members*; *of* approves, empty: whoever gave the task.
 
     *review* (a `Person`) looks at the findings. A plan has *max_rounds* versions until people are asked for more, and
@@ -64,16 +64,12 @@ class PlanFirst:
     def tools(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((PROPOSE, *tools_of(self.planner, *self.members, self.review))))
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """The findings; or why there are none."""
-        with branched(room) as inner:
-            try:
-                return await _Work(self, inner, ctx).findings()
-            except _Ended as ended:
-                return Turn(by=self.name, text=ended.told, move=ENDED)
+        try:
+            return await _Work(self, room, ctx).findings()
+        except _Ended as ended:
+            return Turn(by=self.name, text=ended.told, move=ENDED)
 
 
 class _Ended(Exception):

@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agents.patterns.calls import Decider, Offer, decide, decider
+from agents.patterns.pattern import Pattern
 from agents.patterns.person import ACCEPT, FAIL, GOES_BACK, GOES_ON, PASS, Person
-from agents.patterns.room import SAID, Member, Room, Turn, branched, take_turn, tools_of
+from agents.patterns.room import SAID, Member, Room, Turn, take_turn, tools_of
 from agents.patterns.rounds import draft_turn, ended
 from bot.domain.ports import Agent, RunContext
-from bot.domain.run import Task
 
 ENDED = "ended"
 VERDICT = Offer(calls=("verdict",))
@@ -25,7 +25,7 @@ FAILED_STILL = "It has not passed after {rounds} rounds. "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewLoop:
+class ReviewLoop(Pattern):
     """`ports.Agent` and `Member`. *max_rounds* are drafts that the checker sends back before people look anyway."""
 
     name: str
@@ -50,15 +50,8 @@ class ReviewLoop:
     def tools(self) -> tuple[str, ...]:
         return tools_of(self.maker, self.checker, self.gate)
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """The text that the gate let through; else that it is unaccepted."""
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
-        with branched(room) as inner:
-            return await self._worked(inner, ctx)
-
-    async def _worked(self, room: Room, ctx: RunContext) -> Turn:
         while True:
             checked = await self._checked(room, ctx)
             if checked.move not in (PASS, FAIL):

@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agents.patterns.ask import DONE, END, ask_stuck, ask_which
+from agents.patterns.pattern import Pattern
 from agents.patterns.person import GOES_BACK, GOES_ON, STOP, UNACCEPTED, UNANSWERED, Person
-from agents.patterns.room import Member, Room, Turn, branched, take_turn, tools_of
+from agents.patterns.room import Member, Room, Turn, take_turn, tools_of
 from agents.patterns.rounds import draft_turn, ended
 from bot.domain.condition import BadCondition
 from bot.domain.ports import Agent, RunContext
-from bot.domain.run import Task
 from bot.domain.when import Undecided, When, compile_when
 
 USER = "user"  # where a task comes from, and where its answer goes
@@ -49,7 +49,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routes:
+class Routes(Pattern):
     """`ports.Agent` and `Member`: *members* take turns as *rules* say; after *max_turns* people are asked."""
 
     name: str
@@ -66,13 +66,9 @@ class Routes:
     def tools(self) -> tuple[str, ...]:
         return tools_of(*self.members)
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """The last draft, once a rule leads back to the user; an end before that says why."""
-        with branched(room) as inner:
-            return await _Walk(self, inner, ctx).walked()
+        return await _Walk(self, room, ctx).walked()
 
     def leaving(self, start: str) -> tuple[Way, ...]:
         return tuple(rule for rule in self.rules if rule.start == start)

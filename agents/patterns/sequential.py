@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.patterns.pattern import Pattern
 from agents.patterns.person import ANSWER, GOES_BACK, GOES_ON, SKIP, Person
-from agents.patterns.room import SAID, Member, Room, Turn, branched, take_turn, tools_of
+from agents.patterns.room import SAID, Member, Room, Turn, take_turn, tools_of
 from agents.patterns.rounds import draft_turn, ended
 from bot.domain.ports import Agent, RunContext
-from bot.domain.run import Task
 
 LOOKER = "reviewer"  # who looks after a member, where nobody has that role
 ANSWERS = frozenset({ANSWER, SKIP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sequential:
+class Sequential(Pattern):
     """`ports.Agent` and `Member`. *rounds* of *look_after*: a draft, and what people say to it, are one."""
 
     name: str
@@ -52,15 +52,8 @@ class Sequential:
     def tools(self) -> tuple[str, ...]:
         return tools_of(*self._stages())
 
-    async def __call__(self, task: Task, ctx: RunContext) -> str:
+    async def work(self, room: Room, ctx: RunContext) -> Turn:
         """The last words that stand; an end before that says why."""
-        return (await self.reply(Room(task), ctx)).text
-
-    async def reply(self, room: Room, ctx: RunContext) -> Turn:
-        with branched(room) as inner:
-            return await self._worked(inner, ctx)
-
-    async def _worked(self, room: Room, ctx: RunContext) -> Turn:
         stages, at = self._stages(), 0
         while at < len(stages):
             await room.hear(ctx)

@@ -10,8 +10,8 @@ then (handoff).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, cast
 
+from agents.patterns.pattern import Around
 from agents.patterns.room import PEOPLE
 from bot.domain.ports import RunContext
 from bot.domain.run import Heard
@@ -53,14 +53,12 @@ def farthest(left: Sequence[tuple[Left, Sequence[Heard]]], known: int) -> Left:
     return found
 
 
-class Watched:
-    """A `RunContext` whose ears know the members that people may turn to."""
+class Watched(Around):
+    """A `RunContext` for the member called *at*: its ears know the *members* that people may turn to."""
 
     def __init__(self, ctx: RunContext, members: Collection[str], at: str) -> None:
-        self._ctx, self._members, self._at = ctx, frozenset(members), at
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ctx, name)
+        super().__init__(ctx)
+        self._members, self._at = frozenset(members), at
 
     async def heard(self) -> tuple[Heard, ...]:
         """As `RunContext.heard`. Raises Turned for a reply that sends the work to another member than has it."""
@@ -69,8 +67,3 @@ class Watched:
         if to != self._at:
             raise Turned(to, replies)
         return replies
-
-
-def watched(ctx: RunContext, members: Collection[str], at: str) -> RunContext:
-    """*ctx* for a member called *at*, whose work people may turn to another of *members*."""
-    return cast(RunContext, Watched(ctx, members, at))

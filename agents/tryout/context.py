@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,52 +14,25 @@ from agents.tryout.gate import World, use
 from agents.tryout.journal import MISSING
 from bot.domain.calls import ToolResult
 from bot.domain.chat import Attachment
-from bot.domain.inquiry_question import asking
 from bot.domain.ports import Line, Model, Said, WantedCall
 from bot.domain.run import Heard, Task
+from bot.domain.scope import Scope, Scoped
 from bot.domain.wire import pack
 
 T = TypeVar("T")
 
 
-class _Scope:
-    """One branch of the run: where it is, how many steps it has asked for, how far it has heard, and who acts."""
-
-    def __init__(self, prefix: str, *, upto: int = 0, agent: str = "") -> None:
-        self.prefix, self.steps, self.heard = prefix, 0, 0
-        self.upto, self.agent = upto, agent
-        self.listened = -1  # how many steps it had asked for when it last asked what people say
-
-    def next(self) -> str:
-        path = self.ahead()
-        self.steps, self.heard = self.steps + 1, 0
-        return path
-
-    def ahead(self) -> str:
-        return f"{self.prefix}/{self.steps}"
-
-
-class Context:
+class Context(Scoped):
     """One call of the agent. The world outlives it."""
 
     def __init__(self, world: World, model: Model | None, chance: random.Random, notes: list[str]) -> None:
+        super().__init__("a tryout")
         self._world, self._model, self._chance, self._notes = world, model, chance, notes
-        self._scope: ContextVar[_Scope] = ContextVar("scope")
-        self._scope.set(_Scope(""))
         self._known = world.journal.known
 
     @property
     def task(self) -> Task:
         return self._world.task
-
-    @contextmanager
-    def acting_as(self, name: str) -> Iterator[None]:
-        scope = self._scope.get()
-        before, scope.agent = scope.agent, name
-        try:
-            yield
-        finally:
-            scope.agent = before
 
     async def think(
         self,
@@ -110,19 +81,6 @@ class Context:
             self._world.actors[path] = scope.agent
         return await use(self._world, path, wanted, why)
 
-    async def ask(
-        self,
-        question: str,
-        *,
-        options: Sequence[str] = (),
-        of: str = "",
-        default: str = "",
-        may_write: bool = True,
-    ) -> ToolResult:
-        wanted = asking(question, options=options, of=of, default=default, may_write=may_write)
-        (result,) = await self.use((wanted,))
-        return result
-
     async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None:
         scope = self._scope.get()
         path, mark = scope.next(), " ".join(["note", text, *(file.sha256 for file in files)])
@@ -165,16 +123,16 @@ class Context:
         scope = self._scope.get()
         path = scope.next()
         self._known(path, f"gather {len(branches)}")
-        inner = [_Scope(f"{path}.{at}", upto=scope.upto, agent=scope.agent) for at in range(len(branches))]
+        inner = scope.branches(path, len(branches))
         pairs = zip(inner, branches, strict=True)
         results = await side_by_side(self._world.table, [self._within(one, branch) for one, branch in pairs])
-        scope.upto = max((one.upto for one in inner), default=scope.upto)
+        scope.rejoin(inner)
         return results
 
-    async def _within(self, scope: _Scope, branch: Coroutine[Any, Any, T]) -> T:
+    async def _within(self, scope: Scope, branch: Coroutine[Any, Any, T]) -> T:
         self._scope.set(scope)  # a task has its own copy of the context
         result = await branch
-        if scope.listened == scope.steps:  # called again, it would hear what came since
+        if scope.listened_last:
             self._once("ends", "")
         return result
 

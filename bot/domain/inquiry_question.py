@@ -8,10 +8,12 @@ A question about one row of a table shows that row, and is never left to the age
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from bot.domain import words
 from bot.domain.asking import CHOICE, TEXT, Choice, Fields, Inquiry, Part, Values
+from bot.domain.calls import ToolResult
 from bot.domain.chat import Field, FieldKind
 from bot.domain.errors import InvalidArguments
 from bot.domain.inquiry_row import row_part, table_flaw
@@ -32,6 +34,27 @@ def asking(question: str, *, options: Sequence[str], of: str, default: str, may_
     more = {"default": default} if default else {}  # what is not said stays out: old journals know no such words
     closed = {} if may_write else {"may_write": False}
     return WantedCall(id="ask", tool=ASK, args=dumps({**asked, **more, **closed}).decode())
+
+
+class Asks(ABC):
+    """`RunContext.ask` by way of `RunContext.use`: alike for every context."""
+
+    @abstractmethod
+    async def use(self, wanted: Sequence[WantedCall], *, why: str = "") -> tuple[ToolResult, ...]:
+        """As `RunContext.use`."""
+
+    async def ask(
+        self,
+        question: str,
+        *,
+        options: Sequence[str] = (),
+        of: str = "",
+        default: str = "",
+        may_write: bool = True,
+    ) -> ToolResult:
+        wanted = asking(question, options=options, of=of, default=default, may_write=may_write)
+        (result,) = await self.use((wanted,))
+        return result
 
 
 def _parts(values: Values) -> Sequence[Part]:

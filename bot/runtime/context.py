@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -20,11 +19,11 @@ from bot.domain.calls import ToolResult, ToolSpec
 from bot.domain.chat import Attachment, Card
 from bot.domain.errors import LeaseLost, SpokenTo
 from bot.domain.inert import spoken
-from bot.domain.inquiry_question import asking
 from bot.domain.long import in_thread
 from bot.domain.ports import Chat, Line, Live, Meter, Model, OnText, Said, Toolbox, WantedCall
 from bot.domain.run import Heard, Route, Run, Step, Task
 from bot.domain.run_card import REROUTE, progress_line
+from bot.domain.scope import Scope, Scoped
 from bot.domain.store import Batch, Effects, Note, Timer
 from bot.domain.wire import dumps, loads, pack, replace
 from bot.runtime import unsaid
@@ -34,26 +33,6 @@ from bot.runtime.purse import Purses, Unmetered
 T = TypeVar("T")
 NOTHING = Effects()
 BRANCH_ENDS = "ends"  # the mark of a branch's last step, which is no more than its end
-
-
-class Scope:
-    """One branch of the run: its path, how many steps it has asked for, how far it has heard, and who acts in it."""
-
-    def __init__(self, prefix: str, *, upto: int = 0, agent: str = "") -> None:
-        self.prefix, self.steps, self.heard = prefix, 0, 0
-        self.upto, self.agent, self.listens = upto, agent, False
-        self.listened = -1  # how many steps it had asked for when it last asked what people say
-
-    def next(self) -> str:
-        path, self.steps, self.heard = f"{self.prefix}/{self.steps}", self.steps + 1, 0
-        return path
-
-    def take_back(self, heard: int) -> None:
-        """The step last asked for was none: the same place again, where *heard* replies were taken in before."""
-        self.steps, self.heard = self.steps - 1, heard
-
-    def ahead(self) -> str:
-        return f"{self.prefix}/{self.steps}"
 
 
 class _Read(NamedTuple):
@@ -114,27 +93,17 @@ class Mind:
             self._meter.count("model_calls", outcome=outcome)
 
 
-class Context:
+class Context(Scoped):
     """Implements `bot.domain.ports.RunContext` for one hosted run."""
 
     def __init__(self, host: Host, gate: CallGate, mind: Mind, clock: Callable[[], datetime]) -> None:
+        super().__init__(host.id)
         self._host, self._gate, self._mind, self._clock = host, gate, mind, clock
-        self._scope: ContextVar[Scope] = ContextVar(f"scope of {host.id}")
-        self._scope.set(Scope(""))
         self._marks: dict[str, _Read] = {}  # per branch and agent
 
     @property
     def task(self) -> Task:
         return self._host.run.task
-
-    @contextmanager
-    def acting_as(self, name: str) -> Iterator[None]:
-        scope = self._scope.get()
-        before, scope.agent = scope.agent, name
-        try:
-            yield
-        finally:
-            scope.agent = before
 
     async def think(
         self, lines: Sequence[Line], tools: Sequence[str] = (), *, model: str = "", heeds: bool = False
@@ -175,8 +144,7 @@ class Context:
     async def heard(self) -> tuple[Heard, ...]:
         """Replies since the last time, taken in just before the next step of this branch."""
         scope = self._scope.get()
-        self._host.listens = scope.listens = True
-        scope.listened = scope.steps
+        self._host.listens, scope.listened = True, scope.steps
         path = f"{scope.ahead()}~{scope.heard}"
         told = self._host.journal.told.get(path)
         if told is None and self._host.journal.is_known(scope.ahead()):
@@ -201,19 +169,6 @@ class Context:
         if scope.listens:
             self._host.ears[path] = scope.upto
         return await self._gate.use(self._host, path, wanted, why)
-
-    async def ask(
-        self,
-        question: str,
-        *,
-        options: Sequence[str] = (),
-        of: str = "",
-        default: str = "",
-        may_write: bool = True,
-    ) -> ToolResult:
-        wanted = asking(question, options=options, of=of, default=default, may_write=may_write)
-        (result,) = await self.use((wanted,))
-        return result
 
     async def note(self, text: str, *, files: Sequence[Attachment] = ()) -> None:
         scope = self._scope.get()
@@ -269,10 +224,10 @@ class Context:
         """Run branches side by side; each has its own scope, so they replay in any order."""
         scope = self._scope.get()
         path = scope.next()
-        inner = [Scope(f"{path}.{i}", upto=scope.upto, agent=scope.agent) for i in range(len(branches))]
+        inner = scope.branches(path, len(branches))
         pairs = zip(inner, branches, strict=True)
         results = await side_by_side(self._host, [self._in_scope(one, branch) for one, branch in pairs])
-        scope.upto = max((one.upto for one in inner), default=scope.upto)
+        scope.rejoin(inner)
         return results
 
     async def _in_scope(self, scope: Scope, branch: Coroutine[Any, Any, T]) -> T:
@@ -283,7 +238,7 @@ class Context:
 
     async def _end(self, scope: Scope) -> None:
         """Write down that a branch heard nothing more before it ended: a replay would hear what came since."""
-        if scope.listened == scope.steps and self._host.journal.answer(path := scope.next(), BRANCH_ENDS) is None:
+        if scope.listened_last and self._host.journal.answer(path := scope.next(), BRANCH_ENDS) is None:
             await self._record(path, BRANCH_ENDS, "")
 
     async def _once(self, what: str, make: Callable[[], str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bot.domain.card_buttons import LOOKS
+from bot.domain.card_buttons import STEPS
 from bot.domain.chat import Answer, Card, Click, Form, Message, MessageRef, Place
 from tests.crash.lines import LONGEST, Ahead, Done, Give, Heard, Hello, Post, Update, hear, say
 
@@ -134,9 +134,9 @@ class Platform:
 
     @property
     def live_buttons(self) -> list[str]:
-        """Everything that can still be pressed and does something: who only looks changes nothing."""
+        """Everything that can still be pressed, but for the look at a run's steps, which stays and changes nothing."""
         pressed = [(post.key, button.move) for post in self.posts for button in post.card.buttons]
-        return [f"{key}: {move}" for key, move in pressed if move not in LOOKS]
+        return [f"{key}: {move}" for key, move in pressed if move != STEPS]
 
     async def something_happened(self) -> None:
         async with self._changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.domain.card_buttons import LOOKS
+from bot.domain.card_buttons import STEPS
 from bot.domain.chat import Card, MessageRef, Place
 from bot.domain.errors import ChatUnavailable
 from tests.crash.doom import Doom
@@ -46,5 +46,5 @@ async def test_a_message_that_was_posted_unknowingly_is_brought_up_to_date(
 
 
 def _pressed(chat: FakeChat) -> set[str]:
-    """What can still be pressed, but for looks: they change nothing."""
-    return {button.move for post in chat.posts for button in post.card.buttons} - LOOKS
+    """What can still be pressed, but for the look at a run's steps, which stays and changes nothing."""
+    return {button.move for post in chat.posts for button in post.card.buttons} - {STEPS}

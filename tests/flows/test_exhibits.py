@@ -48,7 +48,7 @@ def shown_in(house: House) -> list[Posted]:
 
 
 async def test_a_picture_from_a_tool_is_posted_in_the_thread_and_the_model_reads_its_name(build: Build) -> None:
-    """D-35: what a tool draws is looked at by people; the journal keeps name, size and digest, never the bytes."""
+    """What a tool draws is looked at by people; the journal keeps name, size and digest, never the bytes."""
     model = Played(DRAW)
     async with build(policy=policy(), tools=TOOLS, model=model) as house:
         thread = await house.mention("ana", "draw the sales")

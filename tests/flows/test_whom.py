@@ -171,7 +171,7 @@ async def test_while_nobody_can_say_who_may_nobody_may(redis_url: str, namespace
 
 
 async def test_a_run_keeps_its_agent_whatever_the_file_says_when_it_wakes(office: Office) -> None:
-    """AU-23: the agent was chosen once, and is not chosen again on replay."""
+    """I12: the agent was chosen once, and is not chosen again on replay."""
     async with office as house:
         await house.mention("bo", "deploy: version 7")
         await house.card("pick_a")

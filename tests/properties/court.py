@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from hypothesis import event
 
 from bot.domain.audit import Entry, parse_line, verify_chain
-from bot.domain.card_buttons import LOOKS
+from bot.domain.card_buttons import STEPS
 from bot.domain.invariants import check
 from bot.domain.ladder import timer_name
 from bot.domain.request import Request, RequestId, RunId
@@ -152,7 +152,7 @@ class Court:
         for post in self.bot.chat.posts:
             for button in post.card.buttons:
                 about = {button.subject, *sheets.get(RequestId(button.subject), ())}
-                if button.move not in LOOKS and not about & open_now and button.subject not in live:
+                if button.move != STEPS and not about & open_now and button.subject not in live:
                     yield f"{post.key} still offers {button.move} of {button.subject}"
 
     async def _loose(self, request: Request, live: set[str]) -> list[str]:

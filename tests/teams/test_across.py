@@ -27,7 +27,7 @@ from agents.patterns.escalation import Escalation, Trigger
 from agents.patterns.person import Person as Reviewer
 from agents.patterns.sequential import Sequential
 from agents.toolbox import Toolbox
-from bot.domain.card_buttons import LOOKS
+from bot.domain.card_buttons import STEPS
 from bot.domain.chat import Account, Answer
 from bot.domain.ports import Chat, Directory
 from bot.domain.request import RequestId
@@ -148,8 +148,8 @@ class Both(Whole):
         return await self.desk.click(replace(pressed, by=Account(platform="playground", tenant="local", user=by)))
 
     def live(self) -> list[object]:
-        """What can still be pressed, anywhere."""
-        return [*self.slack.live(), *self.teams.live(), *(one for one in self.chat.posts if {*moves(one)} - LOOKS)]
+        """What can still be pressed, anywhere, but for the look at a run's steps, which stays."""
+        return [*self.slack.live(), *self.teams.live(), *(one for one in self.chat.posts if {*moves(one)} - {STEPS})]
 
 
 class Paged(Both):
