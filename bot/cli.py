@@ -20,6 +20,7 @@ import typer
 
 from bot import __version__
 from bot.domain.errors import BadSettings, CountersignError
+from bot.garbage import hold, settle
 
 if TYPE_CHECKING:
     from bot.cellar import Server
@@ -76,6 +77,7 @@ async def _serve(chat: str, *, welcome: bool) -> None:
     from bot.cellar import launched
     from bot.config import load_settings
 
+    hold()
     settings = load_settings()
     async with launched(settings) as server:  # it reads its file while the rest is imported
         await _serving(settings, chat, server, welcome=welcome)
@@ -92,6 +94,7 @@ async def _serving(settings: Settings, chat: str, server: Server, *, welcome: bo
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with opened(settings, chat=chat, server=server) as bot:
+        settle()
         if bot.where:
             typer.echo(
                 _welcome(bot.url, is_rehearsal=settings.is_rehearsal) if welcome else f"listening on {bot.where}"

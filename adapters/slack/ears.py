@@ -1,6 +1,6 @@
 """Ears: what Slack tells us, handed in; whichever way it came.
 
-payload -> its shape -> ours? (app, workspace) -> bolt finds the listener -> front door (durable) -> ack -> aside
+payload -> read once -> ours? (app, workspace) -> bolt finds the listener -> front door (durable) -> ack -> aside
 
 Durable first, then Slack hears "ok", then the person is told. When nothing could be written down, an event is answered
 503 and comes again by itself; a press does not come again, so its person is told. Owns that order and which
@@ -27,7 +27,7 @@ from adapters.flood import BUSY, Flood, Verdict
 from adapters.slack import reading
 from adapters.slack.modals import Modals
 from adapters.slack.reading import Command, HomeClick, HomeOpened, Payload, Shortcut
-from adapters.slack.shapes import BadPayload
+from adapters.slack.shapes import BadPayload, Body
 from bot.domain.card_buttons import LOOKS
 from bot.domain.chat import Answer, Message
 from bot.domain.errors import CountersignError, Unavailable
@@ -45,9 +45,6 @@ _ANY = re.compile("")
 _BUTTON = re.compile(rf"^{re.escape(reading.BUTTON)}")
 _FORM_BUTTON = re.compile(rf"^{re.escape(reading.FORM_BUTTON)}")
 _LINK = re.compile(rf"^{re.escape(reading.LINK)}")
-
-Body = dict[str, Any]
-
 
 class Takes(Protocol):
     """Whom a transport hands payloads to: `Ears`."""
@@ -105,9 +102,9 @@ class Ears:
         200 taken, 400 unreadable, 403 not our app or workspace, 503 not recorded, please deliver again.
         """
         try:
-            reading.check(payload)
-            if not await self._is_ours(payload):
-                log.warning("slack_payload_foreign", kind=reading.kind(payload))
+            parts = reading.read(payload)
+            if not await self._is_ours(parts):
+                log.warning("slack_payload_foreign", kind=reading.kind(parts))
                 return _never(403)
         except BadPayload as error:
             log.warning("slack_payload_unreadable", where=error.where)
@@ -118,19 +115,21 @@ class Ears:
         except CountersignError as error:
             log.error("slack_team_broken", error=str(error), exc_info=error)
             return BoltResponse(status=500, body="")
-        return await self.app.async_dispatch(AsyncBoltRequest(body=dict(payload), mode="socket_mode"))
+        # what stands in bolt's context is an argument to whichever listener names it
+        request = AsyncBoltRequest(body=dict(payload), mode="socket_mode", context={"parts": parts})
+        return await self.app.async_dispatch(request)
 
-    async def _is_ours(self, payload: Payload) -> bool:
+    async def _is_ours(self, parts: Body) -> bool:
         """A workspace we are not installed in gets nothing from us, nor does another app's payload (T15)."""
-        kind = reading.kind(payload)
+        kind = reading.kind(parts)
         if kind == "url_verification":
             return True
-        if self._with.app_id and reading.app(payload) != self._with.app_id:
+        if self._with.app_id and reading.app(parts) != self._with.app_id:
             return False
-        return kind in GONE or await self._bot_user(payload) is not None
+        return kind in GONE or await self._bot_user(parts) is not None
 
-    async def _bot_user(self, payload: Payload) -> str | None:
-        return await self._with.teams.bot_user(reading.team(payload), reading.enterprise(payload))
+    async def _bot_user(self, parts: Body) -> str | None:
+        return await self._with.teams.bot_user(reading.team(parts), reading.enterprise(parts))
 
     def _listening(self) -> AsyncApp:
         """One listener for each kind of payload. bolt tries them in this order, 18 µs each: a press must not wait.
@@ -175,9 +174,9 @@ class Ears:
 
         return authorize
 
-    async def _failed(self, error: Exception, body: Body) -> BoltResponse:
+    async def _failed(self, error: Exception, parts: Body) -> BoltResponse:
         """What a listener raised, as Slack's answer. The log says what kind of payload it was, never what was in it."""
-        kind = reading.kind(body)
+        kind = reading.kind(parts)
         if isinstance(error, Unavailable):
             log.warning("slack_payload_not_taken", kind=kind, error=str(error))
             return BoltResponse(status=503, body="")
@@ -189,13 +188,13 @@ class Ears:
 
     # -------------------------------------------------------------- events
 
-    async def _posted(self, body: Body) -> None:
-        message = reading.message(body, await self._bot_user(body) or "")
+    async def _posted(self, parts: Body) -> None:
+        message = reading.message(parts, await self._bot_user(parts) or "")
         if message is not None and self._is_heard(message):
             await self._hear(message)
 
-    async def _stopped(self, body: Body) -> None:
-        await self._hear(reading.stopped(body))
+    async def _stopped(self, parts: Body) -> None:
+        await self._hear(reading.stopped(parts))
 
     def _is_heard(self, message: Message) -> bool:
         """What may begin a task is counted; "stop" ends one, and always gets through, in a direct message, too."""
@@ -209,24 +208,24 @@ class Ears:
         text = await _told(self._with.front.message(message))
         self._with.asides.tell(text, message.place, message.by)
 
-    async def _home_opened(self, body: Body) -> None:
-        await _handled(self._with.handlers.home_opened(reading.home_opened(body)))
+    async def _home_opened(self, parts: Body) -> None:
+        await _handled(self._with.handlers.home_opened(reading.home_opened(parts)))
 
-    async def _uninstalled(self, body: Body) -> None:
-        await _handled(self._with.handlers.uninstalled(reading.team(body)))
+    async def _uninstalled(self, parts: Body) -> None:
+        await _handled(self._with.handlers.uninstalled(reading.team(parts)))
 
     async def _ignored(self) -> None:
         """An event nobody here asked for. It is acked: unanswered ones make Slack switch the app's events off."""
 
     # ------------------------------------------------------------- presses
 
-    async def _pressed(self, body: Body, ack: AsyncAck) -> None:
-        click = reading.click(body)
+    async def _pressed(self, parts: Body, ack: AsyncAck) -> None:
+        click = reading.click(parts)
         if click is None:
-            await self._pressed_elsewhere(body, ack)
+            await self._pressed_elsewhere(parts, ack)
             return
         if click.move in LOOKS:
-            await self._with.modals.read(click, reading.trigger(body), ack)
+            await self._with.modals.read(click, reading.trigger(parts), ack)
             return
         try:
             text = await _told(self._with.front.click(click))
@@ -236,29 +235,29 @@ class Ears:
         await ack()
         self._with.asides.tell(text, click.ref.place, click.by)
 
-    async def _form_wanted(self, body: Body, ack: AsyncAck) -> None:
-        click = reading.click(body)
+    async def _form_wanted(self, parts: Body, ack: AsyncAck) -> None:
+        click = reading.click(parts)
         if click is None:
-            await self._pressed_elsewhere(body, ack)
+            await self._pressed_elsewhere(parts, ack)
         else:
-            await self._with.modals.open(click, reading.trigger(body), ack)
+            await self._with.modals.open(click, reading.trigger(parts), ack)
 
-    async def _pressed_elsewhere(self, body: Body, ack: AsyncAck) -> None:
+    async def _pressed_elsewhere(self, parts: Body, ack: AsyncAck) -> None:
         """The Home tab's buttons; links, which open by themselves; and whatever is left of another version of us."""
-        if (home := reading.home_click(body)) is not None:
+        if (home := reading.home_click(parts)) is not None:
             await _handled(self._with.handlers.home_clicked(home))
-        elif not _LINK.match(reading.action(body)):
-            place, by = reading.stands_at(body)
+        elif not _LINK.match(reading.action(parts)):
+            place, by = reading.stands_at(parts)
             self._with.asides.tell(INACTIVE, place, by)
         await ack()
 
-    async def _submitted(self, body: Body, ack: AsyncAck) -> None:
-        await self._with.modals.submit(body, ack)
+    async def _submitted(self, parts: Body, body: dict[str, Any], ack: AsyncAck) -> None:
+        await self._with.modals.submit(parts, body["view"], ack)
 
     # ------------------------------------------------------------ commands
 
-    async def _commanded(self, body: Body, ack: AsyncAck) -> None:
-        command = reading.command(body)
+    async def _commanded(self, parts: Body, ack: AsyncAck) -> None:
+        command = reading.command(parts)
         try:
             shown = await self._with.handlers.command(command)
         except CountersignError as error:  # a command is not delivered again, and its answer is this ack
@@ -266,8 +265,8 @@ class Ears:
             shown = {"text": error.people_read}
         await ack({"response_type": "ephemeral", **shown} if shown else "")
 
-    async def _shortcut(self, body: Body, ack: AsyncAck) -> None:
-        if (shortcut := reading.shortcut(body)) is not None:
+    async def _shortcut(self, parts: Body, ack: AsyncAck) -> None:
+        if (shortcut := reading.shortcut(parts)) is not None:
             await _handled(self._with.handlers.shortcut(shortcut))
         await ack()
 

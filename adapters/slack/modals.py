@@ -22,7 +22,7 @@ from adapters.slack.api import PLATFORM, SlackRefused
 from adapters.slack.codes import Outcome
 from adapters.slack.details import details_view
 from adapters.slack.fields import form_view, loading_view, message_view, picked, problems_by_block
-from adapters.slack.shapes import View, read_as
+from adapters.slack.shapes import Body, View, read_as
 from bot.domain.chat import Account, Answer, Button, Click, FieldKind, Form, PersonId
 from bot.domain.errors import ChatUnavailable, CountersignError, Refused, Unavailable
 from bot.domain.ports import Directory, FrontDoor, Views
@@ -145,19 +145,22 @@ class Modals:
 
     # -------------------------------------------------------------- sending
 
-    async def submit(self, body: Mapping[str, Any], ack: AsyncAck) -> None:
-        """Hand in a sent form; Slack shows what the ack says. Not recorded: it stays open with what was typed."""
-        form = reading.form(body)
+    async def submit(self, parts: Body, view: Mapping[str, Any], ack: AsyncAck) -> None:
+        """Hand in a sent form, *view* as it came; Slack shows what the ack says.
+
+        Not recorded: it stays open with what was typed.
+        """
+        form = reading.form(parts)
         if form is None:
             await ack()
             return
         try:
-            named = await self._named(form, picked(body["view"]))
+            named = await self._named(form, picked(view))
             answer = named if isinstance(named, Answer) else await judged(self._front.form(named))
         except Unavailable as error:
             log.warning("slack_form_not_taken", error=str(error))
             answer = Answer(is_taken=False, text=error.people_read, problems={"": error.people_read})
-        await self._show(answer or Answer(is_taken=True, text=""), form, body["view"], ack)
+        await self._show(answer or Answer(is_taken=True, text=""), form, view, ack)
 
     async def _named(self, form: Form, users: Mapping[str, str]) -> Form | Answer:
         """*form* with people where Slack's users were picked; problems beside those whom nobody knows."""

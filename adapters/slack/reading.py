@@ -1,6 +1,6 @@
 """Reading: what Slack sends, as the records everybody else works with.
 
-payload -> check (the shape bolt and we rely on) -> message | click | form | home_click | stopped | command | shortcut
+payload -> read once (the shape we and bolt rely on) -> message | click | form | home_click | stopped | command | …
 
 Pure functions without I/O. A payload that is none of our business gives None; one that Slack would never send raises
 BadPayload: nothing here raises KeyError. What comes out of `click` names the card exactly as posting named it, because
@@ -73,64 +73,70 @@ class Shortcut(Record):
 # --------------------------------------------------------------------- whole
 
 
-def check(body: Payload) -> None:
-    """Raises BadPayload for what would make bolt or a listener stumble."""
-    _parts(body)
+def read(payload: Payload) -> Body:
+    """The outside of *payload*. Raises BadPayload for what would make bolt or a listener stumble."""
+    parts = read_as(Body, payload)
+    is_whole = {
+        "event_callback": parts.event is not None,
+        "block_actions": bool(parts.actions),
+        "view_submission": parts.view is not None,
+        "message_action": bool(parts.callback_id),
+        "shortcut": bool(parts.callback_id),
+        "url_verification": parts.challenge is not None,
+    }
+    if not is_whole.get(parts.type or "", True):
+        raise BadPayload(f"a {parts.type} without what it is about")
+    return parts
 
 
-def app(body: Payload) -> str:
+def app(parts: Body) -> str:
     """The app a payload was meant for; empty when it does not say."""
-    return _parts(body).api_app_id or ""
+    return parts.api_app_id or ""
 
 
-def team(body: Payload) -> str:
+def team(parts: Body) -> str:
     """The workspace whose installation of ours a payload belongs to. Raises BadPayload when it names none.
 
     In a shared channel that is not the workspace of the person who acted.
     """
-    return _team(_parts(body))
+    return _team(parts)
 
 
-def enterprise(body: Payload) -> str | None:
+def enterprise(parts: Body) -> str | None:
     """The organisation that workspace belongs to, if the very part of the payload that names the one names the other.
 
     In a shared channel, another company's workspace may stand beside our own organisation (T15).
     """
-    parts = _parts(body)
     return next((organisation for one, organisation in _named(parts) if one), None)
 
 
-def kind(body: Payload) -> str:
+def kind(parts: Body) -> str:
     """The event's type, or the payload's own; `command` for a slash command. For logs and routing."""
-    parts = _parts(body)
     if parts.command is not None:
         return "command"
     return parts.event.type if parts.event else parts.type or ""
 
 
-def action(body: Payload) -> str:
+def action(parts: Body) -> str:
     """The action id of the button that was pressed; empty if nothing was."""
-    parts = _parts(body)
     return parts.actions[0].action_id if parts.actions else ""
 
 
-def trigger(body: Payload) -> str:
+def trigger(parts: Body) -> str:
     """What opens a form within 3 s of the press, once. Raises BadPayload."""
-    return _given(_parts(body).trigger_id, "trigger_id")
+    return _given(parts.trigger_id, "trigger_id")
 
 
-def stands_at(body: Payload) -> tuple[Place, Account]:
+def stands_at(parts: Body) -> tuple[Place, Account]:
     """Where somebody pressed something, and who: enough to tell them. Raises BadPayload outside of messages."""
-    parts = _parts(body)
     return _ref(parts).place, _presser(parts)
 
 
 # ------------------------------------------------------------------- messages
 
 
-def message(body: Payload, bot_user: str) -> Message | None:
+def message(parts: Body, bot_user: str) -> Message | None:
     """What a person wrote where the bot can read it; None for bots, edits, deletions and the bot itself."""
-    parts = _parts(body)
     event = parts.event
     if event is None or event.type not in ("app_mention", "message") or not _is_human(event, bot_user):
         return None
@@ -148,9 +154,8 @@ def message(body: Payload, bot_user: str) -> Message | None:
     )
 
 
-def stopped(body: Payload) -> Message:
+def stopped(parts: Body) -> Message:
     """Somebody pressed Slack's own stop button: the word "stop", said in that thread. Raises BadPayload."""
-    parts = _parts(body)
     event = parts.event
     channel = (event and (_id(event.channel) or event.channel_id)) or ""
     user = (event and (_id(event.user) or event.user_id)) or ""
@@ -166,8 +171,7 @@ def stopped(body: Payload) -> Message:
     )
 
 
-def home_opened(body: Payload) -> HomeOpened:
-    parts = _parts(body)
+def home_opened(parts: Body) -> HomeOpened:
     if parts.event is None or not (user := _id(parts.event.user)):
         raise BadPayload("an opened Home without user")
     account = _account(_writers_team(parts.event, parts), user)
@@ -190,9 +194,8 @@ def _writers_team(event: Event, parts: Body) -> str:
 # --------------------------------------------------------------------- presses
 
 
-def click(body: Payload) -> Click | None:
+def click(parts: Body) -> Click | None:
     """A press of a card's button; None outside of a message. What its value says is judged by the front door."""
-    parts = _parts(body)
     if not parts.actions or not _is_message(parts):
         return None
     pressed = parts.actions[0]
@@ -207,9 +210,8 @@ def click(body: Payload) -> Click | None:
     )
 
 
-def home_click(body: Payload) -> HomeClick | None:
+def home_click(parts: Body) -> HomeClick | None:
     """A press on the Home tab; None anywhere else."""
-    parts = _parts(body)
     if not parts.actions or parts.view is None or parts.view.type != "home":
         return None
     trigger_id = _given(parts.trigger_id, "trigger_id")
@@ -244,9 +246,8 @@ def metadata(click: Click) -> str:
     return dumps(behind).decode()
 
 
-def form(body: Payload) -> Form | None:
+def form(parts: Body) -> Form | None:
     """A sent form; None for a view that is no form of ours."""
-    parts = _parts(body)
     if parts.view is None or parts.view.callback_id != FORM:
         return None
     try:
@@ -260,12 +261,11 @@ def form(body: Payload) -> Form | None:
         subject=behind.subject,
         move=behind.move,
         token=behind.token,
-        fields=read_state(body["view"]),
+        fields=read_state({"state": parts.view.state}),
     )
 
 
-def command(body: Payload) -> Command:
-    parts = _parts(body)
+def command(parts: Body) -> Command:
     home, channel = _team(parts), _given(parts.channel_id, "channel_id")
     trigger_id = _given(parts.trigger_id, "trigger_id")
     return Command(
@@ -278,9 +278,8 @@ def command(body: Payload) -> Command:
     )
 
 
-def shortcut(body: Payload) -> Shortcut | None:
+def shortcut(parts: Body) -> Shortcut | None:
     """A message shortcut; None for a global one, which is about no message."""
-    parts = _parts(body)
     if parts.type != "message_action" or parts.message is None:
         return None
     seen, ts = parts.message, _given(parts.message.ts, "message.ts")
@@ -320,21 +319,6 @@ def _presser(parts: Body) -> Account:
 
 
 # ---------------------------------------------------------------------- pieces
-
-
-def _parts(body: Payload) -> Body:
-    parts = read_as(Body, body)
-    is_whole = {
-        "event_callback": parts.event is not None,
-        "block_actions": bool(parts.actions),
-        "view_submission": parts.view is not None,
-        "message_action": bool(parts.callback_id),
-        "shortcut": bool(parts.callback_id),
-        "url_verification": parts.challenge is not None,
-    }
-    if not is_whole.get(parts.type or "", True):
-        raise BadPayload(f"a {parts.type} without what it is about")
-    return parts
 
 
 def _team(parts: Body) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 from typing import Literal, cast
 
 from bot.domain.chat import Person, PersonId
@@ -85,6 +86,7 @@ class GroupSource(Record):
 AudienceTerm = Requester | ManagerOf | OnCall | One | Group
 
 
+@lru_cache(maxsize=1_000)
 def parse(text: Audience) -> AudienceTerm:
     """Read an audience. Raises ValueError with one sentence that says what to write instead."""
     if text == "requester":
@@ -117,25 +119,33 @@ def _manager(text: str) -> ManagerOf:
 async def resolve(
     audience: Audience, *, directory: Directory, requester: PersonId, approvers: frozenset[PersonId]
 ) -> frozenset[PersonId]:
-    """The active persons *audience* means now; never a guest or a bot. A missing manager means nobody.
+    """The active persons *audience* means now; never a guest or a bot. Raises as `whom` does."""
+    found = await whom(audience, directory=directory, requester=requester, approvers=approvers)
+    return await directory.active(found)
+
+
+async def whom(
+    audience: Audience, *, directory: Directory, requester: PersonId, approvers: frozenset[PersonId]
+) -> frozenset[PersonId]:
+    """Whom *audience* names now, whether or not they may still answer. A missing manager means nobody.
 
     *approvers* are those who were asked. Raises ValueError (not an audience), Unavailable (failed look-up),
     Unsatisfiable (a group or rotation that can never be read).
     """
     match parse(audience):
         case Requester():
-            named = frozenset({requester})
+            return frozenset({requester})
         case One(id=id):
-            named = frozenset({id})
+            return frozenset({id})
         case Group(name=name):
-            named = await directory.members(name)
+            return await directory.members(name)
         case OnCall(rotation=rotation):
-            named = await directory.on_call(rotation)
+            return await directory.on_call(rotation)
         case ManagerOf(of=of, up=up):
-            named = frozenset({requester}) if of == "requester" else approvers
+            found = frozenset({requester}) if of == "requester" else approvers
             for _ in range(up):
-                named = await _managers(named, directory)
-    return await directory.active(named)
+                found = await _managers(found, directory)
+            return found
 
 
 def may_answer(person: Person) -> bool:

@@ -15,7 +15,7 @@ from bot.domain.absence import Absence
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import NotEligible, Unsatisfiable
 from bot.domain.inquiry import is_inquiry
-from bot.domain.people import may_answer, resolve
+from bot.domain.people import may_answer, resolve, whom
 from bot.domain.ports import Absences, Directory
 from bot.domain.request import Move, Request, Right, Stand, can_fill, seats
 from bot.domain.routing import Listing
@@ -67,8 +67,9 @@ class Rights:
         """The person behind *account* and what they may fill. Raises NotEligible with the reason."""
         directory, away = self._judge(request), await self._away(request)
         person = await _known(request, account, directory)
-        groups = await _groups(request, directory)
-        own = tuple(i for i, members in enumerate(groups) if person.id in members)
+        named = await _named(request, directory)  # only the person who asks is looked at: the others may be many
+        own = tuple(i for i, people in enumerate(named) if person.id in people)
+        groups = await _active(named, directory) if away else ()
         standing = await _standing(request, groups, away, directory)
         lent = stands(request, person.id, groups, standing)
         if not own and not lent:
@@ -254,18 +255,28 @@ async def _members(request: Request, of: Audience, directory: Directory) -> froz
     return await resolve(of, directory=directory, requester=request.requester, approvers=frozenset())
 
 
-async def _groups(request: Request, directory: Directory) -> tuple[frozenset[PersonId], ...]:
+async def _groups(request: Request, directory: Directory) -> Groups:
     """Per group its members and whomever the ladder reached, as far as they may still answer anything."""
-    standins = await directory.active(frozenset(request.standins))
-    named = partial(resolve, directory=directory, requester=request.requester, approvers=frozenset())
-    found = [await named(need.of) for need in request.ask.groups]
-    return tuple((members | standins) - _barred(request) for members in found)
+    return await _active(await _named(request, directory), directory)
+
+
+async def _named(request: Request, directory: Directory) -> Groups:
+    """The same, whoever they may be by now."""
+    meant = partial(whom, directory=directory, requester=request.requester, approvers=frozenset())
+    found = [await meant(need.of) for need in request.ask.groups]
+    return tuple((members | {*request.standins}) - _barred(request) for members in found)
+
+
+async def _active(groups: Groups, directory: Directory) -> Groups:
+    there = await directory.active(frozenset[PersonId]().union(*groups))
+    return tuple(members & there for members in groups)
 
 
 async def _refreshed(request: Request, directory: Directory) -> Request:
-    groups = await _groups(request, directory)
-    deputizing = frozenset(vote.person for vote in request.votes if vote.stands_for) - _barred(request)
-    active = await directory.active(deputizing) if deputizing else deputizing
+    """Only those are looked at who voted, or for whom somebody did."""
+    counted = frozenset(who for vote in request.votes for who in (vote.person, *(one.person for one in vote.stands_for)))
+    active = await directory.active(counted - _barred(request))
+    groups = tuple(members & active for members in await _named(request, directory))
     votes = (
         replace(v, seats=tuple(i for i in v.seats if v.person in groups[i]), stands_for=still(v, groups, active))
         for v in request.votes

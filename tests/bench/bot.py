@@ -30,6 +30,7 @@ from bot.domain.ports import FrontDoor, Line, Live, RunContext, Said, Tool, Want
 from bot.domain.request import RequestId
 from bot.domain.run import Decided, RunStatus, Task
 from bot.domain.wire import dumps
+from bot.garbage import settle
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy
 from bot.runtime.engine import Engine
@@ -235,6 +236,7 @@ async def running(url: str, namespace: str, pace: Pace = STEADY, agent: str = "c
         engine = Engine(parts(store, stamps, pace, agent))
         with patch.object(Host, "decision", _watched(Host.decision, stamps)):
             async with engine.running():
+                settle()
                 yield Bot(engine, link, namespace, stamps)
     finally:
         await link.close()

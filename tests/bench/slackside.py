@@ -40,6 +40,7 @@ from bot.domain.chat import Account, Message, MessageRef, PersonId, Place
 from bot.domain.request import RequestId
 from bot.domain.store import Turn, Turned
 from bot.domain.wire import Json, dumps, loads
+from bot.garbage import settle
 from bot.peoplefile import parse_people
 from bot.runtime.engine import Engine
 from bot.runtime.parts import Parts
@@ -283,6 +284,7 @@ async def _running(given: Said) -> AsyncIterator[tuple[Replica, Slack, Loose]]:
                 )
                 front, engine = Front(), Engine(parts)
                 async with slack.serve(front), engine.running() as front.desk:
+                    settle()
                     yield Replica(engine, link, given, stamps), slack, pace
     finally:
         await link.close()

@@ -15,6 +15,7 @@ from bot.domain.ports import Directory
 from bot.domain.render import DETAILS
 from bot.domain.wire import replace
 from bot.runtime.views import RuntimeViews
+from tests.flows.doors import rested
 from tests.flows.stage import (
     STEADY,
     Build,
@@ -495,6 +496,24 @@ async def test_a_signature_goes_with_the_slack_account_it_came_from(build: Build
         assert (await from_slack(house, "NEW", "3")).text == "Approved. It runs now."
         await house.shows("ok wire 90 bank")
         assert (await events(house, "vote_counted"))[-1]["person"] == PersonId("slack.T1.NEW")
+        assert await settled(house)
+
+
+async def test_a_click_on_high_risk_asks_slack_about_nobody_but_the_one_who_clicks(build: Build, hands: Hands) -> None:
+    """T16: asked anew, and within the 3 s of a click, however many others may sign."""
+    table = Table().add("BO").add("CHRIS")
+    directory = SlackDirectory(Both(), Lookups(table, table), Trust())
+    async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE), directory=directory) as house:
+        await house.mention("ana", "pay")
+        await house.card()
+        await rested(house)
+        before = table.asked.copy()
+
+        assert (await from_slack(house, "BO", "1")).is_taken
+
+        assert table.asked - before == {"users.info": 2}, "to read the details, and to sign"
+        assert (await from_slack(house, "CHRIS", "2")).is_taken
+        await house.shows("ok wire 90 bank")
         assert await settled(house)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.slack import markup, reading
 from adapters.slack.fields import FORM
+from adapters.slack.reading import read
 from adapters.slack.shapes import BadPayload
 from bot.domain.chat import Account, Click, MessageRef, Place
 
@@ -64,8 +65,8 @@ def test_a_mention_and_its_twin_are_one_delivery() -> None:
     """Slack sends `app_mention` and `message` for one post: equal records, so the front door counts them once."""
     text = f"<@{BOT}> refund 40"
 
-    twin = reading.message(post(type="app_mention", text=text, client_msg_id="x"), BOT)
-    other = reading.message({**post(text=text, channel_type="channel"), "event_id": "Ev2"}, BOT)
+    twin = reading.message(read(post(type="app_mention", text=text, client_msg_id="x")), BOT)
+    other = reading.message(read({**post(text=text, channel_type="channel"), "event_id": "Ev2"}), BOT)
 
     assert twin == other
     assert twin is not None
@@ -73,7 +74,7 @@ def test_a_mention_and_its_twin_are_one_delivery() -> None:
 
 
 def test_a_post_that_opens_a_thread_names_itself_there() -> None:
-    heard = reading.message(post(), BOT)
+    heard = reading.message(read(post()), BOT)
 
     assert heard is not None
     assert heard.place == place(thread=TS)
@@ -83,14 +84,14 @@ def test_a_post_that_opens_a_thread_names_itself_there() -> None:
 
 
 def test_a_reply_belongs_to_its_thread() -> None:
-    heard = reading.message(post(thread_ts=ROOT), BOT)
+    heard = reading.message(read(post(thread_ts=ROOT)), BOT)
 
     assert heard is not None
     assert heard.place == place(thread=ROOT)
 
 
 def test_whatever_is_said_in_a_direct_message_is_said_to_the_bot() -> None:
-    heard = reading.message(post(channel="D1"), BOT)
+    heard = reading.message(read(post(channel="D1")), BOT)
 
     assert heard is not None
     assert heard.is_mention
@@ -117,12 +118,12 @@ def test_whatever_is_said_in_a_direct_message_is_said_to_the_bot() -> None:
 )
 def test_bots_edits_and_deletions_say_nothing(event: Json) -> None:
     """T17: two bots that mention each other would never end."""
-    assert reading.message(post(text=f"<@{BOT}> hi", **{"type": "message", **event}), BOT) is None
+    assert reading.message(read(post(text=f"<@{BOT}> hi", **{"type": "message", **event})), BOT) is None
 
 
 @pytest.mark.parametrize("subtype", ["file_share", "thread_broadcast"])
 def test_people_also_write_with_files_and_into_the_channel(subtype: str) -> None:
-    assert reading.message(post(subtype=subtype), BOT) is not None
+    assert reading.message(read(post(subtype=subtype)), BOT) is not None
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_stranger_in_a_shared_channel_keeps_their_own_workspace(event: Json, t
     """T15, T16: the same user id in two workspaces is two accounts; the place stays ours."""
     body = post(**event) | {"authorizations": [{"team_id": TEAM, "enterprise_id": "E1"}]}
 
-    heard = reading.message(body, BOT)
+    heard = reading.message(read(body), BOT)
 
     assert heard is not None
     assert heard.by == Account(platform="slack", tenant=tenant, user="UANA")
@@ -170,7 +171,7 @@ def test_no_foreign_workspace_is_taken_for_one_of_our_organisation(
     body: Json, team: str, organisation: str | None
 ) -> None:
     """T15: an organisation that installed us as a whole would make members out of everybody in a shared channel."""
-    assert (reading.team(body), reading.enterprise(body)) == (team, organisation)
+    assert (reading.team(read(body)), reading.enterprise(read(body))) == (team, organisation)
 
 
 @pytest.mark.parametrize(
@@ -200,14 +201,14 @@ def test_text_reads_as_its_writer_saw_it(text: str, read: str) -> None:
     [(f"hey <@{BOT}>!", True), (f"<@{BOT}|x>", True), (f"&lt;@{BOT}&gt;", False), ("<@UBOTTOM>", False), ("", False)],
 )
 def test_a_mention_is_read_from_the_text(text: str, is_mention: bool) -> None:
-    heard = reading.message(post(text=text), BOT)
+    heard = reading.message(read(post(text=text)), BOT)
 
     assert heard is not None
     assert heard.is_mention is is_mention
 
 
 def test_slacks_stop_button_says_stop_in_that_thread() -> None:
-    heard = reading.stopped(post(type="agent_session_stopped", thread_ts=ROOT, ts=..., text=...))
+    heard = reading.stopped(read(post(type="agent_session_stopped", thread_ts=ROOT, ts=..., text=...)))
 
     assert (heard.text, heard.place, heard.by) == ("stop", place(thread=ROOT), ANA)
     assert heard.delivery == "slack:Ev1"
@@ -218,7 +219,7 @@ def test_slacks_stop_button_says_stop_in_that_thread() -> None:
 
 
 def test_a_press_names_button_person_and_card() -> None:
-    assert reading.click(press()) == Click(
+    assert reading.click(read(press())) == Click(
         delivery="slack:13.37.abc",
         by=ANA,
         ref=MessageRef(place=place(), id=TS),
@@ -242,7 +243,7 @@ def test_a_card_is_named_as_posting_named_it(container: Json, message: Json, thr
     """T14: a click counts only if its ref equals the stored one, place and all."""
     told = press()
     clicked = reading.click(
-        press(container=told["container"] | container, message=told["message"] | message if message else ...)
+        read(press(container=told["container"] | container, message=told["message"] | message if message else ...))
     )
 
     assert clicked is not None
@@ -252,7 +253,7 @@ def test_a_card_is_named_as_posting_named_it(container: Json, message: Json, thr
 def test_a_card_in_a_direct_message_is_there() -> None:
     told = press(channel=..., message=..., container={"type": "message", "message_ts": TS, "channel_id": "D1"})
 
-    clicked = reading.click(told)
+    clicked = reading.click(read(told))
 
     assert clicked is not None
     assert clicked.ref.place == place("D1")
@@ -262,14 +263,14 @@ def test_a_card_in_a_direct_message_is_there() -> None:
 def test_a_made_up_value_is_for_the_front_door_to_refuse(value: Any) -> None:
     """T13: it becomes a click like any other, so that its refusal is told and audited."""
     button = {"action_id": "cs.approve", "type": "button", "value": value}
-    clicked = reading.click(press(actions=[{name: part for name, part in button.items() if part is not ...}]))
+    clicked = reading.click(read(press(actions=[{name: part for name, part in button.items() if part is not ...}])))
 
     assert clicked is not None
     assert clicked.move == "approve"
 
 
 def test_a_second_button_of_a_move_is_the_same_move() -> None:
-    clicked = reading.click(press(actions=[{"action_id": "cs.stop.2", "type": "button", "value": "r-1 tok"}]))
+    clicked = reading.click(read(press(actions=[{"action_id": "cs.stop.2", "type": "button", "value": "r-1 tok"}])))
 
     assert clicked is not None
     assert (clicked.move, clicked.subject) == ("stop", "r-1")
@@ -277,7 +278,7 @@ def test_a_second_button_of_a_move_is_the_same_move() -> None:
 
 def test_a_strangers_press_keeps_their_own_workspace() -> None:
     """T15: the card's place is ours, the person is not."""
-    clicked = reading.click(press(user={"id": "UANA", "team_id": "T9"}))
+    clicked = reading.click(read(press(user={"id": "UANA", "team_id": "T9"})))
 
     assert clicked is not None
     assert (clicked.by.tenant, clicked.ref.place.tenant) == ("T9", TEAM)
@@ -288,20 +289,20 @@ def test_a_press_on_the_home_tab_stands_in_no_message() -> None:
         container={"type": "view", "view_id": "V7"}, view={"id": "V7", "type": "home"}, channel=..., message=...
     )
 
-    assert reading.click(told) is None
-    home = reading.home_click(told)
+    assert reading.click(read(told)) is None
+    home = reading.home_click(read(told))
 
     assert home is not None
     assert (home.delivery, home.by, home.team) == ("slack:13.37.abc", ANA, TEAM)
     assert (home.action, home.value, home.view) == ("cs.approve", "q-1 tok", "V7")
-    assert reading.home_click(press()) is None
+    assert reading.home_click(read(press())) is None
 
 
 def test_a_form_carries_the_press_it_was_opened_by() -> None:
-    clicked = reading.click(press())
+    clicked = reading.click(read(press()))
     assert clicked is not None
 
-    form = reading.form(sent(reading.metadata(clicked)))
+    form = reading.form(read(sent(reading.metadata(clicked))))
 
     assert form is not None
     assert (form.delivery, form.by, form.ref) == ("slack:V1", ANA, clicked.ref)
@@ -310,27 +311,27 @@ def test_a_form_carries_the_press_it_was_opened_by() -> None:
 
 
 def test_another_apps_view_is_no_form_of_ours() -> None:
-    assert reading.form(sent("{}", callback_id="theirs")) is None
+    assert reading.form(read(sent("{}", callback_id="theirs"))) is None
 
 
 @pytest.mark.parametrize("metadata", ["", "{", "[]", "{}", '{"subject": 1}', '{"subject": "a", "subject": "b"}'])
 def test_a_form_that_says_nothing_of_its_press_is_refused(metadata: str) -> None:
     with pytest.raises(BadPayload):
-        reading.form(sent(metadata))
+        reading.form(read(sent(metadata)))
 
 
 def test_a_command_and_a_message_shortcut_are_read() -> None:
     said = {"command": "/countersign", "text": "queue", "team_id": TEAM, "channel_id": "D1", "user_id": "UANA"}
-    command = reading.command({**said, "trigger_id": "1.2"})
+    command = reading.command(read({**said, "trigger_id": "1.2"}))
     about = {"ts": TS, "thread_ts": TS, "user": "UBO", "text": "please refund"}
-    shortcut = reading.shortcut(press(type="message_action", callback_id="cs.start", message=about, actions=...))
+    shortcut = reading.shortcut(read(press(type="message_action", callback_id="cs.start", message=about, actions=...)))
 
     assert (command.by, command.place, command.text) == (ANA, place("D1"), "queue")
     assert command.delivery == "slack:1.2"
     assert shortcut is not None
     assert shortcut.about == MessageRef(place=place(), id=TS)
     assert (shortcut.author, shortcut.text, shortcut.callback) == ("UBO", "please refund", "cs.start")
-    assert reading.shortcut(press(type="shortcut", callback_id="cs.start", actions=...)) is None
+    assert reading.shortcut(read(press(type="shortcut", callback_id="cs.start", actions=...))) is None
 
 
 # ------------------------------------------------------------------ odd shapes
@@ -344,13 +345,12 @@ JUNK = st.recursive(
     max_leaves=4,
 )
 READERS = [
-    reading.check,
     reading.team,
     reading.kind,
     reading.action,
     reading.trigger,
     reading.stands_at,
-    lambda body: reading.message(body, BOT),
+    lambda parts: reading.message(parts, BOT),
     reading.stopped,
     reading.home_opened,
     reading.click,
@@ -381,6 +381,6 @@ def test_no_odd_payload_gives_a_key_error(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(parts_of(body)))
     odd = changed(body, path, data.draw(JUNK | st.just(...)))
 
-    for read in READERS:
+    for reader in READERS:
         with contextlib.suppress(BadPayload):
-            read(odd)
+            reader(read(odd))
