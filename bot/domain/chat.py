@@ -59,6 +59,10 @@ class Place(Record):
     def in_thread(self, thread: str | None) -> Place:
         return replace(self, thread=thread)
 
+    def is_foreign_to(self, account: Account) -> bool:
+        """Is this of another tenant than *account*, on the same platform? What happens here is none of theirs (T15)."""
+        return self.platform == account.platform and self.tenant != account.tenant
+
 
 class MessageRef(Record):
     """One posted message: enough to find, update and recognise it again."""
@@ -73,7 +77,8 @@ class MessageRef(Record):
 class Message(Record):
     """Somebody wrote something. `delivery` is the same for every redelivery of the same post.
 
-    `place.thread` names the thread it belongs to; a message that opens a thread names itself there.
+    `place.thread` names the thread it belongs to; a message that opens a thread names itself there. *is_stop*: nobody
+    wrote it, it is the platform's own Stop, and means that whatever its text could mean in that thread besides.
     """
 
     delivery: str
@@ -82,6 +87,7 @@ class Message(Record):
     text: str
     ref: MessageRef
     is_mention: bool = False
+    is_stop: bool = False
 
 
 class Click(Record):

@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 from typing import Literal, cast
 
-from bot.domain.chat import Person, PersonId
+from bot.domain.chat import Person, PersonId, Place
 from bot.domain.ports import Directory
 from bot.domain.verdict import Audience
 from bot.domain.wire import Record
@@ -156,6 +156,12 @@ def may_answer(person: Person) -> bool:
 def is_unlisted(id: str) -> bool:
     """Does *id* name somebody after their one account, `<platform>.<tenant>.<user>`? No file may list such an id."""
     return id.startswith(tuple(f"{platform}." for platform in PLATFORMS))
+
+
+def is_foreign(id: PersonId, place: Place) -> bool:
+    """Is *id* of somebody who is known by an account of another tenant of *place*'s platform, and by nothing else?"""
+    is_there = id.startswith(f"{place.platform}.{place.tenant}.")
+    return is_unlisted(id) and id.startswith(f"{place.platform}.") and not is_there
 
 
 async def _managers(people: frozenset[PersonId], directory: Directory) -> frozenset[PersonId]:

@@ -15,7 +15,7 @@ from bot.domain.absence import Absence
 from bot.domain.chat import Account, Person, PersonId
 from bot.domain.errors import NotEligible, Unsatisfiable
 from bot.domain.inquiry import is_inquiry
-from bot.domain.people import may_answer, resolve, whom
+from bot.domain.people import is_foreign, may_answer, resolve, whom
 from bot.domain.ports import Absences, Directory
 from bot.domain.request import Move, Request, Right, Stand, can_fill, seats
 from bot.domain.routing import Listing
@@ -245,6 +245,8 @@ async def _known(request: Request, account: Account, directory: Directory) -> Pe
     person = await directory.who(account)
     if person is None:
         raise NotEligible(request.id, None, "Sorry, I do not know you, so I cannot count your answer.")
+    if request.place.is_foreign_to(account):
+        raise NotEligible(request.id, person.id, "Sorry, this was asked in another workspace: its people decide.")
     if not may_answer(person):
         raise NotEligible(request.id, person.id, "Sorry, guests, bots and deactivated accounts cannot answer.")
     return person
@@ -264,7 +266,10 @@ async def _named(request: Request, directory: Directory) -> Groups:
     """The same, whoever they may be by now."""
     meant = partial(whom, directory=directory, requester=request.requester, approvers=frozenset())
     found = [await meant(need.of) for need in request.ask.groups]
-    return tuple((members | {*request.standins}) - _barred(request) for members in found)
+    return tuple(
+        frozenset(who for who in members | {*request.standins} if not is_foreign(who, request.place)) - _barred(request)
+        for members in found
+    )
 
 
 async def _active(groups: Groups, directory: Directory) -> Groups:
@@ -274,8 +279,8 @@ async def _active(groups: Groups, directory: Directory) -> Groups:
 
 async def _refreshed(request: Request, directory: Directory) -> Request:
     """Only those are looked at who voted, or for whom somebody did."""
-    counted = frozenset(who for vote in request.votes for who in (vote.person, *(one.person for one in vote.stands_for)))
-    active = await directory.active(counted - _barred(request))
+    lent = {stand.person for vote in request.votes for stand in vote.stands_for}
+    active = await directory.active(frozenset({vote.person for vote in request.votes} | lent) - _barred(request))
     groups = tuple(members & active for members in await _named(request, directory))
     votes = (
         replace(v, seats=tuple(i for i in v.seats if v.person in groups[i]), stands_for=still(v, groups, active))

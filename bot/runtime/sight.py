@@ -33,5 +33,4 @@ def may_see(person: Person, viewer: Account, loaded: Loaded) -> bool:
 
 def may_look(person: Person, viewer: Account, place: Place, parties: Set[PersonId]) -> bool:
     """At what *parties* did at *place*."""
-    is_elsewhere = place.platform == viewer.platform and place.tenant != viewer.tenant
-    return not is_elsewhere and (not place.is_direct or person.id in parties)
+    return not place.is_foreign_to(viewer) and (not place.is_direct or person.id in parties)

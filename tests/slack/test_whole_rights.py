@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
+from slack_sdk.oauth.installation_store import Bot
 
+from adapters.slack.installs import KeptInstalls
+from bot.domain.chat import Account, Click
 from tests.flows.stage import Hands, Played, call, calls, events, policy, settled
 from tests.slack.whole import Build, Replica, Site
 
@@ -113,6 +117,42 @@ async def test_another_workspace_s_payload_is_nobody_s(site: Site, bot: Replica)
     assert not await events(bot, "vote_counted")
     assert bot.refunds == 0
     assert await bot.is_sound()
+
+
+async def test_anyone_means_anyone_of_the_workspace_where_it_was_asked(site: Site, build: Build, hands: Hands) -> None:
+    """T15, I14: the app is installed in another workspace as well; its people see nothing of it, and sign nothing."""
+    rules = policy("groups: [anyone], separate_duties: true")
+    async with build(policy=rules, tools=hands.tools, model=Played(WIRE), over="oauth") as bot:
+        eve = await elsewhere(site, bot, "eve")
+        await site.asks("ana", "pay")
+        card = await bot.seen("Approve")
+        bos = Account(platform="slack", tenant=site.slack.team, user=site.ids["bo"])
+        shown = (await bot.views.waiting_for(bos))[0]
+        approve = next(button for button in shown.card.buttons if button.move == "approve")
+        assert shown.ref is not None
+
+        seen = await bot.views.waiting_for(eve)
+        about, token = approve.subject, approve.token
+        press = Click(delivery="slack:1.2", by=eve, ref=shown.ref, subject=about, move="approve", token=token)
+        answer = await bot.front.click(press)
+
+        assert not seen
+        assert answer.text == "Sorry, this was asked in another workspace: its people decide."
+        assert not hands.did
+        assert await site.presses("bo", "Approve", card) == "Approved. It runs now."
+        await bot.shows("ok wire 90 bank")
+        assert await settled(bot)
+        assert await bot.is_sound()
+
+
+async def elsewhere(site: Site, bot: Replica, name: str) -> Account:
+    """A full member of another workspace that has installed the app."""
+    team = "T0OTHER"
+    token = site.slack.install(team)
+    user = site.slack.bot_of(team)
+    install = Bot(team_id=team, bot_token=token, bot_id="B1", bot_user_id=user, installed_at=time.time())
+    await KeptInstalls(bot.store.keep(), site.slack.client_id).async_save_bot(install)
+    return Account(platform="slack", tenant=team, user=site.slack.add_user(name, team_id=team))
 
 
 async def test_a_forwarded_copy_signs_nothing(site: Site, bot: Replica) -> None:

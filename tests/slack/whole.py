@@ -173,6 +173,7 @@ class Replica(Whole):
         self.site, self._over, self._people = site, over, people or site.people()
         self._field = manager_field
         self.adapter: Slack
+        self.views: RuntimeViews
 
     def again(self) -> Replica:
         given = {**self._given, "clock": self.clock, "manager_field": self._field}
@@ -183,8 +184,8 @@ class Replica(Whole):
         home = self._people.tenants.get("slack", "")
         trust = Trust(sources=self._people.sources, home=home, manager_field=self._field)
         people = office.directory(self._people, trust)
-        views = RuntimeViews(self.store, toolbox, people, KEY)
-        self.adapter = Slack(SlackWithin(office=office, people=people, views=views, explain=nothing_said))
+        self.views = RuntimeViews(self.store, toolbox, people, KEY)
+        self.adapter = Slack(SlackWithin(office=office, people=people, views=self.views, explain=nothing_said))
         return self.adapter, people
 
     def _settings(self) -> SlackSettings:
