@@ -20,6 +20,7 @@ import structlog
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.response import BoltResponse
 
 from adapters.asides import Asides, judged
@@ -45,6 +46,7 @@ _ANY = re.compile("")
 _BUTTON = re.compile(rf"^{re.escape(reading.BUTTON)}")
 _FORM_BUTTON = re.compile(rf"^{re.escape(reading.FORM_BUTTON)}")
 _LINK = re.compile(rf"^{re.escape(reading.LINK)}")
+
 
 class Takes(Protocol):
     """Whom a transport hands payloads to: `Ears`."""
@@ -132,7 +134,7 @@ class Ears:
         return await self._with.teams.bot_user(reading.team(parts), reading.enterprise(parts))
 
     def _listening(self) -> AsyncApp:
-        """One listener for each kind of payload. bolt tries them in this order, 18 µs each: a press must not wait.
+        """One listener for each kind of payload, but for presses (`Presses`). bolt tries them in this order.
 
         Signatures are checked by the guard, over the raw bytes; what bolt gets is already read.
         """
@@ -148,7 +150,7 @@ class Ears:
             attaching_conversation_kwargs_enabled=False,
         )
         app.error(self._failed)
-        app.action(_BUTTON)(self._pressed)
+        app.use(Presses(self._pressed))
         app.action(_FORM_BUTTON)(self._form_wanted)
         app.action(_ANY)(self._pressed_elsewhere)
         for event in ("app_mention", "message"):
@@ -269,6 +271,29 @@ class Ears:
         if (shortcut := reading.shortcut(parts)) is not None:
             await _handled(self._with.handlers.shortcut(shortcut))
         await ack()
+
+
+class Presses(AsyncMiddleware):
+    """bolt's way to take a press without asking its listeners, whose matching and arguments are a fifth of our own work
+    (90 µs): so many people press at once, and each waits."""
+
+    def __init__(self, pressed: Callable[[Body, AsyncAck], Awaitable[None]]) -> None:
+        self._pressed = pressed
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[BoltResponse]],  # bolt's names
+    ) -> BoltResponse | None:
+        parts: Body = req.context["parts"]
+        if parts.type != "block_actions" or not _BUTTON.match(reading.action(parts)):
+            await next()
+            return resp
+        ack: AsyncAck = req.context.ack
+        await self._pressed(parts, ack)
+        return ack.response
 
 
 def _never(status: int) -> BoltResponse:
