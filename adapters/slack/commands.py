@@ -234,4 +234,5 @@ def _said(text: str) -> Mapping[str, Json]:
 
 
 def _shown(text: str, blocks: Sequence[Raw]) -> Mapping[str, Json]:
-    return {"text": fallback(text), "blocks": cast(Json, list(numbered(blocks)))}
+    shown = {"text": fallback(text), "blocks": cast(Json, list(numbered(blocks)))}
+    return {**shown, "unfurl_links": False, "unfurl_media": False}

@@ -102,9 +102,11 @@ def picked(view: Mapping[str, Any]) -> dict[str, str]:
 def problems_by_block(problems: Mapping[str, str], view: Mapping[str, Any]) -> dict[str, str]:
     """*problems* for `response_action: errors`, which takes nothing but block ids of inputs in *view*.
 
-    A problem of no field of the form is told at the first one. Empty if the view has no inputs.
+    A problem of no field of the form is told at the first one. Empty if the view has no inputs. Anybody may have made
+    up what an input is called.
     """
-    inputs = [block["block_id"] for block in view.get("blocks") or () if block.get("type") == "input"]
+    drawn = [block for block in view.get("blocks") or () if block.get("type") == "input"]
+    inputs = [name for block in drawn if isinstance(name := block.get("block_id"), str)]
     told: dict[str, str] = {}
     for name, problem in problems.items() if inputs else ():
         is_here = BLOCK + name in inputs

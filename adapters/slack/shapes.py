@@ -84,12 +84,13 @@ class Seen(Record):
 
 class View(Record):
     id: str
-    type: str = ""
+    type: str
     hash: str | None = None
     callback_id: str = ""
     private_metadata: str = ""
     app_installed_team_id: str | None = None
     state: dict[str, Any] | None = None
+    blocks: list[dict[str, Any]] | None = None
 
 
 class Option(Record):

@@ -223,6 +223,8 @@ async def test_while_nobody_knows_whose_it_is_nothing_is_taken() -> None:
         {"type": "event_callback", "event": []},
         {"type": "event_callback", "event": {"type": 7}},
         {"type": "view_submission", "view": None},
+        {"type": "view_submission", "view": {"id": "V1", "callback_id": "cs.form"}},
+        {"type": "view_submission", "view": {"id": "V1", "type": "modal", "callback_id": "cs.form", "blocks": [1]}},
         {"type": "url_verification"},
         {"team": 7},
         {"command": ["x"]},

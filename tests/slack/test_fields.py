@@ -14,44 +14,13 @@ from bot.domain.chat import Button, Field, FieldKind
 from bot.domain.forms import fields_of, values_from_fields
 from bot.domain.wire import Json, replace
 from tests.contracts.chat import HOSTILE
+from tests.forms import SCHEMA, VALUES, any_field
 from tests.hostile import NASTY, TEXT
 from tests.slack.drawing import parsed, texts
 from tests.slack.second import sdk_view_faults
 
-SCHEMA: dict[str, Json] = {
-    "type": "object",
-    "properties": {
-        "order_id": {"type": "string"},
-        "amount": {"type": "number", "description": "In euros."},
-        "currency": {"type": "string", "enum": ["EUR", "USD"]},
-        "is_express": {"type": "boolean"},
-        "note": {"type": "string"},
-        "parcel": {"type": "object"},
-        "until": {"type": ["string", "null"]},
-    },
-    "required": ["order_id", "amount", "until"],
-}
-VALUES: dict[str, Json] = {
-    "order_id": "7",
-    "amount": 150,
-    "currency": "EUR",
-    "is_express": True,
-    "note": "two\nlines",
-    "parcel": {"kg": 2},
-    "until": "May",
-}
 PICKED = {"datepicker": ("selected_date", "initial_date"), "users_select": ("selected_user", "initial_user")}
-ANY_FIELD = st.builds(
-    Field,
-    name=TEXT,
-    label=TEXT,
-    kind=st.sampled_from(list(FieldKind)),
-    value=TEXT,
-    is_required=st.booleans(),
-    options=st.lists(TEXT, max_size=5, unique=True).map(tuple)
-    | st.integers(90, 120).map(lambda count: tuple(map(str, range(count)))),
-    hint=TEXT,
-)
+ANY_FIELD = any_field()
 
 
 def form(*fields: Field, label: str = "Edit") -> dict[str, Any]:
@@ -402,6 +371,11 @@ def test_problems_of_no_field_stand_at_the_first_one() -> None:
 def test_a_view_without_inputs_has_no_place_for_problems() -> None:
     assert problems_by_block({"amount": "bad"}, loading_view()) == {}
     assert problems_by_block({}, edit(VALUES)) == {}
+
+
+def test_an_input_without_a_name_has_no_place_for_problems() -> None:
+    """T11: what Slack signed may still be odd."""
+    assert problems_by_block({"amount": "bad"}, {"blocks": [{"type": "input"}, {"type": "input", "block_id": 7}]}) == {}
 
 
 def test_a_problem_is_never_empty_and_never_endless() -> None:
