@@ -41,7 +41,7 @@ MENTIONS_MOST = 40  # users; more would not fit one text, and the core never men
 BEGINNING = 600  # characters of a long body that stand above its file's name
 MOVABLE_LEAST = 200  # characters; a shorter text gains nothing from moving
 BODY_LEAST = 1_000  # characters; the same for a body, which leaves its beginning behind
-WHISPER_MOST = 1_900  # characters; each may travel as the five of `&amp;`
+WHISPERS = (9_500, 1_900)  # characters: what fits if they travel as they are, and if each is the five of `&amp;`
 
 _VALUE = re.compile(r"[^\s]+ [^\s]+")
 _MOVE = re.compile(r"[a-z][a-z_]{0,40}")
@@ -74,9 +74,13 @@ def draw(card: Card, *, user_of: Mapping[PersonId, str]) -> Drawn:
 
 
 def whisper_blocks(text: str) -> tuple[Raw, ...]:
-    """A private line as literal text; beyond 1,900 characters it says how long it was."""
-    said = sound(text)
-    shown = said if size(said) <= WHISPER_MOST else f"{cut(said, WHISPER_MOST)}… ({len(said):,} characters in all)"
+    """A private line as literal text; what is too long for one message says how long it was."""
+    roomy, least = (_whispered(sound(text), most) for most in WHISPERS)
+    return least if faults(roomy) else roomy
+
+
+def _whispered(said: str, most: int) -> tuple[Raw, ...]:
+    shown = said if size(said) <= most else f"{cut(said, most)}… ({len(said):,} characters in all)"
     return numbered([section(chunk) for chunk in chunks(shown) if chunk.strip()] or [section("(no words)")])
 
 

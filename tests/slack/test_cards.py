@@ -323,7 +323,9 @@ def test_any_whisper_is_literal_and_without_faults(text: str) -> None:
 
 def test_a_whisper_says_how_much_it_leaves_out() -> None:
     assert "".join(texts(whisper_blocks("psst, Bo"))) == "psst, Bo"
-    assert texts(whisper_blocks("x" * 9_500))[-1].endswith("… (9,500 characters in all)")
+    assert "".join(texts(whisper_blocks("x" * 9_500))) == "x" * 9_500
+    assert texts(whisper_blocks("x" * 9_501))[-1].endswith("… (9,501 characters in all)")
+    assert texts(whisper_blocks("&" * 9_500))[-1].endswith("… (9,500 characters in all)")
 
 
 # ----------------------------------------------------------------- golden
