@@ -24,6 +24,7 @@ from bot.domain.by_hand import begun_by_hand
 from bot.domain.climbed import climbed
 from bot.domain.granting import granted
 from bot.domain.history import Case, Found, Log, lacks, ms, same
+from bot.domain.over import after_end
 from bot.domain.quorum import quorum, separation
 
 FORM = "form"  # the copy name of an edit form: seen by its editor alone, gone when it is sent
@@ -116,7 +117,8 @@ def _is_recovery(log: Log, start: Entry, earlier: Sequence[Entry]) -> bool:
 
 
 def one_end(log: Log) -> Found:
-    """I3: one opening, one decision; no vote, escalation or new picture with buttons after it."""
+    """I3: one opening, one decision; no vote, escalation or new picture with buttons after it, nor after its run."""
+    yield from after_end(log)
     for case in log.requests.values():
         yield from ((entry, "this request id was used before") for entry in case.openings[1:])
         yield from ((entry, "a second decision") for entry in case.decisions[1:])

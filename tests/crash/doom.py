@@ -33,9 +33,11 @@ class Doom:
         self._chosen, _, nth = moment.partition("#")
         self._nth = int(nth or 1)
         self._seen: Counter[str] = Counter()
+        self.seen: list[str] = []  # every moment in its order, as a point would name it
 
     def reach(self, moment: str) -> None:
         self._seen[moment] += 1
+        self.seen.append(f"{moment}#{self._seen[moment]}" if self._seen[moment] > 1 else moment)
         if moment == self._chosen and self._seen[moment] == self._nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -86,6 +88,10 @@ class DoomedStore(RedisStore):
 
     async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
         return await self.doom.around("spend", super().spend(fence, batch, after))
+
+    async def log(self, shard: int, bodies: tuple[bytes, ...]) -> None:
+        is_refusal = any(b'"vote_refused"' in body for body in bodies)
+        await self.doom.around("refusal" if is_refusal else "log", super().log(shard, bodies))
 
     async def turn(self, turn: Turn) -> Turned:
         return await self.doom.around(_turn(turn), super().turn(turn))

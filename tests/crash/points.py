@@ -7,6 +7,7 @@ before that: the second kill happens while the first is being recovered from.
 from __future__ import annotations
 
 from bot.domain.wire import Record
+from tests.crash.writes import rows
 
 
 class Point(Record):
@@ -186,4 +187,6 @@ POINTS = _points(
     ("reviewed", "before review", "no deadline: the first review is about to be written"),
     ("reviewed", "after review", "no deadline: the first review is written, not posted"),
     ("reviewed", "after review#2", "no deadline: the second review is written, not posted"),
+    # ---- forms, drafts, plans, handovers, another program, a budget: every write there is
+    *rows(),
 )

@@ -29,6 +29,7 @@ from bot.domain.wire import dumps
 from bot.store.link import Link
 from bot.store.redis import RedisStore
 from tests.crash.ledger import Ledger
+from tests.crash.nursery import Born, Nursery
 from tests.crash.platform import WITHIN, Platform, Posted
 from tests.crash.worker import KEY, ROOT, Plan
 
@@ -38,11 +39,14 @@ MINUTE = 60.0
 class Process:
     """A bot process. It is ours: nobody else ends it."""
 
-    def __init__(self, owner: str, child: asyncio.subprocess.Process) -> None:
+    def __init__(self, owner: str, child: asyncio.subprocess.Process | Born) -> None:
         self.owner, self._child = owner, child
 
     def send(self, number: signal.Signals) -> None:
-        """Not through the child object: that would reap a child which has just died, before asyncio can."""
+        """Not through asyncio's child object: that would reap a child which has just died, before asyncio can."""
+        if isinstance(self._child, Born):
+            self._child.send_signal(number)
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._child.pid, number)
 
@@ -66,7 +70,14 @@ class Stage:
         shards: int = 1,
         lease: float = 30.0,
         cards: int = sys.maxsize,
+        steps: int = 0,
+        is_changing: bool = False,
+        nursery: Nursery | None = None,
     ) -> None:
+        """*steps* are a run's budget; *is_changing*: the agent's program is another one after the first process.
+
+        Without a *nursery* each process is an interpreter of its own.
+        """
         self._url, self._namespace, self._folder, self._shards, self._lease = (
             redis_url,
             namespace,
@@ -74,7 +85,8 @@ class Stage:
             shards,
             lease,
         )
-        self._cards = cards
+        self._cards, self._steps, self._is_changing = cards, steps, is_changing
+        self._nursery = nursery
         self.ledger = Ledger(folder / "ledger")
         self.ahead = 0.0
         self.platform: Platform
@@ -113,16 +125,12 @@ class Stage:
             shards=self._shards,
             lease=self._lease,
             cards=self._cards,
+            steps=self._steps,
+            is_changed=self._is_changing and bool(self.processes),
+            seen=str(self._folder / "seen"),
         )
-        with (self._folder / f"{owner}.log").open("wb") as log:
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.crash.worker", dumps(plan).decode()),
-                stdout=log,
-                stderr=log,
-                stdin=asyncio.subprocess.DEVNULL,
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
+        log = self._folder / f"{owner}.log"
+        child = await (self._nursery.bear(plan, log) if self._nursery else _interpreter(plan, log))
         process = Process(owner, child)
         self.processes.append(process)
         return process
@@ -131,6 +139,10 @@ class Stage:
         """A new process after a kill. A minute has passed: what the dead one held has run out."""
         await self.advance(MINUTE)
         return await self.start(moment)
+
+    def seen(self) -> list[str]:
+        """Every moment that the last process which ended in peace has passed, in its order."""
+        return (self._folder / "seen").read_text().splitlines()
 
     async def finish(self) -> None:
         """SIGTERM to everybody who is left; each must go in peace."""
@@ -247,6 +259,18 @@ class Stage:
 
     async def started(self) -> int:
         return len([entry for entry in await self.audit() if entry.event == "tool_started"])
+
+
+async def _interpreter(plan: Plan, log: Path) -> asyncio.subprocess.Process:
+    with log.open("wb") as out:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.crash.worker", dumps(plan).decode()),
+            stdout=out,
+            stderr=out,
+            stdin=asyncio.subprocess.DEVNULL,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
 
 
 def account(user: str) -> Account:

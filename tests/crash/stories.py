@@ -19,6 +19,10 @@ class Story(Record):
     votes: int = 1  # on calls
     answers: int = 0  # to what was asked besides
     cards: int = sys.maxsize  # of one turn; what is beyond stands on a list
+    steps: int = 0  # that a run may take before people are asked for more; 0: as many as it likes
+    is_changing: bool = False  # the agent's program is another one after the first process
+    runs: int = 1
+    amounts: tuple[int, ...] = ()  # of the effects, where it matters which they are
 
 
 async def signed(stage: Stage) -> None:
@@ -152,6 +156,52 @@ async def stuck(stage: Stage) -> None:
     await stage.press("again", "ana")
 
 
+async def filled(stage: Stage) -> None:
+    """The first attempt is no number, and changes nothing."""
+    await stage.say("ana", "fill 5", delivery="task")
+    wrong = await stage.press("fill", "ana", fields={"amount": "six"})
+    assert "amount" in (wrong.problems or {}), "it says beside the field what is wrong"
+    await stage.press("fill", "ana", fields={"amount": "6"})
+
+
+async def drafted(stage: Stage) -> None:
+    """A draft is revised once; its second version is accepted."""
+    await stage.say("ana", "draft 5 then 1", delivery="task")
+    first = await _card(stage, "revise")
+    await stage.press("revise", "ana", post=first, fields={"text": "shorter"})
+    await stage.platform.withdrawn(first, "accept")
+    await stage.press("accept", "ana")
+
+
+async def planned(stage: Stage) -> None:
+    """Ana takes the first of two steps away; Bo signs the other one, and the removed one is never asked about."""
+    await stage.say("ana", "plan 5", delivery="task")
+    await stage.press("edit_steps", "ana", fields={"text": "charge 6"})
+    await stage.press("approve", "bo")
+
+
+async def turned(stage: Stage) -> None:
+    """The agent hands over to whoever gave the task, and hears a no."""
+    await stage.say("ana", "hand 5", delivery="task")
+    await stage.press("no", "ana")
+
+
+async def changed(stage: Stage) -> None:
+    """Bo signs, and the agent is another program by then: Ana has the run begin again, and Bo signs again."""
+    await stage.say("ana", "charge 5", delivery="task")
+    old = await _card(stage, "approve")
+    await stage.press("approve", "bo", post=old)
+    await stage.press("restart", "ana")
+    await stage.platform.withdrawn(old, "approve")
+    await stage.press("approve", "bo")
+
+
+async def budgeted(stage: Stage) -> None:
+    """Four of five steps are used: Ana allows as many again."""
+    await stage.say("ana", "nudge 5 then 1", delivery="task")
+    await stage.press("go_on", "ana")
+
+
 async def reviewed(stage: Stage) -> None:
     """No deadline: asked again after a week, and after the next, and then it is answered."""
     await stage.say("ana", "keep 5", delivery="task")
@@ -200,4 +250,10 @@ STORIES: Mapping[str, Story] = {
     "away": Story(play=away),
     "stuck": Story(play=stuck, votes=0, answers=1),
     "reviewed": Story(play=reviewed),
+    "filled": Story(play=filled, effects=0, votes=0, answers=1),
+    "drafted": Story(play=drafted, effects=0, votes=0, answers=2),
+    "planned": Story(play=planned, answers=1, amounts=(6,)),
+    "turned": Story(play=turned, effects=0, votes=0, answers=1),
+    "changed": Story(play=changed, votes=2, answers=1, is_changing=True, runs=2),
+    "budgeted": Story(play=budgeted, effects=2, votes=0, answers=1, steps=5),
 }

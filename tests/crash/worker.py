@@ -21,11 +21,12 @@ import msgspec
 from agents.react import ReAct
 from agents.roster import Roster
 from agents.tools.people import people_tools
+from bot.domain.budget import Budgets, Limit
 from bot.domain.calls import ToolSpec
 from bot.domain.chat import Account, Answer, Card, MessageRef, PersonId, Place
 from bot.domain.errors import Unavailable, UnknownTool
-from bot.domain.ports import FrontDoor, Line, Live, Said, Tool, WantedCall
-from bot.domain.run import RunStatus
+from bot.domain.ports import Agent, FrontDoor, Line, Live, RunContext, Said, Tool, WantedCall
+from bot.domain.run import RunStatus, Task
 from bot.domain.wire import Json, Record, dumps
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy
@@ -39,13 +40,21 @@ from tests.crash.lines import Line as Spoken
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = b"k" * 32
-COMMAND = re.compile(r"\b(charge|top_up|nudge|tidy|fix|flaky|blast|settle|keep|ask|escalate) (\d+)(?: x(\d+))?")
+COMMAND = re.compile(
+    r"\b(charge|top_up|nudge|tidy|fix|flaky|blast|settle|keep|ask|escalate|fill|draft|plan|hand) (\d+)(?: x(\d+))?"
+)
 MORE = re.compile(r" then (\d+)")  # so many more turns of one call each
 TOOLS = ("charge", "top_up", "nudge", "tidy", "fix", "flaky", "blast", "settle", "keep")
+FORM: Json = {"type": "object", "required": ["amount"], "properties": {"amount": {"type": "integer"}}}
 ASKED: Mapping[str, tuple[str, Callable[[int], Json]]] = {  # what is asked of people, and by which tool
     "ask": ("ask_people", lambda amount: {"question": f"Which {amount}?", "options": ["red", "blue"]}),
     "escalate": ("escalate", lambda amount: {"reason": f"{amount}", "context": "it is stuck", "suggestion": "wait"}),
+    "fill": ("fill_form", lambda amount: {"question": f"How much after {amount}?", "schema": FORM}),
+    "draft": ("review_draft", lambda amount: {"draft": f"Dear all, it is {amount}."}),
+    "plan": ("propose_plan", lambda amount: {"goal": "pay", "steps": [f"charge {amount}", f"charge {amount + 1}"]}),
+    "hand": ("handoff_to_user", lambda amount: {"message": f"Shall it be {amount}?"}),
 }
+BEGINS = "these steps instead and no others: "  # what an agent reads before the steps that people left of its plan
 POLICY = """
 defaults:
   ask: {groups: [approvers], separate_duties: true, reason: never}
@@ -96,6 +105,9 @@ class Plan(Record):
     shards: int = 1
     lease: float = 30.0  # seconds
     cards: int = sys.maxsize  # every call is pressed on a card of its own
+    steps: int = 0  # that a run may take before people are asked for more; 0: as many as it likes
+    is_changed: bool = False  # is the agent's program another one than that of the first process?
+    seen: str = ""  # where the moments are written down that it has passed, when it ends in peace
 
 
 async def work(plan: Plan) -> None:
@@ -115,20 +127,27 @@ async def work(plan: Plan) -> None:
             chat.front = None
         listening.cancel()
     await link.close()
+    _tell(plan, doom)
+
+
+def _tell(plan: Plan, doom: Doom) -> None:
+    """What it passed, for whoever asks whether the matrix kills everywhere."""
+    if plan.seen:
+        Path(plan.seen).write_text("\n".join(doom.seen))
 
 
 def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
     ledger = Ledger(Path(plan.ledger))
     working = [LedgerTool(name, ledger, doom.reach, is_idempotent=name == "top_up") for name in TOOLS]
     tools: tuple[Tool, ...] = (*working, *people_tools())
-    agent = ReAct(name="assistant", prompt="Do it.", tools=tuple(tool.spec.name for tool in tools))
+    agent: Agent = ReAct(name="assistant", prompt="Do it.", tools=tuple(tool.spec.name for tool in tools))
     return Parts(
         store=store,
         chats={chat.platform: chat},
         policy=parse_policy(POLICY.encode()),
         toolbox=Box(tools),
         model=Echo(doom),
-        roster=Roster((agent,), default=agent.name),
+        roster=Roster((Changed(agent) if plan.is_changed else agent,), default=agent.name),
         directory=read_people(ROOT / "people.yml"),
         meter=Silence(),
         key=KEY,
@@ -138,16 +157,28 @@ def _parts(plan: Plan, store: DoomedStore, chat: WireChat, doom: Doom) -> Parts:
             sweep_every=timedelta(milliseconds=100),
             timers_every=timedelta(milliseconds=20),
         ),
-        open_most=sys.maxsize,
-        place_most=sys.maxsize,
+        open_most=None,
+        place_most=None,
         cards_most=plan.cards,
+        budgets=Budgets(run=Limit(steps=plan.steps)),
         may_repeat=True,  # many threads ask for the same
     )
 
 
+class Changed:
+    """The agent's next version: it takes a step before all others, so no journal of the old one fits it."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent, self.name, self.tools = agent, agent.name, agent.tools
+
+    async def __call__(self, task: Task, ctx: RunContext) -> str:
+        await ctx.now()
+        return await self._agent(task, ctx)
+
+
 class Echo:
     """A model that does what it reads: "charge 7" is one call, "charge 7 x3" three calls of one turn, and
-    "charge 7 then 2" three turns of one call each.
+    "charge 7 then 2" three turns of one call each. Of a plan it does what people left of it, and nothing else.
     """
 
     name = "echo"
@@ -174,6 +205,9 @@ def _answer(lines: Sequence[Line]) -> Said:
     found, more = COMMAND.search(lines[asked].text), MORE.search(lines[asked].text)
     assert found is not None, "the line was chosen because it holds a command"
     turn, turns = sum(line.role == "assistant" for line in lines[asked:]), 1 + int(more[1] if more else 0)
+    if turn == 1 and results[-1].partition(BEGINS)[1]:
+        left = COMMAND.findall(results[-1].partition(BEGINS)[2])
+        return Said(calls=tuple(_call(f"p{asked}.{i}", word, int(amount)) for i, (word, amount, _) in enumerate(left)))
     if turn >= turns:
         return Said(text=f"{len(results)} results, the last: {results[-1]}")
     first, count = int(found[2]) + turn, int(found[3] or 1)
