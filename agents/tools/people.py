@@ -1,10 +1,9 @@
 """Tools that only people can run: an agent asks, and their answer is the result.
 
 The functions are never called: what they declare is what may be asked. The gate puts each to people as a request of
-the kind in `asks`, and sleeps. `form_call` and `form_answer` are for agents of code, which ask with a pydantic model:
+the kind in `asks`, and sleeps. Agents of code ask with a pydantic model:
 
-    (result,) = await ctx.use((form_call(Trip, "Where to?"),))
-    trip = form_answer(Trip, result)  # a Trip, or None
+    trip = await ask_form(ctx, Trip, form_call(Trip, "Where to?"))  # a Trip, or None
 """
 
 # ruff: noqa: ARG001  # the parameters are the schema; no body is ever called
@@ -15,15 +14,18 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from agents.toolbox import tool
 from bot.domain.calls import Risk, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.errors import BadJson, InvalidArguments
+from bot.domain.form_schema import schema_flaw
+from bot.domain.inert import show_line
 from bot.domain.inquiry_stuck import Trouble
-from bot.domain.ports import Tool, WantedCall
+from bot.domain.ports import RunContext, Tool, WantedCall
 from bot.domain.request import Kind
-from bot.domain.wire import Json, dumps, loads, read_foreign
+from bot.domain.wire import Json, dumps, loads, read_foreign, replace
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 Said = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"\S")]  # more than empty space
@@ -273,6 +275,7 @@ def ask_when_stuck(
 # ------------------------------------------------------- for agents of code
 
 M = TypeVar("M", bound=BaseModel)
+FORMS_MOST = 3  # times that people are asked for one model, as often as for a draft
 APerson = Annotated[PersonId, Field(json_schema_extra={"format": "person"})]  # a model's field that names a person
 
 
@@ -284,20 +287,61 @@ def form_call(
     table: Table | None = None,
     of: str = "",
 ) -> WantedCall:
-    """The call that asks people for a *model*. Its defaults stand in the form, where people see them."""
+    """The call that asks people for a *model*. Its defaults stand in the form, where people see them.
+
+    Raises ValueError, in one sentence, for a model of which no form can be made whose answers are sure to be one.
+    """
     schema = model.model_json_schema()
     schema["x-order"] = list(schema["properties"])  # as the author wrote them
     begun = {name: part["default"] for name, part in schema["properties"].items() if part.get("default") is not None}
     args = {"question": question, "schema": schema, "start": {**begun, **(start or {})}, "of": of}
+    if flaw := schema_flaw(schema, {}):
+        raise ValueError(f"no form can be made of {model.__name__}: {flaw}")
     if table is not None:
         args["table"] = table.model_dump(mode="json")
     return WantedCall(id="form", tool=fill_form.spec.name, args=dumps(args).decode())
 
 
+async def ask_form(ctx: RunContext, model: type[M], wanted: WantedCall) -> M | None:
+    """What people filled in for *wanted*, the `form_call` of *model*; None if there is nothing, and nothing is assumed.
+
+    Where the model's own validators object, people are asked again: what is wrong stands beside the fields, and these
+    begin with what they wrote. After FORMS_MOST forms the thread is told that it does not fit, and there is nothing.
+    Each form is a step of its own.
+    """
+    problems: Mapping[str, str] = {}
+    asked = wanted
+    for _ in range(FORMS_MOST):
+        (result,) = await ctx.use((asked,))
+        try:
+            return form_answer(model, result)
+        except InvalidArguments as error:
+            problems = error.problems
+            asked = _asked_again(wanted, loads(result.answer)["values"], problems)
+    told = "; ".join(": ".join(part for part in (show_line(name), why) if part) for name, why in problems.items())
+    await ctx.note(f"Asked {FORMS_MOST} times, and what was filled in does not fit: {told}. I go on without it.")
+    return None
+
+
+def _asked_again(wanted: WantedCall, values: Mapping[str, Json], problems: Mapping[str, str]) -> WantedCall:
+    """The same form, begun with *values*; each problem at its field, or above them all if it is of no single one."""
+    args = loads(wanted.args)
+    parts, whole = args["schema"]["properties"], []
+    for name, told in problems.items():
+        if name in parts:
+            parts[name] = {**parts[name], "description": f"⚠ {told} {parts[name].get('description', '')}".strip()}
+        else:
+            whole.append(told)
+    if whole:
+        args["question"] = f"{args['question']}\n\n⚠ What was filled in does not fit yet: {'; '.join(whole)}"
+    return replace(wanted, args=dumps({**args, "start": values}).decode())
+
+
 def form_answer(model: type[M], result: ToolResult) -> M | None:
     """What people filled in; None if they left it to the agent, or nobody answered: nothing is assumed (D-23).
 
-    Raises InvalidArguments, with a sentence for each field, where the model wants more than its JSON Schema can say.
+    Raises InvalidArguments, with a sentence for each field, where the model wants more than its JSON Schema can say:
+    `ask_form` then asks again.
     """
     answer = loads(result.answer) if result.answer else {}
     if answer.get("move") != "fill":
@@ -306,8 +350,15 @@ def form_answer(model: type[M], result: ToolResult) -> M | None:
         return model.model_validate(answer["values"])
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        problems = {".".join(map(str, one["loc"])): one["msg"] for one in found}
+        problems = {str(one["loc"][0]) if one["loc"] else "": _plainly(one) for one in found}
         raise InvalidArguments(fill_form.spec.name, problems) from error
+
+
+def _plainly(found: ErrorDetails) -> str:
+    """What is wrong, in the validator's own words, and where within the field it is."""
+    within = ".".join(map(str, found["loc"][1:]))
+    told = found["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return f"{within}: {told}" if within else told
 
 
 def handoff_summary(result: ToolResult, title: str = "Handoff") -> str:

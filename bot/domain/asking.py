@@ -18,11 +18,13 @@ from bot.domain.wire import Json, Record
 
 TEXT_MOST = 26_000  # characters of an answer: holds a draft (20,000) and a plan (50 steps of 500, a line each)
 TEXT, CHOICE, PERSON = "text", "choice", "person"  # names of the fields behind a button
+UNANSWERED = "unanswered"  # the move of a result that nobody answered, where it has a status all the same
 
 SEPARATE = " separate"  # beside the arguments: are duties separated? No argument has such a name
 
 Values = Mapping[str, Any]
 Fields = Mapping[str, object]
+Recall = Callable[[ToolCall, Sequence[Past], str], Values]  # of a call, the run's others, and which agent asks
 
 
 class Choice(Record):
@@ -42,6 +44,13 @@ class Part(Record):
     text: str
     is_exact: bool = False  # line by line as it is, like code
     is_ours: bool = False  # said by this program, from its own records
+
+
+class Lapse(Record):
+    """What it means that nobody answered: words for the model, and a `status` for the program that asked."""
+
+    told: str = ""
+    status: str = ""
 
 
 def nothing(*_: object) -> Mapping[str, Json]:
@@ -66,8 +75,9 @@ class Inquiry:
     typed: Callable[[Values, str], tuple[str, Fields] | None]  # the move and fields that a reply's text stands for
     told: Callable[[Request, Values], str]  # what the answer says, in words: for the model and on the card
     shown: Callable[[Request, Values], str] | None = None  # the same on the card, where that differs
-    recalled: Callable[[ToolCall, Sequence[Past]], Values] = nothing  # what the run's other calls say about this one
+    recalled: Recall = nothing  # what the run's other calls say about this one
     more: Callable[[Request, Values], Mapping[str, Json]] = nothing  # what the call's result says besides the answer
     ended: Callable[[Request, Values], Sequence[Part]] = lambda *_: ()  # what the settled card shows besides
+    lapsed: Callable[[Request], Lapse] = lambda _: Lapse()  # what follows if nobody answers
     titled: Callable[[Values], str] | None = None  # its title, where the arguments say more than `title`
     flaw: Callable[[Values], str | None] = lambda _: None  # why nobody could answer it, in one sentence

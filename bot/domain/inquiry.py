@@ -11,7 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.domain import words
-from bot.domain.asking import PERSON, SEPARATE, TEXT, TEXT_MOST, Choice, Fields, Inquiry, Part, Values, never_typed
+from bot.domain.asking import (
+    PERSON,
+    SEPARATE,
+    TEXT,
+    TEXT_MOST,
+    UNANSWERED,
+    Choice,
+    Fields,
+    Inquiry,
+    Part,
+    Values,
+    never_typed,
+)
 from bot.domain.calls import Outcome, Past, ToolCall, ToolResult, canonical
 from bot.domain.chat import Field, FieldKind, PersonId
 from bot.domain.errors import InvalidArguments
@@ -61,10 +73,10 @@ def parts(request: Request) -> tuple[Part, ...]:
     return (*row.parts(_values(request)), *added)
 
 
-def flaw(kind: Kind, call: ToolCall, history: Sequence[Past] = ()) -> str | None:
-    """Why nobody could, or should, answer this, in one sentence. *history* are the run's other calls."""
+def flaw(kind: Kind, call: ToolCall, history: Sequence[Past] = (), agent: str = "") -> str | None:
+    """Why nobody could, or should, answer this, in one sentence. *history* are the run's other calls, *agent* asks."""
     row = KINDS[kind]
-    return row.flaw({**call.values, **row.recalled(call, history)})
+    return row.flaw({**call.values, **row.recalled(call, history, agent)})
 
 
 def read(request: Request, move: str, fields: Fields) -> str:
@@ -110,10 +122,12 @@ def unanswered(request: Request, why: str) -> ToolResult:
         text = f"Nobody answered. The default you declared is used: {default!r}"
         answer = canonical({"move": "default", "default": default}).decode()
         return ToolResult(outcome=Outcome.OK, text=text, answer=answer)
-    cause, told = request.decision.cause if request.decision else None, f"{why} Assume nothing."
+    cause, lapse = request.decision.cause if request.decision else None, KINDS[request.kind].lapsed(request)
+    told = " ".join(part for part in (why, "Assume nothing.", lapse.told) if part)
     if request.kind is Kind.HANDOFF:
         told = _handoff_result(request, status=request.status.upper(), note=told)
-    return ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=told)
+    answer = canonical({"move": UNANSWERED, "status": lapse.status}).decode() if lapse.status else ""
+    return ToolResult(outcome=Outcome.NOT_RUN, cause=cause, text=told, answer=answer)
 
 
 def outcome(request: Request, answer: str, called: str = "") -> str:
@@ -150,7 +164,7 @@ def called(request: Request) -> str:
 
 def _values(request: Request) -> Values:
     """The arguments that people signed for, and what the run's own earlier calls and the rule add to them."""
-    recalled = KINDS[request.kind].recalled(request.call, request.history)
+    recalled = KINDS[request.kind].recalled(request.call, request.history, request.agent)
     return {**request.call.values, **recalled, SEPARATE: request.ask.separate_duties}
 
 
@@ -192,7 +206,9 @@ def _handoff_choices(_values: Values) -> Sequence[Choice]:
 
 
 def _handoff_typed(_values: Values, text: str) -> tuple[str, Fields] | None:
-    return "write", {TEXT: text}
+    """A whole reply that says yes or no is the button of that name (ST-28); anything more is an answer in words."""
+    said = {words.Meaning.APPROVE: "yes", words.Meaning.REJECT: "no"}.get(words.read(text))
+    return (said, {}) if said else ("write", {TEXT: text})
 
 
 def _handoff_told(asked: Request, answer: Values) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from bot.domain.asking import Choice, Inquiry, Part, Values, never_typed
 from bot.domain.calls import canonical
 from bot.domain.errors import InvalidArguments
+from bot.domain.form_check import problems_of
 from bot.domain.form_schema import schema_flaw
-from bot.domain.forms import fields_of, problems_of, values_from_fields
+from bot.domain.forms import fields_of, values_from_fields
 from bot.domain.inquiry_row import row_part, table_flaw
 from bot.domain.request import Kind, Request
 from bot.domain.wire import Json

@@ -17,13 +17,14 @@ from bot.domain.chat import Field, FieldKind
 from bot.domain.difference import difference
 from bot.domain.request import Request
 from bot.domain.wire import Json
+from bot.domain.wording import used_up
 
 ROUNDS = 3  # each is a plan and what people say to it: AutoGen's planning team has max_turns=6, two turns a round
 BEGINS = ("proceed", "edit_steps")  # moves after which the agent begins; a later plan of the run is at round 1 again
 BACK = "the agent shows a next plan; nothing begins"
 
 
-def _recalled(call: ToolCall, history: Sequence[Past]) -> Values:
+def _recalled(call: ToolCall, history: Sequence[Past], _agent: str = "") -> Values:
     """Which `version` and `round` of `rounds` it is. `is_limit`: they are used up; `is_over`: and so is the limit."""
     series: list[Past] = []
     for past in history:
@@ -49,7 +50,7 @@ def _parts(values: Values) -> Sequence[Part]:
         Part(label=label, text="\n".join(_numbered(values["steps"])), is_exact=True),
     ]
     if values["is_limit"]:
-        text = f"{values['rounds']} rounds are used up without a yes. Nothing begins unless you say so here."
+        text = f"{used_up(values['rounds'])} without a yes. Nothing begins unless you say so here."
         found.append(Part(label="The limit", text=text, is_ours=True))
     return found
 
@@ -129,7 +130,9 @@ def _numbered(steps: Sequence[Json]) -> list[str]:
 
 def _flaw(values: Values) -> str | None:
     if values["is_over"]:
-        return f"the {values['rounds']} rounds of this plan are used up, nobody allowed another, and it is not approved"
+        return f"{used_up(values['rounds'])}, nobody allowed another, and this plan is not approved"
+    if any(step.splitlines() != [step] or not step.strip() for step in values["steps"]):
+        return "each step is one line: a step of several lines would read as several, and an empty one as none"
     return None
 
 

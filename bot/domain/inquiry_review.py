@@ -4,7 +4,8 @@
           -> use an earlier version · write it oneself · leave it unaccepted
 
 Which round it is, how many there are and what changed come from the run's own earlier calls: an agent cannot give
-itself another round, nor say what it changed. Only people can, once the rounds are used up.
+itself another round, nor say what it changed. Only people can, once the rounds are used up. Silence uses one up, too,
+and so does a draft that comes back under another name: what an agent shows is one series until something is accepted.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.domain import words
-from bot.domain.asking import CHOICE, SEPARATE, TEXT, Choice, Fields, Inquiry, Part, Values
+from bot.domain.asking import CHOICE, SEPARATE, TEXT, UNANSWERED, Choice, Fields, Inquiry, Lapse, Part, Values
 from bot.domain.calls import Outcome, Past, ToolCall
 from bot.domain.chat import Field, FieldKind
 from bot.domain.difference import difference
-from bot.domain.inquiry_look import LABELS, LOOKS, look_of, title_of
-from bot.domain.request import Request
+from bot.domain.inquiry_look import LABELS, LOOKS, STAGE, look_of, title_of
+from bot.domain.request import Request, Status
 from bot.domain.wire import Json
+from bot.domain.wording import used_up
 
 ACCEPT = frozenset[str]().union(*(look.accepts for look in LOOKS.values()))  # no direction may be one of these words
 WANTS = ("want_a", "want_b", "want_c")  # moves of the directions that the agent offers, in their order
@@ -33,7 +35,8 @@ OURS = frozenset(  # what other buttons here are called: no direction may pose a
     )
 )
 BACK = "the agent shows a next version"
-ENDS = ("accept", "use", "take_over")  # moves after which another draft of this name begins at round 1
+ENDS = ("accept", "use", "take_over")  # moves after which the next draft begins at round 1
+UNACCEPTED = "Without a yes its status is: unaccepted. Do not use it, and show no further version."
 STATUS: Mapping[str, str] = {
     "accept": "accepted",
     "use": "accepted",
@@ -45,23 +48,33 @@ STATUS: Mapping[str, str] = {
 }
 
 
-def _recalled(call: ToolCall, history: Sequence[Past]) -> Values:
-    """`earlier`: the versions shown before, oldest first; `round` of `rounds`; `is_left`: people want no more of it."""
+def _recalled(call: ToolCall, history: Sequence[Past], agent: str) -> Values:
+    """`earlier`: the versions of this name, oldest first; `round` of `rounds`; `is_left`: people want no more of it."""
     mine = call.values
     if look_of(mine).shows:
         return {"earlier": [], "round": 1, "rounds": 1, "is_left": False}
-    series: list[Past] = []
-    for past in history:
-        is_mine = past.tool == call.tool and past.outcome is Outcome.OK and past.values.get("name") == mine.get("name")
-        if is_mine:
-            series = [] if past.move in ENDS else [*series, past]
+    shown = [past for past in history if past.tool == call.tool and _is_round(past)]
+    named = _since_accepted([past for past in shown if past.values.get("name") == mine.get("name")])
+    by_agent = _since_accepted([past for past in shown if past.agent in ("", agent)])
+    series = named if call.tool == STAGE else by_agent  # a pattern's names are its author's, not a model's
     given = (series[0].values if series else mine).get("rounds", 3)
     return {
-        "earlier": [past.values["draft"] for past in series],
+        "earlier": [past.values["draft"] for past in named],
         "round": len(series) + 1,
         "rounds": given + sum(past.move == "more" for past in series),
-        "is_left": any(past.move == "leave" for past in series),
+        "is_left": any(past.move == "leave" for past in named),
     }
+
+
+def _is_round(past: Past) -> bool:
+    """People answered it, or let its time go by. What a takeover closed, or no chat would show, was none."""
+    return past.outcome is Outcome.OK or past.move == UNANSWERED
+
+
+def _since_accepted(shown: Sequence[Past]) -> Sequence[Past]:
+    """What was shown after people last accepted something."""
+    ends = [at for at, past in enumerate(shown, 1) if past.move in ENDS]
+    return shown[ends[-1] :] if ends else shown
 
 
 def _parts(values: Values) -> Sequence[Part]:
@@ -75,7 +88,7 @@ def _parts(values: Values) -> Sequence[Part]:
     if note := values.get("note"):
         found.append(Part(label="The agent's note", text=note))
     if _is_last(values):
-        text = f"{values['rounds']} rounds are used up. Without a yes the draft stays unaccepted."
+        text = f"{used_up(values['rounds'])}. Without a yes the draft stays unaccepted."
         found.append(Part(label="The last round", text=text, is_ours=True))
     return found
 
@@ -154,14 +167,14 @@ def _more(asked: Request, answer: Values) -> Mapping[str, Json]:
 
 def _accepted(asked: Request, answer: Values) -> dict[str, Json]:
     """What they wrote themselves has the version that it began as."""
-    values = _recalled(asked.call, asked.history)
+    values = _recalled(asked.call, asked.history, asked.agent)
     earlier = _versions(values).index(answer[CHOICE]) + 1 if answer["move"] == "use" else 0
-    return {"final": _final(asked, answer), "version": earlier or int(values["round"])}
+    return {"final": _final(asked, answer), "version": earlier or len(values["earlier"]) + 1}
 
 
 def _final(asked: Request, answer: Values) -> str:
     if answer["move"] == "use":
-        values = _recalled(asked.call, asked.history)
+        values = _recalled(asked.call, asked.history, asked.agent)
         return str(values["earlier"][_versions(values).index(answer[CHOICE])])
     return str(answer[TEXT] if answer["move"] == "take_over" else asked.call.values["draft"])
 
@@ -174,11 +187,21 @@ def _ended(asked: Request, answer: Values) -> Sequence[Part]:
     return [Part(label=label, text=difference(asked.call.values["draft"], answer[TEXT]), is_exact=True, is_ours=True)]
 
 
+def _lapsed(asked: Request) -> Lapse:
+    """Silence uses up its round; in the last one the draft is unaccepted, as nothing but a yes is a yes."""
+    values = {**asked.call.values, **_recalled(asked.call, asked.history, asked.agent)}
+    if look_of(values).shows or asked.status is not Status.EXPIRED:
+        return Lapse()
+    if not _is_last(values):
+        return Lapse(status=UNANSWERED)
+    return Lapse(told=f"{used_up(values['rounds']).capitalize()}. {UNACCEPTED}", status="unaccepted")
+
+
 def _flaw(values: Values) -> str | None:
     if values["is_left"]:
         return "people left this draft unaccepted and want no further version"
     if values["round"] > values["rounds"]:
-        return f"its {values['rounds']} rounds are used up, and the draft is unaccepted"
+        return f"{used_up(values['rounds'])} by what this agent showed, and the draft is unaccepted"
     wanted = [words.normal(direction) for direction in _directions(values)]
     if len(set(wanted)) < len(wanted) or OURS & set(wanted) or ACCEPT & set(wanted) or not all(wanted):
         return "its directions must differ from each other and from the other buttons"
@@ -211,5 +234,6 @@ REVIEW = Inquiry(
     recalled=_recalled,
     more=_more,
     ended=_ended,
+    lapsed=_lapsed,
     flaw=_flaw,
 )

@@ -40,6 +40,11 @@ def fits(pattern: str, text: str) -> bool:
         raise ValueError(f"{pattern!r} is no pattern that can be tried") from error
 
 
+def cost(pattern: str) -> int:
+    """What one try takes, in tries of the smallest pattern: about 0.1 ms each."""
+    return 1 + _repeats(pattern) // 10
+
+
 def _repeats(pattern: str) -> int:
     counts = (max(int(least), int(most or 0)) for least, most in _COUNT.findall(pattern))
     return math.prod(max(count, 1) for count in counts)

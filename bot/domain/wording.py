@@ -52,6 +52,10 @@ def audience(of: Audience, requester: PersonId, names: Mapping[PersonId, str]) -
     return clip(show_line(of), NAME_MOST)
 
 
+def used_up(rounds: int) -> str:
+    return "1 round is used up" if rounds == 1 else f"{rounds} rounds are used up"
+
+
 def span(length: timedelta) -> str:
     """`7 days`, `1 hour`: in the largest unit that leaves nothing over."""
     seconds = int(length.total_seconds())

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from agents.tools.people import APerson, Table, form_answer, form_call, handoff_summary, people_tools
 from bot.domain.calls import Cause, Outcome, ToolResult, make_call
@@ -82,6 +82,16 @@ def test_no_answer_is_no_model(result: ToolResult) -> None:
 def test_what_a_schema_cannot_say_is_said_afterwards() -> None:
     with pytest.raises(InvalidArguments, match="the last day is before the first"):
         form_answer(Stay, answered({**FILLED, "last": "2026-02-01"}))
+
+
+def test_a_model_whose_answers_could_not_be_checked_is_the_authors_mistake() -> None:
+    """ST-13: said at once, and not as a form that nobody sees."""
+
+    class Login(BaseModel):
+        word: SecretStr
+
+    with pytest.raises(ValueError, match="no form can be made of Login: its field word has the format password"):
+        form_call(Login, "Who are you?")
 
 
 @pytest.mark.parametrize("rows", [[], [[{"a": 1}]]])

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bot.domain import pattern
-from bot.domain.form_schema import FIELDS_MOST, OPTIONS_MOST, PATTERNS_MOST, schema_flaw
-from bot.domain.forms import problems_of, values_from_fields
+from bot.domain.form_check import problems_of
+from bot.domain.form_schema import FIELDS_MOST, OPTIONS_MOST, PARTS_MOST, PATTERNS_MOST, schema_flaw
+from bot.domain.forms import values_from_fields
 from bot.domain.wire import Json
 
 
@@ -46,6 +47,22 @@ SLOW = "^(a+)+$"
         (form(a={"anyOf": [{"type": "string", "pattern": "("}, {"type": "null"}]}), "a pattern that cannot be tried"),
         ({**form(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"type": "string", "pattern": "("}}}, "cannot be tried"),
         ({**form(a={"$ref": "#/$defs/A"}), "$defs": [1]}, "$defs are not an object"),
+        (form(a={"type": "string", "not": {"const": "x"}}), "has a not, which cannot be checked here"),
+        (form(a={"type": "array", "contains": TEXT}), "has a contains, which cannot be checked here"),
+        (form(a={"type": "array", "items": {"if": TEXT}}), "has a if, which cannot be checked here"),
+        (form(a={"type": "object", "properties": {"b": {"propertyNames": TEXT}}}), "has a propertyNames, which"),
+        (form(a={"type": "string", "format": "password"}), "has the format password, which cannot be checked here"),
+        (form(a={"type": "string", "format": 7}), "has a format that cannot be read"),
+        (form(a={"type": "array", "uniqueItems": "yes"}), "has a uniqueItems that cannot be read"),
+        (form(a={"type": "integer", "multipleOf": 0}), "has a multipleOf that is no number above 0"),
+        (form(a={"type": "day"}), "has a type that is none of string"),
+        (form(a={"type": []}), "has a type that is none of string"),
+        (form(a={"anyOf": []}), "has a anyOf that is no list of parts"),
+        (form(a={"type": "array", "items": [TEXT]}), "not described by an object"),
+        (form(a={"type": "object", "required": [1]}), "has a required that is not a list of names"),
+        (form(a={"$ref": "https://example.com/a"}), "refers to https://example.com/a, which does not stand in"),
+        (form(a={"allOf": [{"title": f"{n}"} for n in range(PARTS_MOST + 1)]}), "more than 600 parts"),
+        ({**form(a=TEXT), "if": {}}, "its if cannot be checked here"),
         ({**form(a=TEXT), "required": 5}, "`required` is not a list of names"),
         ({**form(a=TEXT), "required": [{}]}, "`required` is not a list of names"),
         ({**form(a=TEXT), "required": ["b"]}, "b is required, and no field"),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from bot.domain.calls import canonical
 from bot.domain.chat import FieldKind
 from bot.domain.errors import InvalidArguments
-from bot.domain.forms import EDIT_REASON, LONGEST_FIELD, fields_of, people_in, problems_of, values_from_fields
+from bot.domain.form_check import problems_of
+from bot.domain.forms import EDIT_REASON, LONGEST_FIELD, fields_of, people_in, values_from_fields
 from bot.domain.wire import Json
 
 SCHEMA: dict[str, Any] = {

@@ -278,11 +278,71 @@ def test_a_finding_is_changed_with_every_space_and_never_decided_by_a_reply() ->
         read(one, "take_over", {"text": "   "})
 
 
-def test_drafts_of_two_names_are_two_drafts() -> None:
-    other = shown_before("the other", "revise", name="mail")
-    one = asked(Kind.REVIEW, {**DRAFT, "name": "post"}, "review_draft", other)
+def test_another_name_gives_a_draft_no_further_rounds() -> None:
+    """GN-14, D-37: nothing is compared with a draft of another name, but an agent's rounds go on until a yes."""
+    mail = [shown_before("the other", "revise", name="mail") for _ in range(3)]
+    post: dict[str, Json] = {**DRAFT, "name": "post"}
+    last, over = (asked(Kind.REVIEW, post, "review_draft", *mail[:count]) for count in (2, 3))
+    begun = asked(Kind.REVIEW, post, "review_draft", *mail[:2], shown_before("x", "accept", name="ad"))
 
-    assert parts(one)[0].label == "Draft “post”, round 1 of 3"
+    assert [part.label for part in parts(last)] == ["Draft “post”, round 3 of 3", "The last round"]
+    assert "use" not in moves(last)
+    used = "3 rounds are used up by what this agent showed, and the draft is unaccepted"
+    assert flaw(Kind.REVIEW, *_with_history(over)) == used
+    assert parts(begun)[0].label == "Draft “post”, round 1 of 3"
+
+
+def test_the_rounds_are_each_agents_own_and_a_patterns_names_are_two_drafts() -> None:
+    """GN-14: what another member of the run showed uses up nothing; a pattern's names come from its author."""
+    theirs = replace(shown_before("v1", "revise"), agent="writer")
+    stage = Past(tool="review_stage", args=theirs.args, outcome=Outcome.OK, move="revise")
+
+    mine = replace(asked(Kind.REVIEW, DRAFT, "review_draft", theirs), agent="editor")
+    named = asked(Kind.REVIEW, {**DRAFT, "name": "checker"}, "review_stage", stage)
+
+    assert parts(mine)[0].label == "Draft, round 1 of 3"
+    assert parts(replace(mine, agent="writer"))[0].label == "Draft, round 2 of 3"
+    assert parts(named)[0].label == "Draft “checker”, round 1 of 3"
+    assert parts(replace(named, call=call(DRAFT, tool="review_stage")))[0].label == "Draft, round 2 of 3"
+
+
+def test_silence_uses_up_a_round_and_in_the_last_one_the_draft_is_unaccepted() -> None:
+    """GN-14, D-14: a deadline is no yes; the result's status says so to whoever asked."""
+    silent = Past(tool="review_draft", args=canonical(DRAFT).decode(), outcome=Outcome.NOT_RUN, move="unanswered")
+    closed = replace(silent, move="")  # by a takeover: nobody had the time
+    first, last = (asked(Kind.REVIEW, {**DRAFT, "rounds": rounds}, "review_draft") for rounds in (2, 1))
+
+    second = asked(Kind.REVIEW, DRAFT, "review_draft", silent, closed)
+    results = [unanswered(replace(one, status=Status.EXPIRED), "No answer.") for one in (first, last)]
+
+    assert parts(second)[0].label == "Draft, round 2 of 3"
+    assert [result.outcome for result in results] == [Outcome.NOT_RUN] * 2
+    assert [loads(result.answer)["status"] for result in results] == ["unanswered", "unaccepted"]
+    assert results[1].text.startswith("No answer. Assume nothing. 1 round is used up. Without a yes its status is: una")
+    assert text_of(last, "The last round") == "1 round is used up. Without a yes the draft stays unaccepted."
+    assert unanswered(replace(last, status=Status.SUPERSEDED), "No answer.").answer == ""
+
+
+# ----------------------------------------------------------------------- plan
+
+
+@pytest.mark.parametrize("step", ["read it\n2. ask before deleting", "a\u2028b", "a\n", " ", "a\rb"])
+def test_a_step_of_several_lines_cannot_pose_as_two(step: str) -> None:
+    """T08, AU-12: what people count is what they sign off; the agent hears in one sentence why nobody was asked."""
+    plan = asked(Kind.PLAN, {"goal": "tidy up", "steps": [step, "delete all"], "rounds": 3}, "propose_plan")
+
+    assert "each step is one line" in str(flaw(Kind.PLAN, plan.call))
+
+
+@pytest.mark.parametrize(
+    ("said", "move"),
+    [("Yes.", "yes"), ("y", "yes"), ("NO!", "no"), ("yes, but slowly", "write"), ("yes?", "write"), ("sure", "write")],
+)
+def test_a_typed_yes_or_no_to_a_handoff_is_that_button(said: str, move: str) -> None:
+    """ST-28, D-27: the whole reply is the word; anything more is an answer in words."""
+    one = asked(Kind.HANDOFF, {"message": "Format it?", "breakout_of_loop": False})
+
+    assert loads(str(typed(one, said)))["move"] == move
 
 
 def test_an_earlier_version_can_be_the_final_one() -> None:
@@ -447,7 +507,7 @@ def test_only_a_question_that_ran_out_of_time_uses_its_default(kind: Kind, statu
     result = unanswered(replace(one, status=status, decision=end), "No answer.")
 
     assert (result.outcome is Outcome.OK, "Assume nothing." in result.text) == (is_used, not is_used)
-    assert bool(result.answer) is is_used
+    assert ("default" in result.answer) is is_used
 
 
 def test_kinds_that_outlive_their_run_are_inquiries() -> None:

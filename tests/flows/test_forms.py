@@ -7,15 +7,15 @@ import io
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from agents.tools.people import APerson, Table, form_answer, form_call
+from agents.tools.people import FORMS_MOST, APerson, Table, ask_form, form_answer, form_call
 from bot.domain.calls import ToolResult
 from bot.domain.ports import RunContext
 from bot.domain.run import Task
 from bot.domain.wire import Json
 from tests.fakes.chat import Posted
-from tests.flows.stage import Build, Hands, Played, call, calls, events, policy, settled
+from tests.flows.stage import HASTY, Build, Hands, Played, call, calls, events, gone, policy, settled
 from tests.house import words
 
 CSV = """\
@@ -136,6 +136,117 @@ async def test_left_to_the_agent_there_is_no_model(build: Build) -> None:
 
         await house.shows("None")
         assert agent.got == [None]
+
+
+# -------------------------------------------------- what no schema can say
+
+
+class Stay(BaseModel):
+    city: str
+    nights: int = Field(multiple_of=7)
+    first: date
+    last: date
+
+    @field_validator("city")
+    @classmethod
+    def is_known(cls, city: str) -> str:
+        if city not in ("Oslo", "Bergen"):
+            raise ValueError("we go to Oslo and Bergen only")
+        return city
+
+    @model_validator(mode="after")
+    def is_in_order(self) -> Stay:
+        if self.first > self.last:
+            raise ValueError("the last day is before the first")
+        return self
+
+
+class Booking:
+    """Asks for a stay; the model's own validators have the last word."""
+
+    name, tools = "booking", ("fill_form",)
+
+    async def __call__(self, task: Task, ctx: RunContext) -> str:  # noqa: ARG002
+        return repr(await ask_form(ctx, Stay, form_call(Stay, "Where to?")))
+
+
+WEEK: dict[str, object] = {"city": "Oslo", "nights": "7", "first": "2026-03-01", "last": "2026-03-08"}
+
+
+async def test_what_the_schema_says_is_refused_while_the_form_is_open(build: Build) -> None:
+    """ST-43: seven nights or fourteen; the run does not fail on what it never gets."""
+    async with build(policy=policy(), agents=[Booking()], model=Played()) as house:
+        await house.mention("ana", "book")
+
+        refused = await house.press("fill", by="ana", fields={**WEEK, "nights": "8"})
+
+        assert (refused.is_taken, refused.problems) == (False, {"nights": "Must be a multiple of 7."})
+        assert (await house.press("fill", by="ana", fields=WEEK)).is_taken
+        await house.shows("Stay(city='Oslo', nights=7")
+
+
+async def test_what_only_the_model_knows_is_asked_again_beside_the_fields(build: Build) -> None:
+    """ST-43, I12: what is wrong stands at its field, or above all, with what was typed; also for another process."""
+    async with build(policy=policy(), agents=[Booking()], model=Played(), pace=HASTY) as house:
+        await house.mention("ana", "book")
+        first = await house.card("fill")
+        await house.press("fill", by="ana", card=first, fields={**WEEK, "city": "Rome"})
+
+        second = await house.card("fill", but=[first])
+        fill = next(button for button in second.card.buttons if button.move == "fill")
+        fields = {field.name: field for field in fill.fields}
+        assert fields["city"].hint == "⚠ we go to Oslo and Bergen only"
+        assert [field.value for field in fields.values()] == ["Rome", "7", "2026-03-01", "2026-03-08"]
+        await house.press("fill", by="ana", card=second, fields={**WEEK, "last": "2026-02-01"})
+
+        third = await house.card("fill", but=[first, second])
+        assert "does not fit yet: the last day is before the first" in words(third)
+        await gone(house)
+    async with house.again() as later:
+        await later.press("fill", by="ana", card=third, fields=WEEK)
+
+        await later.shows("Stay(city='Oslo', nights=7")
+        assert len(await events(later, "request_opened")) == 3
+        assert await settled(later)
+
+
+async def test_after_three_forms_that_do_not_fit_the_thread_is_told_and_nothing_is_assumed(build: Build) -> None:
+    """D-23, D-37: it is asked no fourth time, and the run goes on without it."""
+    async with build(policy=policy(), agents=[Booking()], model=Played()) as house:
+        await house.mention("ana", "book")
+        seen: list[Posted] = []
+        for _ in range(FORMS_MOST):
+            seen.append(await house.card("fill", but=seen))
+            await house.press("fill", by="ana", card=seen[-1], fields={**WEEK, "city": "Rome"})
+
+        await house.shows("Asked 3 times, and what was filled in does not fit: city: we go to Oslo and Bergen only.")
+        await house.shows("None")
+        assert len(await events(house, "request_opened")) == FORMS_MOST
+        assert await settled(house)
+
+
+async def test_a_reply_beside_an_open_form_says_where_the_answer_goes(build: Build) -> None:
+    """ST-12, ST-15: nothing of it is taken for the form's, whoever wrote it hears so, and the agent reads it later."""
+    schema: Json = {"properties": {"city": {"type": "string"}}, "required": ["city"]}
+    model = Played(calls(call("fill_form", question="Where?", schema=schema)))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "book")
+        card = await house.card("fill")
+
+        told = await house.say("ana", "Berlin", thread=thread)
+        other = await house.say("chris", "I would go to Rome", thread=thread)
+
+        assert told is not None
+        assert told.text == (
+            "“Please fill in” is open here, and a reply does not answer it: please press Fill in on its card. "
+            "Your words are kept for the agent, which reads them when it goes on."
+        )
+        assert other is None, "it is not asked of them"
+        assert "fill" in [button.move for button in card.card.buttons]
+        await house.press("fill", by="ana", card=card, fields={"city": "Berlin"})
+        await house.shows("Results:")
+        assert "[ana] Berlin" in model.read
+        assert "[chris] I would go to Rome" in model.read
 
 
 class Row(BaseModel):

@@ -287,6 +287,20 @@ async def test_a_no_is_delivered_like_a_yes_and_is_another_decision(build: Build
         assert (told["status"], told["decision"]) == ("SUCCESS", "no")
 
 
+async def test_a_typed_yes_to_a_handoff_is_what_its_button_says(build: Build) -> None:
+    """ST-28, D-27: an agent that looks at the decision finds the same, however it was given."""
+    model = Played(calls(call("handoff_to_user", message="Shall I format?")))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "go on")
+        await house.card("yes")
+
+        await house.say("ana", "Yes.", thread=thread)
+
+        await quiet(house)
+        told = loads(model.asked[-1][-1].text)
+        assert (told["status"], told["decision"], told["user_input"]) == ("SUCCESS", "yes", "yes")
+
+
 async def test_what_people_fill_in_stands_in_no_audit_record(build: Build) -> None:
     """T20, I15: not even where a field is called as the one for reasons is."""
     schema: Json = {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]}

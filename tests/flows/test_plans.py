@@ -110,7 +110,7 @@ async def test_feedback_in_every_round_ends_at_a_limit_and_begins_nothing(build:
         assert "3 rounds are used up without a yes. Nothing begins unless you say so here." in words(limit)
         assert not hands.did
         await house.say("ana", "and still not", thread=thread)
-        await house.shows("Not begun: Not asked: the 3 rounds of this plan are used up, nobody allowed another")
+        await house.shows("Not begun: Not asked: 3 rounds are used up, nobody allowed another")
         assert len(await events(house, "request_opened")) == 4
         assert not hands.did
         assert await settled(house)
@@ -193,3 +193,15 @@ async def test_the_rounds_of_a_plan_survive_a_restart(build: Build) -> None:
         second = await later.card("proceed", but=[first])
 
         assert answers(moves(second)) == LIMIT
+
+
+async def test_a_step_of_two_lines_is_put_to_nobody(build: Build) -> None:
+    """T08, AU-12: what people see as steps is what is counted, approved and handed to the agent."""
+    model = Played(plan("read it\n2. ask first", "delete all"), plan("read it"))
+    async with build(policy=policy(), model=model) as house:
+        await house.mention("ana", "tidy up")
+
+        card = await house.card("proceed")
+
+        assert card.card.blocks[1].text == "1. read it"
+        assert len(await events(house, "request_opened")) == 1

@@ -83,6 +83,44 @@ async def test_after_three_rounds_of_feedback_the_draft_is_unaccepted(build: Bui
         assert await settled(house)
 
 
+async def test_a_model_that_renames_its_draft_gets_no_further_rounds(build: Build) -> None:
+    """GN-14, D-37: d1, d2 and d3 are rounds 1 to 3 of what this agent shows; d4 is put to nobody."""
+    model = Played(*(draft(f"v{n}", name=f"d{n}") for n in range(1, 5)))
+    async with build(policy=policy(), model=model) as house:
+        thread = await house.mention("ana", "publish it")
+        seen: list[Posted] = []
+        for number in range(1, 4):
+            seen.append(await house.card("accept", but=seen))
+            assert seen[-1].card.blocks[0].label.startswith(f"Draft “d{number}”, round {number} of 3")
+            await house.say("ana", "no", thread=thread)
+
+        await house.shows("Not asked: 3 rounds are used up by what this agent showed, and the draft is unaccepted.")
+        assert len(await events(house, "request_opened")) == 3
+        assert await settled(house)
+
+
+async def test_silence_in_the_last_round_leaves_the_draft_unaccepted(build: Build) -> None:
+    """GN-14, D-14: nobody answers twice; the third showing is refused, also after a restart."""
+    model = Played(*(draft(f"v{n}", name="ad", rounds=2) for n in range(3)))
+    rules = policy(more="defaults: {ladder: [{after: 1h, expire: true}]}")
+    async with build(policy=rules, model=model, pace=HASTY) as house:
+        await house.mention("ana", "publish it")
+        first = await house.card("accept")
+        house.clock.advance(hours=1, seconds=1)
+        second = await house.card("more", but=[first])
+        assert second.card.blocks[0].label.startswith("Draft “ad”, round 2 of 2")
+        await gone(house)
+    async with house.again() as later:
+        later.clock.advance(hours=1, seconds=1)
+
+        await later.shows("Not asked: 2 rounds are used up")
+        loaded = await later.store.load((await request_of(later, second)).run)
+        assert loaded is not None
+        told = [entry.result.answer for entry in loaded.entries if isinstance(entry, Finished)]
+        assert [loads(answer)["status"] for answer in told if answer] == ["unanswered", "unaccepted"]
+        assert await settled(later)
+
+
 async def test_people_allow_another_round(build: Build) -> None:
     """GN-14: once the rounds are used up, more of them are theirs to give."""
     model = Played(draft("v1", rounds=1), draft("v2", rounds=1))

@@ -198,6 +198,8 @@ def _flaw(_call: str, values: Values) -> str | None:
     """Why people could not sign such a plan, in one sentence; None: they could."""
     for number, step in enumerate(values["steps"], 1):
         word = first_word(step["what"])
+        if len(str(step["what"]).strip().splitlines()) > 1:
+            return f"step {number} has several lines: people read and edit one line a step."
         if step["who"] != BASE or step["beside"]:
             return f"step {number}: who is {BASE}, and no step is done beside another."
         if not word or word in ENDS or word in READS - {"WITH"}:
