@@ -29,6 +29,7 @@ from agents.patterns.calls import pattern_tools
 from agents.toolbox import Toolbox
 from agents.tools.people import people_tools
 from agents.tryout.answers import Answers
+from agents.tryout.beside import real_beside
 from agents.tryout.branches import first
 from agents.tryout.cast import (
     PLATFORM,
@@ -60,12 +61,12 @@ from agents.tryout.errors import NotReplayable, RealCredentials, ScriptError
 from agents.tryout.gate import World
 from agents.tryout.journal import Journal, Restarted
 from agents.tryout.script import Script, call, calls
+from agents.tryout.slips import no_tool, slips
 from agents.tryout.story import Called, Moment, Story
 from agents.tryout.table import Table
 from bot.domain.calls import Cause
 from bot.domain.chat import PersonId, Place
 from bot.domain.condition import compile_condition
-from bot.domain.credentials import real_ones
 from bot.domain.policy import Policy, Rule
 from bot.domain.ports import Agent, Model, Tool
 from bot.domain.request import Move, close
@@ -99,8 +100,10 @@ async def rehearse(agent: Agent, task: str, **setting: Unpack[Setting]) -> Story
 
     Raises whatever the agent raises; ScriptError for a script that does not fit; NotReplayable; RealCredentials.
     """
-    if names := real_ones(os.environ):
+    if names := real_beside(os.environ):
         raise RealCredentials(names)
+    if wrong := [*slips(setting, Setting.__annotations__)]:
+        raise ScriptError("; ".join(wrong))
     stage = _stage(agent, task, setting)
     answer = await stage.played()
     if setting.get("restarts") and stage.world.table.stopped_by is None:
@@ -123,6 +126,8 @@ def _stage(agent: Agent, text: str, setting: Setting) -> _Stage:
     place = Place(platform=PLATFORM, tenant=TENANT, channel="general", thread="t1")
     task = Task(text=text, by=PersonId(by), place=place, agent=agent.name)
     given = tuple(setting.get("tools", ()))
+    if wrong := no_tool(given):
+        raise ScriptError(wrong)
     ours, theirs = (*people_tools(), *pattern_tools()), {tool.spec.name for tool in given}
     shipped = [one for one in ours if one.spec.name not in theirs]
     world = World(

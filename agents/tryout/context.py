@@ -12,8 +12,9 @@ from agents.tryout.branches import side_by_side
 from agents.tryout.errors import ScriptError
 from agents.tryout.gate import World, use
 from agents.tryout.journal import MISSING
-from bot.domain.calls import ToolResult
+from bot.domain.calls import ToolResult, ToolSpec
 from bot.domain.chat import Attachment
+from bot.domain.errors import UnknownTool
 from bot.domain.ports import Line, Model, Said, WantedCall
 from bot.domain.run import Heard, Task
 from bot.domain.scope import Scope, Scoped
@@ -49,10 +50,18 @@ class Context(Scoped):
             return known  # type: ignore[no-any-return]  # a journal holds results of every kind
         if self._model is None:
             raise ScriptError("the agent thinks, and the test gave it no model: model=Script([…])")
-        specs = tuple(self._world.toolbox.get(name).spec for name in tools)
+        specs = tuple(self._spec(name) for name in tools)
         said = await self._model.think(lines, specs)
         self._world.journal.record(path, mark, said)
         return said
+
+    def _spec(self, name: str) -> ToolSpec:
+        try:
+            return self._world.toolbox.get(name).spec
+        except UnknownTool:
+            there = ", ".join(spec.name for spec in self._world.toolbox.specs())
+            told = f"{self._world.agent} has the tool {name!r}, and the test gave it no such one"
+            raise ScriptError(f"{told}: rehearse(…, tools=[{name}]); there are {there}") from None
 
     async def heard(self) -> tuple[Heard, ...]:
         scope, table = self._scope.get(), self._world.table

@@ -171,7 +171,7 @@ class _Passage:
             return
         try:
             ask = self._inquiry_ask(kind, call)
-            why = inquiry.flaw(kind, call, self._world.others(self._path))
+            why = inquiry.flaw(kind, call, self._world.others(self._path), self._world.actor(self._path))
         except ValueError as error:
             why = str(error)
         if why is not None:
@@ -305,10 +305,15 @@ class _Passage:
             move = str(loads(result.answer)["move"]) if result.answer else ""
             if move == AGAIN.move:
                 world.refused.clear()  # that is a direction: what they rejected before may be asked again (D-46)
-            was_put = self._request is not None
-            final = accepted_in(world.toolbox.get(call.tool).spec, result)
+            spec = world.toolbox.get(call.tool).spec
             world.past[self._path] = Past(
-                tool=call.tool, args=call.args, outcome=result.outcome, move=move, was_put=was_put, accepted=final
+                tool=call.tool,
+                args=call.args,
+                outcome=result.outcome,
+                move=move,
+                was_put=self._request is not None,
+                accepted=accepted_in(spec, result),
+                agent=world.actor(self._path) if spec.asks else "",
             )
         world.called.append(
             Called(

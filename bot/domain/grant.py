@@ -3,7 +3,8 @@
     form -> Offer: shown, with exactly what it matches -> given with the approval -> Grant -> used -> ended | revoked
 
 Never for what is high, irreversible, or touches money, mail or messages. Silence gives nothing, a word neither: a
-press names the very terms (T07). Not whose right it is (runtime/grants), nor the counting of uses (the store).
+press names the very terms (T07). It is of the agent on whose card it was given: what that agent's helpers want, or
+whoever it helps, is asked about (PP-09). Not whose right it is (runtime/grants), nor the counting of uses (the store).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from bot.domain import redacted, wording
 from bot.domain.calls import Digest, ToolCall, ToolSpec, canonical, digest
 from bot.domain.chat import Field, PersonId
 from bot.domain.errors import InvalidArguments
-from bot.domain.forms import fields_of, problems_of, values_from_fields
+from bot.domain.form_check import problems_of
+from bot.domain.forms import fields_of, values_from_fields
 from bot.domain.inert import show_line
 from bot.domain.offer import Grant, GrantId, Offer, Terms
 from bot.domain.policy import why_guarded
@@ -118,7 +120,7 @@ def matches(grant: Grant, request: Request, now: datetime) -> bool:
         (grant.tool, grant.version, grant.rule) == (call.tool, call.version, request.ask.rule)
         and grant.thread == request.place.key
         and grant.run in (None, request.run)
-        and grant.requester == request.requester
+        and (grant.requester, grant.agent) == (request.requester, request.agent)
         and has_same(grant, call)
         and set(bounds.same) <= set(grant.names)
         and grant.used < bounds.most
@@ -127,8 +129,8 @@ def matches(grant: Grant, request: Request, now: datetime) -> bool:
 
 
 def is_live(grant: Grant, now: datetime) -> bool:
-    """Not revoked, not ended, and not used up. What counts is the store's own judgement of the same."""
-    return grant.revoked_by is None and now < grant.until and grant.left > 0
+    """Of an agent, not revoked, not ended, not used up. Of time and uses the store's own judgement counts."""
+    return grant.agent != "" and grant.revoked_by is None and now < grant.until and grant.left > 0
 
 
 def has_same(terms: Terms, call: ToolCall) -> bool:
@@ -190,6 +192,7 @@ def offer_from_form(
         until=now + _spans(bounds)[str(values["until"])],
         is_whole=is_whole,
         hidden=tuple(name for name in spec.secrets if name in call.values),
+        agent=request.agent,
         by=by,
     )
 
@@ -237,9 +240,9 @@ def _schema(bounds: Grantable) -> dict[str, Json]:
 def text(terms: Terms, names: Mapping[PersonId, str] | None = None) -> str:
     """Exactly what *terms* match, in one sentence. *names* are what people are called; without one, their id."""
     who = wording.name(names or {}, terms.requester)
-    where = RUN if terms.run else THREAD
+    where = f"through {show_line(terms.agent)}, no other agent, in {RUN if terms.run else THREAD}"
     return (
-        f"{show_line(terms.tool)}, version {show_line(terms.version)}, {_with(terms)}, asked for by {who} in {where}: "
+        f"{show_line(terms.tool)}, version {show_line(terms.version)}, {_with(terms)}, asked for by {who} {where}: "
         f"at most {terms.most} time{'' if terms.most == 1 else 's'}, until {wording.time(terms.until)}."
     )
 

@@ -3,7 +3,7 @@
 A part of I1, written from the promise and not from the code that keeps it: nothing here imports what decides at a call.
 
     given: by somebody who approved that very call, no wider than the rule let them
-    used:  the same tool, rule's requester and fixed arguments, in time, not revoked, no more often than allowed
+    used:  the same tool, requester, agent and fixed arguments, in time, not revoked, no more often than allowed
     begun: a call that a grant let through has its use in the same step, and each use lets one call through
 """
 
@@ -42,6 +42,8 @@ def _given(log: Log, entry: Entry, given: dict[str, Entry]) -> Found:
     if case is None or opening is None or not same(opening, entry, "run", "tool", "rule"):
         yield entry, "it comes from a request about something else"
         return
+    if "agent" in opening.fields and not same(opening, entry, "agent"):  # before grants were of an agent, it had none
+        yield entry, "it is for another agent than asked for that call"
     votes = [one for one in case.votes if one.seq < entry.seq and one.fields["move"] == "approve"]
     if not any(one.fields["person"] == fields["person"] for one in votes):
         yield entry, f"{fields['person']} gave it without approving the call it came from"
@@ -82,6 +84,8 @@ def _used(log: Log, use: Entry, given: dict[str, Entry], told: Sequence[Entry]) 
         yield use, "it was used for somebody else's task, or in another thread"
     if not same(use, grant, "tool", "same", "person"):
         yield use, "it was used for another call than it allows"
+    if not same(use, grant, "agent"):  # neither has one where it was written before grants were of an agent
+        yield use, f"it was used by another agent than {grant.fields.get('agent') or 'it was given to'}"
     if grant.fields["only"] not in (None, fields["run"]):
         yield use, f"it was used outside of run {grant.fields['only']}"
     if ms(use) >= grant.fields["until_ms"]:

@@ -20,7 +20,7 @@ LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")  # a move is mad
 MARK_LETTERS = 8  # 32 bits: enough to tell the offers of one card apart; the button's seal keeps strangers out
 
 
-class Terms(Record):
+class Terms(Record, kw_only=True):  # said anew for mypy: what follows in a subclass needs no default
     """Exactly which calls may run without being asked about. Everything here is shown to whoever gives it."""
 
     tool: str
@@ -34,6 +34,7 @@ class Terms(Record):
     until: datetime
     is_whole: bool  # `same` are all arguments: a call with one more is another call
     hidden: tuple[str, ...]  # names of arguments whose values are never shown
+    agent: str = ""  # whose calls, and nobody else's; grants from before they had one allow nothing
 
     @property
     def thread(self) -> str:
@@ -50,7 +51,7 @@ class Terms(Record):
         return digest(self.tool, self.version, self.same)
 
 
-class Offer(Terms):
+class Offer(Terms, kw_only=True):
     """Terms that stand on a card, for somebody to give. `matched` of `looked` earlier calls had these arguments."""
 
     by: PersonId  # whoever drew them up
@@ -61,11 +62,11 @@ class Offer(Terms):
     def mark(self) -> str:
         """Names these very terms in a button's move: a press for other ones is another move."""
         terms = [self.tool, self.version, self.rule, self.requester, self.thread, self.run, self.same, self.is_whole]
-        text = canonical([*terms, self.most, self.until.isoformat()])
+        text = canonical([*terms, self.agent, self.most, self.until.isoformat()])
         return hashlib.sha256(text).hexdigest()[:MARK_LETTERS].translate(LETTERS)
 
 
-class Grant(Terms):
+class Grant(Terms, kw_only=True):
     """Terms that somebody gave. Only `used`, `revision` and what was revoked ever change."""
 
     id: GrantId

@@ -74,7 +74,7 @@ class Batch(Record):
     line: str | None = None  # what the status message says now
     run: Run | None = None  # the new record, when it changed
     letters: int | None = None  # letters taken in so far
-    most: int | None = None  # for `open`: refused when the requester would have more open requests on this shard
+    most: int | None = None  # for `open`: refused when the requester would have more open requests
     place_most: int | None = None  # the same for the channel where they are shown
     is_single: bool = False  # for `open`: refused when exactly the same waits already
     known: int | None = None  # letters the writer has seen: refused if there are more
@@ -185,9 +185,9 @@ class Sealed(Record):
     mac: str
 
 
-OPEN_MOST = 50  # open requests of one person's tasks on one shard (T18): more than anybody answers in a day
+OPEN_MOST = 50  # open requests of one person's tasks (T18): more than anybody answers in a day
 GRANTS_MOST = 1_000  # of a shard that are looked at; what lies beyond gives no leave: people are asked
-PLACE_MOST = 100  # open requests in one channel on one shard (T18): beyond that nobody reads them
+PLACE_MOST = 100  # open requests in one channel (T18): beyond that nobody reads them
 CARDS_MOST = 5  # cards that one turn of an agent posts; what is beyond stands on a list (T19)
 AGES = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}  # counted apart
 
@@ -273,7 +273,8 @@ class Store(Protocol):
     ) -> int:
         """Put *request* to people, and *others* that stand on its sheet: all of them or none.
 
-        Raises LeaseLost, Unheard, TooMany, Twin, and AlreadySettled if the run was stopped.
+        Raises LeaseLost, Unheard, TooMany, Twin, and AlreadySettled if the run was stopped. What waits on other
+        shards is looked at just before the step: two that open on two of them at one moment do not see each other.
         """
         ...
 

@@ -9,6 +9,7 @@ Does not own what the values mean, nor a repeat of a command whose answer was lo
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -30,9 +31,10 @@ VERSION = b"\x01"
 class RedisKeep:
     """Implements `bot.domain.ports.Keep`. Contract: `tests/contracts/keep.py`.
 
-    Raises StoreUnavailable when it is not known whether the command was done. Repeating `put`, `get` and
-    `forget` is harmless. A repeated `claim` may find its own value, so a claimer puts its own name into it.
-    A `take` whose answer was lost has perhaps taken: the value is gone then, and nobody has it.
+    Raises StoreUnavailable when it is not known whether the command was done. Repeating `put`, `get`, `forget`
+    and `enrol` is harmless. A repeated `claim` may find its own value, so a claimer puts its own name into it.
+    A `take` whose answer was lost has perhaps taken: the value is gone then, and nobody has it. A roll is a sorted
+    set of names by the ends of their times, not sealed; its values are, each under its own name.
     """
 
     def __init__(self, link: Link, namespace: str, key: bytes) -> None:
@@ -54,6 +56,26 @@ class RedisKeep:
     async def forget(self, *names: str) -> None:
         if names:
             await self._link.ask(self._link.client.delete(*map(self._key, names)))
+
+    async def enrol(self, roll: str, name: str, value: bytes, *, keep: timedelta, most: int) -> None:
+        now, full, key = int(self._link.now().timestamp() * 1000), f"{roll}:{name}", self._key(roll)
+        await self._link.together(
+            ("SET", self._key(full), self._sealed(full, value), "PX", ms(keep)),
+            ("ZADD", key, now + ms(keep), name),
+            ("ZREMRANGEBYSCORE", key, "-inf", now),
+            ("ZREMRANGEBYRANK", key, 0, -most - 1),
+            ("PEXPIRE", key, ms(keep)),
+        )
+
+    async def enrolled(self, roll: str) -> Mapping[str, bytes]:
+        listed = await self._link.ask(self._link.client.zrange(self._key(roll), 0, -1))
+        found = [bytes(one).decode(errors="replace") for one in listed]
+        if not found:
+            return {}
+        names = [f"{roll}:{one}" for one in found]
+        values = await self._link.ask(self._link.client.mget([self._key(name) for name in names]))
+        opened = [self._opened(name, sealed) for name, sealed in zip(names, values, strict=True)]
+        return {name: value for name, value in zip(found, opened, strict=True) if value is not None}
 
     async def _set(self, name: str, value: bytes, **how: Any) -> bytes | None:
         found: bytes | None = await self._link.ask(

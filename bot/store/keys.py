@@ -27,7 +27,8 @@
 | `{ns:s}:seen:<delivery>` | string | the answer the first delivery got, also a refusal | DELIVERY |
 | `{ns:s}:spent:<day>` | hash | tokens, steps and micros used on a day, by person and in all | SPENT |
 | `{ns:s}:bell` | channel | doorbell | - |
-| `{ns}:keep:<name>` | string | a value, sealed: posts, installs, wishes, files to post | as was said |
+| `{ns}:keep:<name>` | string | a value, sealed: posts, installs, wishes, files to post, lamps, lookers | as was said |
+| `{ns}:keep:<roll>` | zset | names of values that belong together, by the ends of their times | as its latest |
 | `{ns}:processes` | zset | live processes, by last beat | while they beat |
 | `{ns}:meta` | hash | fingerprint of the sealing key, number of shards | for ever |
 """

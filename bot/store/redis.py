@@ -27,6 +27,7 @@ from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.store import Batch, Effects, Fence, Held, Row, Turn, Turned
 from bot.store.coding import KEEP_TTL, SEEN_TTL, as_text, batch_args, effects_args, fence_args, ms
+from bot.store.crowding import Crowding, Opening
 from bot.store.granting import Giving
 from bot.store.health import weaknesses
 from bot.store.keep import RedisKeep
@@ -48,6 +49,7 @@ class RedisStore(Runs):
         self._sealing, self._shelf = Sealing(key), Shelf()
         self._leaves = Leaves(link, namespace, key, self._call)
         self._giving = Giving(link, namespace, key, self._call)
+        self._crowding = Crowding(link, namespace, shards)
 
     async def prepare(self, *, is_private: bool = False) -> None:
         """Meet the server: hear its clock, and refuse to share a namespace with another key or shard count.
@@ -130,6 +132,7 @@ class RedisStore(Runs):
         run, ring = request.run, self._ring(fence.shard)
         args = fence_args(fence) | batch_args(run, batch) | {"request": self._sealing.sealed(request, copies)}
         args["others"] = [self._sealing.sealed(other) for other in others]
+        args["elsewhere"] = await self._crowding.elsewhere(fence.shard, Opening.limited(batch, request, *others))
         keys = {"run": run, "journal": run, "inbox": run, "request": request.id}
         more = [ring("others", other.id) for other in others]
         code, told = await self._link.call("open", lambda key: ring(key, keys.get(key, "")), args, more)
@@ -172,30 +175,9 @@ class RedisStore(Runs):
 
     async def turn(self, turn: Turn) -> Turned:
         after, run = turn.after, turn.after.run
-        args: dict[str, Any] = {
-            "run": run,
-            "delivery": turn.delivery,
-            "answer": turn.answer,
-            "seen_ttl": SEEN_TTL,
-            "keep": KEEP_TTL,
-            "is_expiry": turn.is_expiry,
-            "is_answer": bool(turn.delivery) or turn.opens is not None,  # a vote, or an edited call in its place
-            "entries": [as_text(entry) for entry in turn.entries],
-            "effects": effects_args(turn.effects),
-            "request": self._sealing.sealed(after, turn.copies if turn.opens is None else ()),
-            "is_single": turn.is_single,
-            "adds": turn.adds,
-            "place_most": turn.place_most,
-            "shared": [(copy.name, as_text(copy)) for copy in turn.shared],
-        }
-        if turn.letter is not None:
-            args |= {"letter": as_text(turn.letter), "known": turn.known}
-        if turn.gives is not None:
-            args["gives"] = self._giving.sealed(turn.gives)
-        if turn.opens is not None:
-            args["opens"] = self._sealing.sealed(turn.opens, turn.copies)
-        if turn.fence is not None:
-            args |= fence_args(turn.fence)
+        args = self._turn_args(turn)
+        if turn.opens is not None or turn.adds:
+            args["elsewhere"] = await self._crowding.elsewhere(shard_of_id(after.id), Opening.turned(turn))
         code, mail = await self._call(
             "turn",
             shard_of_id(after.id),
@@ -230,6 +212,33 @@ class RedisStore(Runs):
                 raise AlreadySettled(after.id, "cancelled", "This run was stopped; nothing will happen.")
         self._shelf.forget(after.id)
         return Turned(is_applied=False)
+
+    def _turn_args(self, turn: Turn) -> dict[str, Any]:
+        args: dict[str, Any] = {
+            "run": turn.after.run,
+            "delivery": turn.delivery,
+            "answer": turn.answer,
+            "seen_ttl": SEEN_TTL,
+            "keep": KEEP_TTL,
+            "is_expiry": turn.is_expiry,
+            "is_answer": bool(turn.delivery) or turn.opens is not None,  # a vote, or an edited call in its place
+            "entries": [as_text(entry) for entry in turn.entries],
+            "effects": effects_args(turn.effects),
+            "request": self._sealing.sealed(turn.after, turn.copies if turn.opens is None else ()),
+            "is_single": turn.is_single,
+            "adds": turn.adds,
+            "place_most": turn.place_most,
+            "shared": [(copy.name, as_text(copy)) for copy in turn.shared],
+        }
+        if turn.letter is not None:
+            args |= {"letter": as_text(turn.letter), "known": turn.known}
+        if turn.gives is not None:
+            args["gives"] = self._giving.sealed(turn.gives)
+        if turn.opens is not None:
+            args["opens"] = self._sealing.sealed(turn.opens, turn.copies)
+        if turn.fence is not None:
+            args |= fence_args(turn.fence)
+        return args
 
     # -------------------------------------------------------------- grants
 

@@ -144,6 +144,9 @@ local function twin_of(r)
   return twin ~= r.id and twin or nil
 end
 
+-- What stands on other shards, as the caller read it just before; nothing where it did not look (crowding.py).
+local elsewhere = a.elsewhere or { asking = 0, placed = 0 }
+
 -- How many letters its run had when a request was put to people: what is older than a takeover begins nothing after it.
 local function date_request(key, letters) redis.call('HSET', key, 'heard', ms(letters)) end
 
@@ -241,11 +244,11 @@ local r = redis.call('HMGET', K.run, 'n', 'status')
 if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
 if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
 if is_unheard() then return { 'unheard', 0, now } end
-local asking = tonumber(redis.call('HGET', K.asking, a.request.by) or '0')
+local asking = tonumber(redis.call('HGET', K.asking, a.request.by) or '0') + elsewhere.asking
 if a.most and asking + 1 + #a.others > a.most then return { 'full', 'asking', now } end
-local placed = placed_in(a.request.where[1])
+local placed = placed_in(a.request.where[1]) + elsewhere.placed
 if a.place_most and placed + 1 + #a.others > a.place_most then return { 'full', 'placed', now } end
-local twin = a.is_single and twin_of(a.request)
+local twin = a.is_single and (twin_of(a.request) or elsewhere.twin)
 for _, other in ipairs(a.others) do twin = twin or a.is_single and twin_of(other) end
 if twin then return { 'twin', twin, now } end
 local length = write_journal()
@@ -288,9 +291,9 @@ if a.is_answer and due and now >= due then return { 'late', '', now } end
 local run_status = redis.call('HGET', K.run, 'status')
 local has_ended = run_status == 'stopping' or not is_live(run_status)
 if a.is_answer and has_ended and not a.request.outlives then return { 'ended', '', now } end
-local twin = a.is_single and a.opens and twin_of(a.opens)
+local twin = a.is_single and a.opens and (twin_of(a.opens) or elsewhere.twin)
 if twin then return { 'twin', twin, now } end
-if a.place_most and placed_in(a.adds) >= a.place_most then return { 'full', '', now } end
+if a.place_most and placed_in(a.adds) + elsewhere.placed >= a.place_most then return { 'full', '', now } end
 if a.letter and is_unheard() then return { 'changed', '', now } end
 if a.letter then redis.call('RPUSH', K.inbox, a.letter) end
 if a.delivery ~= '' then redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl) end

@@ -146,7 +146,7 @@ class Owner:
     def using(self, grant: Grant, path: str = "") -> Batch:
         """The beginning of a call on *grant*."""
         path, after = path or f"/{self.count}.0", used(grant)
-        audit = (events.grant_used(after, self.run.id, path, given.call()),)
+        audit = (events.grant_used(after, self.run.id, path, given.call(), after.agent),)
         return self.batch(Begun(path=path, key="k"), uses=after, effects=Effects(audit=audit))
 
     def closing(self, request: Request, move: Move = Move.EXPIRE, **changes: Any) -> Turn:

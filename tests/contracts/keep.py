@@ -86,6 +86,33 @@ class KeepContract(ABC):
 
             assert [await keep.get(name) for name in ("a", "b", "c")] == [None, b"x", None]
 
+    async def test_what_is_on_a_roll_is_seen_by_whoever_reads_it(self) -> None:
+        """The roll, and one name of it: what is forgotten leaves, what is put again changes where it stands."""
+        async with self.open() as keep:
+            assert await keep.enrolled("roll") == {}
+            for name in ("b", "a", "c"):
+                await keep.enrol("roll", name, name.encode(), keep=HOUR, most=9)
+            await keep.enrol("other", "a", b"theirs", keep=HOUR, most=9)
+            await keep.put("roll:a", b"changed", keep=HOUR)
+            await keep.forget("roll:c")
+
+            assert await keep.enrolled("roll") == {"b": b"b", "a": b"changed"}
+            assert await keep.get("roll:b") == b"b"
+
+    async def test_a_roll_is_bounded_and_whose_time_ends_first_leaves_it(self) -> None:
+        """T18: whoever is enrolled again counts as the latest."""
+        async with self.open() as keep:
+            for number, name in enumerate(("a", "b", "a", "c", "d")):
+                await keep.enrol("roll", name, b"%d" % number, keep=HOUR + timedelta(minutes=number), most=3)
+
+            assert list((await keep.enrolled("roll")).items()) == [("a", b"2"), ("c", b"3"), ("d", b"4")]
+
+    async def test_a_name_on_a_roll_lives_as_long_as_it_was_told_to(self) -> None:
+        async with self.open() as keep:
+            await keep.enrol("roll", "a", b"x", keep=HOUR, most=3)
+
+            assert HOUR - timedelta(minutes=1) < (await self.life(keep, "roll:a") or DAY) <= HOUR
+
     async def test_a_value_lives_as_long_as_it_was_told_to(self) -> None:
         """Its latest telling counts: a put without a time stays for ever."""
         async with self.open() as keep:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from bot.domain.run import Opened
 from bot.domain.sheet import bound
 from bot.domain.store import Batch, Effects, Turn, Turned
 from bot.domain.wire import replace
-from tests.contracts.given import Owner
+from tests.contracts.given import Owner, StoreHouse, shard_of
 from tests.contracts.store import StoreBase, everything, loaded
 from tests.contracts.store_requests import edited
 from tests.domain import given
@@ -152,6 +153,94 @@ class CrowdContract(StoreBase):
 
             assert not refused.value.is_place
 
+    # ------------------------------------------------------- several shards
+
+    async def test_exactly_the_same_on_another_shard_is_open_once(self) -> None:
+        """T18: threads are spread over shards, and nobody is asked the same in two of them; its end frees the place."""
+        async with self.open() as house:
+            here, there = await owners(house)
+            first = await opens(here, here.new_request())
+            before = await everything(house.store, there.shard)
+
+            with pytest.raises(Twin, match=first.id):
+                await opens(there, there.new_request())
+
+            assert await everything(house.store, there.shard) == before
+            await opens(there, there.new_request(requester=given.BO))
+            await house.store.turn(here.voting(first))
+            await opens(there, there.new_request())
+
+    async def test_a_person_and_a_channel_have_their_room_on_all_shards_together(self) -> None:
+        """T18: what the refusal says is true of the whole bot, whichever shard a thread is on."""
+        async with self.open() as house:
+            here, there = await owners(house)
+            mine = await opens(here, here.new_request(), most=2, place_most=3)
+            await opens(here, here.new_request(requester=given.BO), most=2, place_most=3)
+            await opens(there, there.new_request(**eight()), most=2, place_most=3)
+
+            with pytest.raises(TooMany, match="this channel has 3 open requests"):
+                await opens(there, there.new_request(requester=given.CY), place_most=3)
+            with pytest.raises(TooMany, match="ana has 2 open requests"):
+                await opens(there, there.new_request(**eight(1)), most=2)
+            await house.store.turn(here.voting(mine))
+            await opens(there, there.new_request(**eight(1)), most=2, place_most=3)
+
+    async def test_a_sheet_counts_what_waits_on_another_shard(self) -> None:
+        """T18: all of its items or none, as on one shard."""
+        async with self.open() as house:
+            here, there = await owners(house)
+            twin = await opens(here, here.new_request(call=numbered(1)))
+            batch, items, copies = sheet_of(there, 3)
+            before = await everything(house.store, there.shard)
+
+            for caps, refusal in ((single(batch), Twin), (replace(batch, most=3), TooMany)):
+                with pytest.raises(refusal, match=twin.id if refusal is Twin else "ana has 3"):
+                    await house.store.open(there.fence, caps, items[0], copies, items[1:])
+
+            assert await everything(house.store, there.shard) == before
+
+    async def test_nothing_is_changed_into_what_waits_on_another_shard(self) -> None:
+        """T18, I13: an edit opens a request as well."""
+        async with self.open() as house:
+            here, there = await owners(house)
+            old, other = await opens(here, here.new_request()), await opens(there, there.new_request(**eight()))
+            into_other = edited(here, old)
+            assert into_other.opens is not None
+            taken = replace(into_other, opens=replace(into_other.opens, call=other.call), is_single=True)
+            before = await everything(house.store, here.shard)
+
+            with pytest.raises(Twin, match=other.id):
+                await house.store.turn(taken)
+
+            assert await everything(house.store, here.shard) == before
+            assert (await house.store.turn(replace(taken, is_single=False))).is_applied
+
+    async def test_a_ladder_shows_nothing_more_in_a_channel_that_other_shards_fill(self) -> None:
+        """T18: the channel is one, however many shards its requests are on."""
+        async with self.open() as house:
+            here, there = await owners(house)
+            finance = replace(given.ask(), place="#finance")
+            key = place_key(replace(given.PLACE, channel="finance", thread=None, is_direct=False))
+            full = await opens(here, here.new_request(ask=finance), place_most=1)
+            asked = await opens(there, there.new_request(**eight()))
+            after = replace(asked, also=(key,), version=asked.version + 1)
+            shown_too = Turn(after=after, effects=Effects(), adds=key, place_most=1, fence=there.fence)
+
+            assert await house.store.turn(shown_too) == Turned(is_applied=False, is_full=True)
+            await house.store.turn(here.voting(full))
+            assert (await house.store.turn(shown_too)).is_applied
+
+    async def test_an_opening_sent_again_counts_whatever_opened_elsewhere_since(self) -> None:
+        """I12: its answer was lost, and then the same was opened on another shard; it is open, and says so."""
+        async with self.open() as house:
+            here, there = await owners(house)
+            request = here.new_request()
+            batch, copies = replace(single(here.opening(request)), most=1), (Copy(name="main"),)
+            await house.store.open(here.fence, batch, request, copies)
+            await there.asks()  # without a limit: as two that open at one moment
+
+            assert await house.store.open(here.fence, batch, request, copies) == 1
+
     # --------------------------------------------------------------- sheets
 
     async def test_a_sheet_opens_whole(self) -> None:
@@ -215,6 +304,14 @@ class CrowdContract(StoreBase):
             assert (await house.store.held(items[0].id)).copies == (*copies, shown)
             assert (await house.store.lately(items[0].id)).copies == (*copies, shown)
             assert (await house.store.held(items[1].id)).copies == ()
+
+
+async def owners(house: StoreHouse) -> tuple[Owner, Owner]:
+    """Two runs of ana's, each on a shard of its own."""
+    threads = (f"{number}.0" for number in itertools.count(1))
+    here = await house.owner(next(threads))
+    other = next(thread for thread in threads if shard_of(house.new_run(thread).id) != here.shard)
+    return here, await house.owner(other)
 
 
 def numbered(number: int) -> Any:

@@ -54,6 +54,12 @@ class TestRedisKeep(OnServer, KeepContract):
         assert left != -2, "it is not there at all"
         return None if left == -1 else timedelta(milliseconds=left)
 
+    async def test_an_empty_roll_leaves_no_key_behind(self) -> None:
+        async with self.open() as keep, self.server() as server:
+            await keep.enrol("roll", "a", b"x", keep=DAY, most=3)
+
+            assert 0 < await server.pttl(self.key("roll")) <= DAY.total_seconds() * 1000
+
 
 class TestMemoryKeep(KeepContract):
     @asynccontextmanager
@@ -111,6 +117,14 @@ class TestSeals(OnServer):
             with pytest.raises(BadSeal):
                 await keep.get("bot:T2")
 
+    async def test_a_name_that_somebody_wrote_on_a_roll_shows_nothing_else(self) -> None:
+        """T20: what stands on a roll is looked for under that roll's own name alone."""
+        async with self.open() as keep, self.server() as server:
+            await keep.put("token", SECRET)
+            await server.zadd(self.key("roll"), {"token": 1e15, "../token": 1e15})
+
+            assert await keep.enrolled("roll") == {}
+
     async def test_another_key_opens_nothing(self) -> None:
         async with self.open() as keep, self.open(key=b"x" * 32) as other:
             await keep.put("token", SECRET)
@@ -152,7 +166,9 @@ async def test_a_keep_without_its_server_says_so(tmp_path: Path) -> None:
     """CD-05: nothing hangs, nothing else than StoreUnavailable comes out."""
     link = Link(f"unix://{tmp_path}/none")
     keep = RedisKeep(link, "t", KEY)
-    for call in (keep.claim("a", b"", keep=DAY), keep.put("a", b""), keep.get("a"), keep.take("a"), keep.forget("a")):
+    rolls = (keep.enrol("r", "a", b"", keep=DAY, most=1), keep.enrolled("r"))
+    ones = (keep.claim("a", b"", keep=DAY), keep.put("a", b""), keep.get("a"), keep.take("a"), keep.forget("a"))
+    for call in (*ones, *rolls):
         with pytest.raises(StoreUnavailable):
             await call
     await link.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from redis import exceptions as gone
 
 from bot.domain.absence import Absence
 from bot.domain.errors import StoreUnavailable, TooLate
-from bot.domain.request import Copy, Status
+from bot.domain.request import Copy, Kind, Status
 from bot.domain.run import Decided
 from bot.domain.store import Batch, Fence, Row
+from bot.domain.wire import replace
+from bot.store.line import Word
 from bot.store.link import Link, Script
 from bot.store.redis import RedisStore
 from tests.contracts.given import HIDDEN, HOUR, LEASE, MS, NOTHING, Clock, Owner, StoreHouse, letter, step
@@ -204,6 +206,63 @@ class TestLostReplies(OnRedis):
         with pytest.raises(asyncio.CancelledError):
             await task
         await link.close()
+
+
+class Counting(Link):
+    """How often other shards were looked at, and how many commands each look was."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.looks: list[int] = []
+
+    async def together(self, *commands: Sequence[Word]) -> list[Any]:
+        self.looks.append(len(commands))
+        return await super().together(*commands)
+
+
+class TestLooksElsewhere(OnRedis):
+    """T18: what a limit over all shards costs."""
+
+    @pytest.mark.parametrize(
+        ("limits", "changes", "looks"),
+        [
+            ({"most": 5, "place_most": 5, "is_single": True}, {}, [9]),
+            ({"most": 5}, {}, [3]),
+            ({"place_most": 5, "is_single": True}, {}, [6]),
+            ({"most": 5, "place_most": 5, "is_single": True}, {"kind": Kind.QUESTION}, [6]),
+            ({}, {}, []),
+        ],
+        ids=["all limits", "a person's", "no person's", "a question, which repeats none elsewhere", "none"],
+    )
+    async def test_an_opening_looks_once_at_what_is_limited(
+        self, limits: dict[str, Any], changes: dict[str, Any], looks: list[int]
+    ) -> None:
+        """One round trip, and one read for each limit on each of three other shards; none where nothing is limited."""
+        async with self.open(Counting) as house:
+            link = house.store._link  # type: ignore[attr-defined]  # whatever counts
+            house.store = self.store(link, shards=4)
+            owner = await house.owner()
+            link.looks.clear()
+            request = owner.new_request(**changes)
+
+            await house.store.open(owner.fence, replace(owner.opening(request), **limits), request, ())
+            if request.kind is Kind.APPROVAL:  # and a click looks nowhere else
+                await house.store.turn(owner.voting(request))
+
+            assert link.looks == looks
+
+    async def test_one_shard_looks_at_nothing(self) -> None:
+        async with self.open(Counting) as house:
+            link = house.store._link  # type: ignore[attr-defined]  # whatever counts
+            house.store = self.store(link, shards=1)
+            owner = await house.owner()
+            link.looks.clear()
+
+            await house.store.open(
+                owner.fence, replace(owner.opening(asked := owner.new_request()), most=5, is_single=True), asked, ()
+            )
+
+            assert link.looks == []
 
 
 class TestTime(OnRedis):

@@ -184,14 +184,25 @@ def test_exactly_these_arguments_means_no_other_and_no_more() -> None:
         ({"place": replace(given.PLACE, thread="2.0")}, {}),
         ({"place": replace(given.PLACE, tenant="T2")}, {}),
         ({"rule": "another-rule"}, {}),
+        ({"agent": "a helper of react"}, {}),
         ({"is_high": True}, {}),
         ({"groups": (Need(of="finance", need=2),)}, {}),
     ],
 )
-def test_a_grant_is_of_its_thread_its_requester_and_its_rule(changes: dict[str, Any], grant: dict[str, object]) -> None:
-    """PP-09, T07: initiator and place are part of what was shown; a call that a hint made high is asked about."""
+def test_a_grant_is_of_its_thread_its_requester_its_agent_and_its_rule(
+    changes: dict[str, Any], grant: dict[str, object]
+) -> None:
+    """PP-09, T07: initiator, agent and place are part of what was shown; what a hint made high is asked about."""
     assert matches(granted(grant), asking(), given.NOW)
     assert not matches(granted(grant), asking(**changes), given.NOW)
+
+
+def test_a_grant_from_before_grants_were_of_an_agent_allows_nothing() -> None:
+    """PP-09: nobody read then whose calls it was for; people are asked again."""
+    old = unpack(grants.Grant, pack(replace(granted(), agent="")))
+
+    assert not grants.is_live(old, given.NOW)
+    assert not matches(old, asking(agent=""), given.NOW)
 
 
 def test_another_version_of_the_tool_is_another_tool() -> None:
@@ -244,11 +255,12 @@ def test_whatever_matches_has_the_shown_values(args: dict[str, int]) -> None:
 
 def test_the_sentence_says_exactly_what_it_matches() -> None:
     assert text(granted(), given.NAMES) == (
-        'refund, version 1, where order_id = "7", whatever its other arguments are, asked for by Ana in this thread: '
-        "at most 5 times, until 2026-05-01 13:00 UTC."
+        'refund, version 1, where order_id = "7", whatever its other arguments are, asked for by Ana through react, no '
+        "other agent, in this thread: at most 5 times, until 2026-05-01 13:00 UTC."
     )
     whole = text(granted({"exact": "yes", "scope": "this run", "most": "1"}), given.NAMES)
-    assert 'with exactly these arguments: amount = 150, order_id = "7", asked for by Ana in this run' in whole
+    assert 'with exactly these arguments: amount = 150, order_id = "7", asked for by Ana through react' in whole
+    assert ", no other agent, in this run: " in whole
     assert "at most 1 time, until" in whole
 
 

@@ -33,6 +33,7 @@ GIVEN: Record = {
     "run": "r1",
     "person": "bo",
     "requester": "ana",
+    "agent": "react",
     "tool": "refund",
     "rule": "big-refund",
     "thread": THREAD,
@@ -48,7 +49,7 @@ def used(minute: float, path: str, digest: str, number: int, run: str = "r1") ->
     """One call on the grant, from its use to its end; `used` is what the record says of itself: nobody trusts it."""
     leave = {"run": run, "path": path, "tool": "refund", "digest": digest}
     return [
-        at(minute, "grant_used", grant="g-0-1", same="s1", used=number, person="bo", **leave),
+        at(minute, "grant_used", grant="g-0-1", same="s1", used=number, person="bo", agent="react", **leave),
         at(minute, "call_allowed", rule="grant:g-0-1", **leave),
         started(minute, path, None, digest, run=run),
         finished(minute, path, None) | {"run": run},
@@ -59,7 +60,7 @@ def a_day_with_a_grant() -> list[Record]:
     """bo approves q1 and gives two more; they are used in the run and in the thread's next one; then it is revoked."""
     return [
         at(0, "run_started", run="r1", person="ana", place=THREAD, tenant="T1", agent="react"),
-        opened(1, "q1", "d1", grantable=BOUNDS, separate=True, excluded=["ana"]),
+        opened(1, "q1", "d1", grantable=BOUNDS, agent="react", separate=True, excluded=["ana"]),
         shown(1, "q1", "d1", 1),
         at(2, "grant_offered", request="q1", person="bo", tool="refund", offer="abcdefgh"),
         shown(2, "q1", "d1", 2),
@@ -117,6 +118,8 @@ BROKEN: list[tuple[str, Spoil]] = [
     ("used outside of its run", change({"only": "r1"}, "grant_given")),
     ("used for somebody else", change({"person": "eve"}, "run_started", run="r2")),
     ("used in another thread", change({"place": "slack/T1/C1/9.9"}, "run_started", run="r2")),
+    ("used by a helper of its agent", change({"agent": "clerk"}, "grant_used", path="/2")),
+    ("given to another agent than asked", change({"agent": "clerk"}, "request_opened")),
     ("used although its giver steers", add(at(7.5, "reply_heard", run="r2", person="bo", delivery="y"))),
     ("given by somebody who did not approve", change({"person": "cy"}, "grant_given")),
     ("given before the decision", change({"at": 2 * MIN}, "grant_given")),
@@ -153,6 +156,19 @@ def test_a_grant_that_is_stretched_in_one_place_is_found(spoil: Spoil) -> None:
     spoil(trace)
 
     assert "I1" in {one.invariant for one in judged(trace)}
+
+
+def test_a_day_from_before_grants_were_of_an_agent_breaks_no_promise() -> None:
+    """I1: what was written then names none; nor does a card of then on which a grant is given now."""
+    trace = a_day_with_a_grant()
+    for one in trace:
+        if one["e"] in ("request_opened", "grant_given", "grant_used"):
+            del one["agent"]
+    assert judged(trace) == []
+
+    trace = a_day_with_a_grant()
+    del next(one for one in trace if one["e"] == "request_opened")["agent"]
+    assert judged(trace) == []
 
 
 def test_an_idempotent_call_may_start_again_after_its_grant_has_ended() -> None:

@@ -5,6 +5,7 @@ No time passes by itself: `expire` ends one value's life, and `is_down` makes ev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from bot.domain.errors import StoreUnavailable
 class MemoryKeep:
     values: dict[str, bytes] = field(default_factory=dict)
     lives: dict[str, timedelta | None] = field(default_factory=dict)
+    rolls: dict[str, dict[str, None]] = field(default_factory=dict)
     is_down: bool = False
 
     async def claim(self, name: str, value: bytes, *, keep: timedelta) -> bytes | None:
@@ -40,6 +42,19 @@ class MemoryKeep:
     async def forget(self, *names: str) -> None:
         self._look()
         self.expire(*names)
+
+    async def enrol(self, roll: str, name: str, value: bytes, *, keep: timedelta, most: int) -> None:
+        await self.put(f"{roll}:{name}", value, keep=keep)
+        names = self.rolls.setdefault(roll, {})
+        names.pop(name, None)  # every roll here gives its names one life: the last is the latest to end
+        names[name] = None
+        for gone in list(names)[:-most]:
+            del names[gone]
+
+    async def enrolled(self, roll: str) -> Mapping[str, bytes]:
+        self._look()
+        found = {name: self.values.get(f"{roll}:{name}") for name in self.rolls.get(roll, {})}
+        return {name: value for name, value in found.items() if value is not None}
 
     def expire(self, *names: str) -> None:
         """Their time is over."""

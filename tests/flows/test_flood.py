@@ -19,7 +19,9 @@ from tests.flows.stage import (
     settled,
     shown,
     subject_of,
+    thread_on,
 )
+from tests.house import House, words
 
 WIRE = calls(call("wire", amount=90))
 
@@ -38,6 +40,25 @@ async def test_exactly_the_same_call_is_not_asked_twice(build: Build, hands: Han
 
         await house.shows(f"exactly this call already waits for people as request {subject_of(card)}")
         assert [denied["cause"] for denied in await events(house, "call_denied")] == ["twin"]
+        assert len(await events(house, "request_opened")) == 1
+        await house.press("approve", by="bo", card=card)
+        await quiet(house)
+        assert hands.did == ["wire 90 bank"]
+        assert await settled(house)
+
+
+async def test_threads_on_different_shards_do_not_ask_the_same_twice(build: Build, hands: Hands) -> None:
+    """T18: four shards, a thread of ana's on each: one card, and the other three are told which request waits."""
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE), shards=4) as house:
+        await house.mention("ana", "pay", thread=thread_on(house, 0))
+        card = await house.card()
+
+        for shard in range(1, 4):
+            await house.mention("ana", "pay", thread=thread_on(house, shard))
+
+        told = f"waits for people as request {subject_of(card)}"
+        await house.chat.until(lambda: _told(house, told) == 3, "three words")
+        assert len(house.with_button("approve")) == 1
         assert len(await events(house, "request_opened")) == 1
         await house.press("approve", by="bo", card=card)
         await quiet(house)
@@ -231,3 +252,23 @@ async def test_twins_do_not_keep_the_rest_of_a_sheet_from_being_asked(build: Bui
         assert sorted(hands.did) == ["tidy 0", "tidy 1", "tidy 2"]
         assert first.card.status.endswith("Done.")
         assert await settled(house)
+
+
+async def test_one_channel_is_full_whichever_shards_its_threads_are_on(build: Build, hands: Hands) -> None:
+    """T18: room for two; the third thread is on a shard of its own, and counts the other two."""
+    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE), place_most=2, shards=4) as house:
+        cards: list[Posted] = []
+        for shard, who in enumerate(("ana", "bo")):
+            await house.mention(who, "pay", thread=thread_on(house, shard))
+            cards.append(await house.card(but=cards))
+
+        await house.mention("chris", "pay", thread=thread_on(house, 2))
+
+        await house.shows("this channel has 2 open requests, the most there may be in one channel.")
+        for card in cards:
+            await house.press("reject", by="chris", card=card, fields={})
+        assert await settled(house)
+
+
+def _told(house: House, text: str) -> int:
+    return sum(text in words(post) for post in house.chat.posts)

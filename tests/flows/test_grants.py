@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +37,7 @@ from tests.flows.stage import (
     request_of,
     settled,
     shown,
+    thread_on,
 )
 from tests.house import KEY, House, account, words
 
@@ -114,15 +114,6 @@ async def grants(house: House, viewer: str = "bo") -> tuple[Grant, ...]:
     return await RuntimeViews(house.store, parts.toolbox, parts.directory, KEY).grants(account(viewer))
 
 
-def thread_on(house: House, shard: int) -> str:
-    """A thread of *shard*: on one shard, equal calls that wait are refused as twins."""
-    return next(
-        thread
-        for number in itertools.count()
-        if house.store.shard_of(f"playground/local/general/{(thread := f't{number}')}") == shard
-    )
-
-
 async def leaves(house: House) -> list[object]:
     """By which rules calls were let through."""
     return [str(one["rule"]).partition(":")[0] for one in await events(house, "call_allowed")]
@@ -169,7 +160,7 @@ async def test_the_card_says_what_would_be_allowed_before_anybody_gives_it(build
 
         block = next(block for block in card.card.blocks if block.label == "What would be allowed from now on")
         assert 'tidy, version 1, where what = "desk", whatever its other arguments are' in block.text
-        assert "asked for by Ana in this thread: at most 2 times, until " in block.text
+        assert "asked for by Ana through assistant, no other agent, in this thread: at most 2 times" in block.text
         assert "Of the last 2 calls of tidy that I could look at, 1 would have matched." in block.text
         assert not await events(house, "grant_given")
         await house.press("approve", by="bo", card=card)
@@ -208,6 +199,7 @@ async def test_the_preview_counts_calls_of_every_thread(build: Build, hands: Han
         for shard in range(3):
             await house.mention("ana", "tidy up", thread=thread_on(house, shard))
             seen.append(await house.card("approve", but=seen))
+            await house.press("approve", by="bo", card=seen[-1])  # while it waited, the same would not be asked again
         await house.mention("ana", "tidy up once more", thread=thread_on(house, 3))
 
         card = await drawn_up(house, but=seen)
