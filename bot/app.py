@@ -25,8 +25,10 @@ from bot.chats import Venue, chats_of
 from bot.config import Settings, sealing_key
 from bot.domain.chat import Account, Answer, Click, Form, Message, Place
 from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import Directory, FrontDoor, Model
+from bot.domain.ports import Directory, FrontDoor, Model, Toolbox
+from bot.domain.recorded import Recollection
 from bot.domain.report import Load
+from bot.domain.saved import Saved
 from bot.domain.store import Store
 from bot.meeting import Ground, Meeting
 from bot.modelkeys import Endpoint, endpoints, model_names
@@ -35,7 +37,8 @@ from bot.rules import Rules, opened_rules, usable
 from bot.runtime.absences import StoredAbsences
 from bot.runtime.engine import Engine
 from bot.runtime.parts import Pace, Parts
-from bot.runtime.reporting import Trail, load, trail
+from bot.runtime.recalling import recalled
+from bot.runtime.reporting import Trail, load, savings, trail
 from bot.runtime.rights import Rights
 from bot.store.embedded import EmbeddedServer, running_url
 from bot.store.link import Link, reach
@@ -127,7 +130,8 @@ async def _watched(
         return [*await engine.not_ready(), *meeting.not_ready()]
 
     health = HealthServer(metrics, not_ready, host=settings.host, port=settings.health_port)
-    with usable(f"COUNTERSIGN_HEALTH_PORT {settings.health_port} on {settings.host}"):
+    remedy = "set it to another port, or to 0 for any that is free; COUNTERSIGN_HOST names an address of this machine"
+    with usable(f"COUNTERSIGN_HEALTH_PORT {settings.health_port} on {settings.host}", remedy):
         return await stack.enter_async_context(health)
 
 
@@ -164,6 +168,16 @@ async def looked_back(store: Store, people: Directory, since: datetime, *, most:
     """For a report: the audit from *since* on, at most *most* records of each shard; and who is asked just now."""
     rights = Rights(people, StoredAbsences(store), is_judging=False)
     return await trail(store, since, most=most), await load(store, rights)
+
+
+async def could_have_saved(store: Store, found: Trail, since: datetime, until: datetime) -> tuple[Saved, ...]:
+    """For a report: what grants could have saved of what *found* tells was settled in the span."""
+    return await savings(store, found, since, until)
+
+
+async def called_before(store: Store, toolbox: Toolbox, since: datetime, *, most: int, records: int) -> Recollection:
+    """For another policy to be tried on: the newest *most* calls, of at most *records* audit records of each shard."""
+    return await recalled(store, toolbox, since, most=most, records=records)
 
 
 class Front:

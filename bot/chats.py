@@ -12,15 +12,19 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bot.config import Settings, sealing_key
+from bot.domain.errors import BadSettings, ChatUnavailable
 from bot.domain.ports import Directory
-from bot.meeting import Ground, Joined, Meeting, together
+from bot.meeting import Footing, Ground, Joined, Meeting, together
 from bot.rules import Rules
 from bot.runtime.views import RuntimeViews
 from bot.store.redis import RedisStore
 
+T = TypeVar("T")
 Join = Callable[[Ground, Directory], Awaitable[Joined]]
+Know = Callable[[Footing, Directory], Awaitable[Directory]]
 
 
 async def _slack(ground: Ground, people: Directory) -> Joined:
@@ -35,7 +39,20 @@ async def _teams(ground: Ground, people: Directory) -> Joined:
     return await join_teams(ground, people)
 
 
+async def _slack_people(footing: Footing, people: Directory) -> Directory:
+    from bot.in_slack import people_of_slack
+
+    return await people_of_slack(footing, people)
+
+
+async def _teams_people(footing: Footing, people: Directory) -> Directory:
+    from bot.in_teams import people_of_teams
+
+    return await people_of_teams(footing, people)
+
+
 JOIN: Mapping[str, Join] = {"slack": _slack, "teams": _teams}
+KNOW: Mapping[str, Know] = {"slack": _slack_people, "teams": _teams_people}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +76,26 @@ async def chats_of(venue: Venue, ground: Ground, store: RedisStore) -> tuple[Mee
     if joined:
         return together([one.met(views, people) for one in joined]), people
     return await _alone(venue, settings, rules, views), people
+
+
+async def everybody(footing: Footing) -> Directory:
+    """Who is who on every platform that is set, for a command that only looks: nobody listens, nothing is said.
+
+    Raises BadSettings for a platform that cannot be asked.
+    """
+    people: Directory = footing.listed
+    for name in footing.settings.chats:
+        people = await KNOW[name](footing, people) if name in KNOW else people
+    return people
+
+
+async def looked(footing: Footing, look: Callable[[Directory], Awaitable[T]]) -> tuple[T, str]:
+    """What *look* finds among everybody; if a platform cannot be asked, among those of people.yml alone, and why."""
+    try:
+        return await look(await everybody(footing)), ""
+    except (BadSettings, ChatUnavailable) as error:
+        why = error.why if isinstance(error, ChatUnavailable) else "; ".join(error.problems)
+        return await look(footing.listed), why
 
 
 async def _alone(venue: Venue, settings: Settings, rules: Rules, views: RuntimeViews) -> Meeting:

@@ -14,15 +14,16 @@ from adapters.rollcall import Remark, Wanted
 from adapters.server import Address
 from adapters.slack.chat import Slack, SlackWithin
 from adapters.slack.checkup import connected, examined
-from adapters.slack.office import SlackSettings, opened_office
-from adapters.slack.people import Trust
+from adapters.slack.office import Office, SlackSettings, opened_office
+from adapters.slack.people import SlackDirectory, Trust
 from bot.config import Settings
 from bot.domain.chat import PersonId, Place
 from bot.domain.errors import BadSettings, ChatUnavailable, NotRequestable
 from bot.domain.ports import Directory, Keep, Views
 from bot.domain.verdict import Ask
 from bot.domain.wire import Json
-from bot.meeting import Ground, Joined, Meeting
+from bot.meeting import Footing, Ground, Joined, Meeting
+from bot.peoplefile import PeopleDirectory
 from bot.rules import Rules
 
 log = structlog.get_logger()
@@ -30,15 +31,8 @@ log = structlog.get_logger()
 
 async def join_slack(ground: Ground, people: Directory) -> Joined:
     """Open the office. *people* is who is known without Slack. Raises BadSettings."""
-    settings, rules = ground.settings, ground.rules
-    try:
-        office = await ground.stack.enter_async_context(opened_office(_slack_settings(settings), ground.keep))
-    except ChatUnavailable as error:
-        told = (
-            f"Slack at {settings.slack_api_url} cannot be reached ({error.why}); look at the network or SLACK_API_URL"
-        )
-        raise BadSettings([told]) from error
-    here = office.directory(people, _trust(settings, rules))
+    rules = ground.rules
+    office, here = await _opened(ground.footing, people)
     for problem in await here.problems():
         log.warning("slack_group_unreadable", problem=problem)
 
@@ -49,6 +43,23 @@ async def join_slack(ground: Ground, people: Directory) -> Joined:
         return Meeting(chats=(slack,), where=lambda: slack.where, not_ready=slack.not_ready, gauges=gauges)
 
     return Joined(people=here, met=met)
+
+
+async def people_of_slack(footing: Footing, people: Directory) -> Directory:
+    """Who is who with Slack, only to look. *people* is who is known without it. Raises BadSettings."""
+    return (await _opened(footing, people))[1]
+
+
+async def _opened(footing: Footing, people: Directory) -> tuple[Office, SlackDirectory]:
+    settings = footing.settings
+    try:
+        office = await footing.stack.enter_async_context(opened_office(_slack_settings(settings), footing.keep))
+    except ChatUnavailable as error:
+        told = (
+            f"Slack at {settings.slack_api_url} cannot be reached ({error.why}); look at the network or SLACK_API_URL"
+        )
+        raise BadSettings([told]) from error
+    return office, office.directory(people, _trust(settings, footing.listed))
 
 
 async def connected_slack(settings: Settings) -> tuple[Remark, ...]:
@@ -63,7 +74,7 @@ async def examined_slack(settings: Settings, rules: Rules, keep: Keep) -> tuple[
     wanted = Wanted(
         base=rules.people,
         people=rules.people.people,
-        trust=_trust(settings, rules),
+        trust=_trust(settings, rules.people),
         places=[(place, f"{settings.policy.name}, {who}") for who, ask in named for place in _places(ask)],
         judge=rules.problems,
         elsewhere=frozenset(settings.chats) - {"slack"},
@@ -78,10 +89,10 @@ def _places(ask: Ask) -> list[str]:
     return [place for place in ours if place.startswith("#")]
 
 
-def _trust(settings: Settings, rules: Rules) -> Trust:
-    home = rules.people.tenants.get("slack", "")
+def _trust(settings: Settings, listed: PeopleDirectory) -> Trust:
+    home = listed.tenants.get("slack", "")
     return Trust(
-        sources=rules.people.sources,
+        sources=listed.sources,
         home=home,
         manager_field=settings.slack_manager_field,
         is_matching_email=settings.slack_match_email,

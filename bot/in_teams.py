@@ -14,13 +14,14 @@ from adapters.server import Address
 from adapters.teams.chat import Teams, TeamsWithin
 from adapters.teams.checkup import connected, examined
 from adapters.teams.clouds import Changes
-from adapters.teams.office import TeamsSettings, opened_office
-from adapters.teams.people import Trust
+from adapters.teams.office import Office, TeamsSettings, opened_office
+from adapters.teams.people import TeamsDirectory, Trust
 from bot.config import Settings
 from bot.domain.errors import BadSettings, ChatUnavailable
 from bot.domain.ports import Directory, Keep, Views
 from bot.domain.verdict import Ask
-from bot.meeting import Ground, Joined, Meeting
+from bot.meeting import Footing, Ground, Joined, Meeting
+from bot.peoplefile import PeopleDirectory
 from bot.rules import Rules
 
 log = structlog.get_logger()
@@ -28,14 +29,7 @@ log = structlog.get_logger()
 
 async def join_teams(ground: Ground, people: Directory) -> Joined:
     """Open the office. *people* is who is known without Teams. Raises BadSettings."""
-    settings, rules = ground.settings, ground.rules
-    given = teams_settings(settings)
-    try:
-        office = await ground.stack.enter_async_context(opened_office(given, ground.keep))
-    except ChatUnavailable as error:
-        told = f"Teams cannot be reached ({error.why}); look at the network, TEAMS_CLOUD or TEAMS_LOGIN_URL"
-        raise BadSettings([told]) from error
-    here = office.directory(people, _trust(settings, rules, given))
+    office, here = await _opened(ground.footing, people)
     for problem in await here.problems():
         log.warning("teams_group_unreadable", problem=problem)
 
@@ -44,6 +38,21 @@ async def join_teams(ground: Ground, people: Directory) -> Joined:
         return Meeting(chats=(teams,), where=lambda: teams.where, not_ready=teams.not_ready)
 
     return Joined(people=here, met=met)
+
+
+async def people_of_teams(footing: Footing, people: Directory) -> Directory:
+    """Who is who with Teams, only to look. *people* is who is known without it. Raises BadSettings."""
+    return (await _opened(footing, people))[1]
+
+
+async def _opened(footing: Footing, people: Directory) -> tuple[Office, TeamsDirectory]:
+    given = teams_settings(footing.settings)
+    try:
+        office = await footing.stack.enter_async_context(opened_office(given, footing.keep))
+    except ChatUnavailable as error:
+        told = f"Teams cannot be reached ({error.why}); look at the network, TEAMS_CLOUD or TEAMS_LOGIN_URL"
+        raise BadSettings([told]) from error
+    return office, office.directory(people, _trust(footing.settings, footing.listed, given))
 
 
 async def connected_teams(settings: Settings) -> tuple[Remark, ...]:
@@ -59,7 +68,7 @@ async def examined_teams(settings: Settings, rules: Rules, keep: Keep) -> tuple[
     wanted = Wanted(
         base=rules.people,
         people=rules.people.people,
-        trust=_trust(settings, rules, given),
+        trust=_trust(settings, rules.people, given),
         places=[(place, f"{settings.policy.name}, {who}") for who, ask in named for place in _places(ask)],
         judge=rules.problems,
         elsewhere=frozenset(settings.chats) - {"teams"},
@@ -74,13 +83,13 @@ def _places(ask: Ask) -> list[str]:
     return [place for place in ours if place.startswith("#")]
 
 
-def _trust(settings: Settings, rules: Rules, given: TeamsSettings) -> Trust:
+def _trust(settings: Settings, listed: PeopleDirectory, given: TeamsSettings) -> Trust:
     return Trust(
         tenants=given.allowed,
-        home=rules.people.tenants.get("teams", given.tenant).lower(),
-        sources=rules.people.sources,
+        home=listed.tenants.get("teams", given.tenant).lower(),
+        sources=listed.sources,
         is_matching_email=settings.teams_match_email,
-        people={person.id: person for person in rules.people.people},
+        people={person.id: person for person in listed.people},
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.config import Settings
 from bot.domain.ports import Chat, Directory, Keep, Meter, Views
+from bot.peoplefile import PeopleDirectory
 from bot.rules import Rules
 
 
@@ -26,6 +27,16 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """What a platform's directory stands on: whom people.yml lists, and where it keeps things. *stack* closes it."""
+
+    settings: Settings
+    listed: PeopleDirectory
+    keep: Keep
+    stack: AsyncExitStack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """What a platform is opened on. *stack* closes it with the bot."""
 
@@ -34,6 +45,10 @@ class Ground:
     keep: Keep
     meter: Meter
     stack: AsyncExitStack
+
+    @property
+    def footing(self) -> Footing:
+        return Footing(settings=self.settings, listed=self.rules.people, keep=self.keep, stack=self.stack)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

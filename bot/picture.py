@@ -14,7 +14,7 @@ from html import escape
 from math import log10
 
 from bot.domain.chat import PersonId
-from bot.domain.report import CUT, Figures, Report, named, percent, took, unanswered
+from bot.domain.report import CUT, Figures, Report, named, nobody, percent, took, unanswered
 
 WIDTH, ROW, TOP, BOTTOM = 1040, 34, 118, 84
 NAME_AT, BAR_AT, BAR_LONG = 24, 232, 300  # pixels: where names and bars begin, and the longest bar
@@ -93,7 +93,7 @@ def _foot(read: Report, y: int, *, more: int) -> list[str]:
         x += 92
     found.append(_text(x, y + 28, "quick: approved in under 3 s", fill=SOFT))
     notes = [f"{more} more people are not drawn." if more > 0 else "", unanswered(read) if read.expired else ""]
-    notes += [CUT if read.is_cut else ""]
+    notes += [nobody(read) if read.unread else "", CUT if read.is_cut else ""]
     told = " ".join(note for note in notes if note)
     return (
         [*found, _text(NAME_AT, y + 56, told if len(told) <= 130 else f"{told[:129]}…", fill=SOFT)] if told else found

@@ -2,14 +2,15 @@
 
     settings -> store, people -> the audit of the span, the load of now -> Report -> what somebody asked for
 
-Names and groups are those of people.yml: what only Slack knows (a user group's members) is not asked for here, so a
-person known there alone stands under their id, and the load counts nobody for such a group.
+Who is who, and who is on call, is asked of people.yml, the schedule and the platforms that are set. If one of these
+platforms cannot be asked, names and load are those of people.yml alone, and the report says so.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,24 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import looked_back, opened_store
-from bot.config import load_settings
+from bot.app import could_have_saved, looked_back, opened_store
+from bot.chats import looked
+from bot.config import Settings, load_settings
 from bot.domain.chat import PersonId
 from bot.domain.errors import Refused
-from bot.domain.report import CUT, HEADS, Figures, Load, Report, cells, report, unanswered
-from bot.domain.wire import Record
+from bot.domain.ports import Directory
+from bot.domain.report import HEADS, Figures, Load, Report, cells, notes, report
+from bot.domain.store import Store
+from bot.domain.wire import Record, replace
+from bot.meeting import Footing
+from bot.oncallfile import OnCallFile
 from bot.peoplefile import PeopleDirectory, read_people
 from bot.picture import picture
 from bot.yamlfile import UNITS
 
 READ_MOST = 50_000  # audit records of one shard; what is older is not read, and that is said
 WIDTH = 100  # columns of the table, wherever it is printed
+ALONE = "Names, and for whom requests wait, are those of people.yml alone"
 
 
 class NotReportable(Refused):
@@ -39,10 +46,19 @@ class NotReportable(Refused):
 
 
 class Told(Record):
-    """A report and the names of the people in it."""
+    """A report and the names of the people in it. `note` says what could not be asked, and so is not in it."""
 
     read: Report
     names: Mapping[PersonId, str]
+    note: str = ""
+
+
+class Span(Record):
+    """From *until* back for *length*; *is_past* if it does not end now."""
+
+    length: timedelta
+    until: datetime
+    is_past: bool
 
 
 async def reported(since: str, as_of: str) -> Told:
@@ -50,19 +66,34 @@ async def reported(since: str, as_of: str) -> Told:
 
     Raises NotReportable. A report of the past has no load: what waited then is not known.
     """
-    span, end = _span(since), _moment(as_of)
+    length, end = span_of(since), _moment(as_of)
     settings = load_settings()
     people = read_people(settings.people)
-    async with opened_store(settings, join=True) as store:
+    async with opened_store(settings, join=True) as store, AsyncExitStack() as stack:
+        _give_duty(people, settings, store)
         until = end or store.now() + timedelta(milliseconds=1)
-        found, waiting = await looked_back(store, people, until - span, most=READ_MOST)
-    if end is not None:
-        waiting = Load()
-    read = report(found.entries, since=until - span, until=until, load=waiting, is_cut=found.is_cut)
+        span = Span(length=length, until=until, is_past=end is not None)
+        footing = Footing(settings=settings, listed=people, keep=store.keep(), stack=stack)
+        told, why = await looked(footing, lambda known: _told(store, known, span))
+    return replace(told, note=f"{ALONE}: {why}." if why else "")
+
+
+def _give_duty(people: PeopleDirectory, settings: Settings, store: Store) -> None:
+    """Who is on call, by the store's clock, as in the bot itself. Raises BadPolicy for a schedule that is wrong."""
+    if settings.oncall is not None:
+        people.duty = OnCallFile(settings.oncall, people.people, clock=store.now)
+
+
+async def _told(store: Store, people: Directory, span: Span) -> Told:
+    since = span.until - span.length
+    found, waiting = await looked_back(store, people, since, most=READ_MOST)
+    waiting = Load() if span.is_past else waiting
+    read = report(found.entries, since=since, until=span.until, load=waiting, is_cut=found.is_cut)
+    read = replace(read, saved=await could_have_saved(store, found, since, span.until))
     return Told(read=read, names=await _names(read, people))
 
 
-def _span(text: str) -> timedelta:
+def span_of(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,5})([smhd])", text.strip())
     span = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
     if not timedelta() < span <= timedelta(days=3650):
@@ -82,7 +113,7 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-async def _names(read: Report, people: PeopleDirectory) -> dict[PersonId, str]:
+async def _names(read: Report, people: Directory) -> dict[PersonId, str]:
     found = {who: await people.person(who) for who in read.people}
     return {who: person.name if person else who for who, person in found.items()}
 
@@ -91,7 +122,7 @@ async def _names(read: Report, people: PeopleDirectory) -> dict[PersonId, str]:
 
 
 def as_text(told: Told) -> str:
-    """A table, as wide as WIDTH, with a line below it for whatever else there is to say."""
+    """A table, as wide as WIDTH, with lines below it for whatever else there is to say."""
     read = told.read
     table = Table(title=f"{read.since:%Y-%m-%d %H:%M} to {read.until:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for head in HEADS:
@@ -103,8 +134,7 @@ def as_text(told: Told) -> str:
     console = Console(width=WIDTH, color_system=None, highlight=False)
     with console.capture() as shown:
         console.print(table)
-    notes = [unanswered(read) if read.expired else "", CUT if read.is_cut else ""]
-    return "\n".join([shown.get().rstrip("\n"), *(note for note in notes if note)])
+    return "\n".join([shown.get().rstrip("\n"), *notes(read), *([told.note] if told.note else [])])
 
 
 def as_json(told: Told) -> dict[str, Any]:
@@ -117,6 +147,9 @@ def as_json(told: Told) -> dict[str, Any]:
         "people": {who: {"name": told.names.get(who, who), **_data(one)} for who, one in read.people.items()},
         "expired": dict(read.expired),
         "is_cut": read.is_cut,
+        "unread": dict(read.unread),
+        "saved": [{name: getattr(one, name) for name in one.__struct_fields__} for one in read.saved],
+        "note": told.note,
     }
 
 

@@ -158,6 +158,7 @@ class Metrics(Meter):
                 ("oldest_pending", "oldest_pending_seconds", "Age of the oldest open request", ()),
                 ("outbox_depth", "outbox_depth", "Cards that no platform has confirmed yet", ()),
                 ("waiting", "waiting_requests", "Open requests that each person may answer now", ("person",)),
+                ("unread", "unread_requests", "Open requests whose group or rotation cannot be read any more", ()),
                 ("ladders_late", "ladders_late", "Timers of any shard that are 30 s late, or that fail", ()),
                 ("slack_silence", "slack_silence_seconds", "Since the socket last heard Slack", ()),
                 ("slack_reconnects", "slack_reconnects", "How often the socket to Slack was built anew", ()),

@@ -179,8 +179,8 @@ class Policy:
         if isinstance(verdict, Ask) and verdict.is_batch and spec.risk is Risk.IRREVERSIBLE:
             verdict = replace(verdict, is_batch=False)
         is_watched = self.oversight.get(facts.agent) is Oversight.ALWAYS
-        if isinstance(verdict, Ask) and is_watched:
-            return replace(verdict, grant=None)  # before every call means before this one, too
+        if isinstance(verdict, Ask) and verdict.grant is not None and (is_watched or why_guarded(spec)):
+            return replace(verdict, grant=None)  # asked before every call: before this one, too, whatever was allowed
         if not isinstance(verdict, Allow):
             return verdict
         if is_watched:

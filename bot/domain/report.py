@@ -1,9 +1,9 @@
 """How approvals go: who decides how much and how fast, what was signed without looking, what nobody answered.
 
-    audit entries + how much waits for whom -> Report -> lines of text
+    audit entries + how much waits for whom + what grants could have saved -> Report -> lines of text
 
-Pure. Reads the audit alone, so it says what was recorded and nothing of what people meant. Not here: reading the store
-(bot/runtime/reporting, bot/reports), who may see it (`Policy.reports`), pictures (bot/picture).
+Pure. Says what was recorded and nothing of what people meant. Not here: reading the store (bot/runtime/reporting,
+bot/reports), what a grant could have saved (saved), who may see it (`Policy.reports`), pictures (bot/picture).
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from bot.domain.audit import Entry
 from bot.domain.chat import PersonId
 from bot.domain.inert import show_line
 from bot.domain.request import SIGNING, Move, Status
+from bot.domain.saved import Saved
+from bot.domain.saved import lines as saved_lines
 from bot.domain.wire import Record
 
 QUICK = timedelta(seconds=3)  # an approval faster than this was hardly read (T19)
 NAME_MOST = 40  # characters of a name in a table
 PEOPLE_MOST = 10  # people told apart in a short report
+WHYS_MOST = 3  # reasons why nobody can be read
+WHY_MOST = 160  # characters of one
 
 
 class Figures(Record):
@@ -53,6 +57,7 @@ class Load(Record):
 
     requests: int = 0
     people: Mapping[PersonId, int] = {}
+    unread: Mapping[str, int] = {}  # of `requests`: those whose group or rotation cannot be read any more, by why
 
 
 class Report(Record):
@@ -64,6 +69,8 @@ class Report(Record):
     people: Mapping[PersonId, Figures]
     expired: Mapping[str, int]  # per group: requests that ended because too few of it answered
     is_cut: bool = False  # older records of the span were not read
+    unread: Mapping[str, int] = {}  # as in `Load`
+    saved: tuple[Saved, ...] = ()  # what grants could have saved, most first
 
 
 def report(
@@ -99,6 +106,7 @@ def report(
         people={who: told[who] for who in order},
         expired=dict(sorted(expired.items())),
         is_cut=is_cut,
+        unread=dict(sorted(load.unread.items())),
     )
 
 
@@ -203,9 +211,14 @@ def told(read: Report, names: Mapping[PersonId, str]) -> str:
     people = list(read.people.items())
     lines += [f"{named(names.get(who, who))}: {_sentence(one)}" for who, one in people[:PEOPLE_MOST]]
     lines += [f"{len(people) - PEOPLE_MOST} more people."] if len(people) > PEOPLE_MOST else []
-    lines += [unanswered(read)] if read.expired else []
-    lines += [CUT] if read.is_cut else []
-    return "\n".join(lines)
+    return "\n".join([*lines, *notes(read)])
+
+
+def notes(read: Report) -> list[str]:
+    """What there is to say besides the numbers of people: a line each, nothing where there is nothing."""
+    found = [unanswered(read) if read.expired else "", nobody(read) if read.unread else ""]
+    found += [*saved_lines(read.saved), CUT if read.is_cut else ""]
+    return [note for note in found if note]
 
 
 CUT = "Older records were not read: the numbers begin later than that."
@@ -216,9 +229,21 @@ def unanswered(read: Report) -> str:
     return "Expired unanswered: " + ", ".join(f"{named(group)} {count}" for group, count in read.expired.items()) + "."
 
 
+def nobody(read: Report) -> str:
+    """How many requests wait for people whom nobody can name any more, and why."""
+    count = sum(read.unread.values())
+    whys = [_clipped(show_line(why), WHY_MOST) for why in list(read.unread)[:WHYS_MOST]]
+    more = len(read.unread) - WHYS_MOST
+    told = "; ".join([*whys, *([f"and {more} more reasons"] if more > 0 else [])])
+    return f"Nobody can be read for {count} open request{'' if count == 1 else 's'}: {told}."
+
+
 def named(name: str) -> str:
-    shown = show_line(name)
-    return shown if len(shown) <= NAME_MOST else f"{shown[: NAME_MOST - 1]}…"
+    return _clipped(show_line(name), NAME_MOST)
+
+
+def _clipped(shown: str, most: int) -> str:
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def percent(share: float | None) -> str:

@@ -1,6 +1,6 @@
 """The load in numbers: how many open requests wait for each person, on the shards of this process.
 
-own shards -> their open requests -> who may answer them now (reporting) -> a gauge per person
+own shards -> their open requests -> who may answer them now (reporting) -> a gauge per person, and one for nobody
 
 Bounded: of at most reporting.OPEN_MOST requests, the oldest of each shard. Each process counts its own shards, so the
 sum over processes is the load of a person. Whoever has nothing left stands at 0: a last number would stay for ever.
@@ -30,4 +30,5 @@ class LoadGauge:
         found = await load(self._parts.store, self._rights, sorted(self._fences()))
         for person in {*self._told, *found.people}:
             self._parts.meter.gauge("waiting", found.people.get(person, 0), person=person)
+        self._parts.meter.gauge("unread", sum(found.unread.values()))
         self._told = frozenset(found.people)

@@ -15,6 +15,7 @@ from datetime import datetime
 import structlog
 
 from bot.domain.audit import Entry, parse_line
+from bot.domain.by_rule import is_by_rule
 from bot.domain.errors import Broken, NoSuchRequest, Unavailable, UnknownTool
 from bot.domain.ports import Toolbox
 from bot.domain.precedents import SHOWN, SPAN, UNREAD, Precedent, counted, lines, precedents
@@ -33,8 +34,9 @@ class Recollecting:
         self._store, self._toolbox, self._rights = store, toolbox, rights
 
     async def told(self, request: Request) -> str:
-        """A count and a few lines; empty for what is no signature. Never raises for what it cannot read: it says so."""
-        if request.kind is not Kind.APPROVAL:
+        """A count and a few lines; empty for what is neither a signature nor handed over by a rule. Never raises for
+        what it cannot read: it says so."""
+        if request.kind is not Kind.APPROVAL and not is_by_rule(request):
             return ""
         try:
             return await self._told(request)

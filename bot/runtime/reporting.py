@@ -1,9 +1,10 @@
 """Reading for a report: the newest audit records, and for whom open requests wait; and who may see it.
 
     audit, newest first, page by page, until the span is covered or enough was read -> entries
-    open requests -> people who may answer them now -> load
+    open requests -> people who may answer them now -> load; a group that cannot be read any more is nobody, and said
+    settled requests whose rule lets a grant be given -> what grants could have saved
 
-Bounded in both, and what was left out is said. Not here: what the numbers mean (domain/report).
+Bounded in each, and what was left out is said. Not here: what the numbers mean (domain/report, domain/saved).
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ from datetime import datetime, timedelta
 
 from bot.domain.audit import Entry, parse_line
 from bot.domain.chat import Account, PersonId
-from bot.domain.errors import Broken, NoSuchRequest
+from bot.domain.errors import Broken, NoSuchRequest, Unsatisfiable
 from bot.domain.people import resolve
 from bot.domain.ports import Directory
 from bot.domain.report import Load, Report, report, told
+from bot.domain.request import Kind, Request, RequestId, Status
+from bot.domain.saved import Saved, saved
 from bot.domain.store import Store
 from bot.domain.verdict import Audience
-from bot.domain.wire import Record
+from bot.domain.wire import Record, replace
 from bot.runtime.rights import Rights
 
 PAGE = 1_000  # audit records read at once
 SHOWN_FROM = 4_000  # audit records of one shard that a report in the chat reads at most
 OPEN_MOST = 1_000  # open requests that are looked at for who may answer them
+SETTLED_MOST = 2_000  # settled requests, the newest, that are looked at for what a grant could have saved
 KEPT = timedelta(minutes=1)  # a report in the chat is read anew after this long, however many look at it
 SPANS_MOST = 8  # reports of different lengths that are kept at once
 
@@ -63,9 +67,9 @@ async def _shard(store: Store, shard: int, since: datetime, most: int) -> tuple[
 async def load(store: Store, rights: Rights, shards: Sequence[int] | None = None) -> Load:
     """Per person, the open requests they may answer now and have not; of at most OPEN_MOST, oldest first by shard.
 
-    Those of *shards*; of all, if none are named.
+    Those of *shards*; of all, if none are named. One whose group is gone waits for nobody, and is counted with why.
     """
-    people, requests = Counter[PersonId](), 0
+    people, unread, requests = Counter[PersonId](), Counter[str](), 0
     for shard in range(store.shards) if shards is None else shards:
         for id in await store.open_requests(shard):  # noqa: A001  # its name everywhere
             if requests >= OPEN_MOST:
@@ -74,11 +78,52 @@ async def load(store: Store, rights: Rights, shards: Sequence[int] | None = None
                 request = (await store.held(id)).request
             except (NoSuchRequest, Broken):
                 continue
-            if request.is_open:
+            if not request.is_open:
+                continue
+            requests += 1
+            try:
                 asked = frozenset[PersonId]().union(*await rights.groups(request))
+            except Unsatisfiable as error:  # it says what to mend; the other requests are told of all the same
+                unread[error.why] += 1
+            else:
                 people.update(asked - {vote.person for vote in request.votes})
-                requests += 1
-    return Load(requests=requests, people=dict(people))
+    return Load(requests=requests, people=dict(people), unread=dict(unread))
+
+
+async def savings(store: Store, found: Trail, since: datetime, until: datetime) -> tuple[Saved, ...]:
+    """What grants could have saved among the requests that *found* tells were settled from *since* to *until*.
+
+    Of the newest SETTLED_MOST. One that is forgotten, or that does not bear our seal, counts nowhere.
+    """
+    read = [await _settled(store, id) for id in _grantable(found.entries, since, until)]  # noqa: A001  # as above
+    return saved(request for request in read if request is not None)
+
+
+def _grantable(entries: Sequence[Entry], since: datetime, until: datetime) -> list[RequestId]:
+    """Approvals and rejections of what a rule let somebody allow more of, the newest ones."""
+    asked = {
+        entry.subject
+        for entry in entries
+        if entry.event == "request_opened"
+        and entry.fields.get("grantable")
+        and entry.fields.get("kind") == Kind.APPROVAL
+    }
+    ended = [
+        (entry.at, entry.subject)
+        for entry in entries
+        if entry.event == "request_decided"
+        and entry.fields.get("status") in (Status.APPROVED, Status.REJECTED)
+        and since <= entry.at < until
+        and entry.subject in asked
+    ]
+    return [RequestId(subject) for _, subject in sorted(ended)[-SETTLED_MOST:]]
+
+
+async def _settled(store: Store, id: RequestId) -> Request | None:
+    try:
+        return (await store.held(id)).request
+    except (NoSuchRequest, Broken):
+        return None
 
 
 class Reporting:
@@ -113,6 +158,7 @@ class Reporting:
         waiting = await load(self._store, self._rights)
         until = now + timedelta(milliseconds=1)  # what was written in this very moment counts
         read = report(found.entries, since=now - span, until=until, load=waiting, is_cut=found.is_cut)
+        read = replace(read, saved=await savings(self._store, found, now - span, until))
         if len(self._kept) >= SPANS_MOST:
             self._kept.clear()
         self._kept[span] = (now, read)

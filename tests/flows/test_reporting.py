@@ -15,7 +15,8 @@ from bot.runtime.reporting import load, trail
 from bot.runtime.rights import Rights
 from bot.runtime.views import RuntimeViews
 from bot.telemetry import Metrics
-from tests.flows.stage import Build, Hands, Played, call, calls, policy, quiet
+from tests.fakes.chat import Posted
+from tests.flows.stage import Build, Hands, Played, Staff, call, calls, policy, quiet
 from tests.house import KEY, House, account
 
 TWO = calls(call("wire", amount=90), call("wire", amount=91))
@@ -176,3 +177,46 @@ async def test_the_load_leaves_out_who_asked_who_voted_and_what_has_ended(build:
 
         assert waiting.requests == 1
         assert dict(waiting.people) == {"chris": 1}
+
+
+async def test_a_group_that_is_gone_is_counted_and_named_and_hides_no_other(build: Build, hands: Hands) -> None:
+    """PN-14: a user group was deleted while two requests waited for it: report and gauge tell of all the others."""
+    staff = Staff()
+    rules = policy("groups: [approvers]").replace(
+        "  - id: sign", "  - {id: other, when: tool.name == \"tidy\", ask: {groups: ['@dana']}}\n  - id: sign"
+    )
+    turn = calls(call("wire", amount=90), call("wire", amount=91), call("tidy", what="desk"))
+    async with build(policy=rules, tools=hands.tools, directory=staff, model=Played(turn)) as house:
+        await house.mention("ana", "pay both, and tidy up")
+        first = await house.card()
+        await house.card(but=[first, await house.card(but=[first])])
+        staff.lost = "approvers"
+
+        text = await views_of(house, "managers").report(account("dana"), MONTH)
+        await house.engine.load.look()
+
+        assert text is not None
+        assert "3 waiting" in text.splitlines()[0]
+        assert "Nobody can be read for 2 open requests: group approvers is gone." in text.splitlines()
+        assert waiting(house) == {"dana": 1}
+        page = house.engine.parts.meter.page().decode()  # type: ignore[attr-defined]  # the roof's meter has a page
+        assert "countersign_unread_requests 2.0" in page
+
+
+async def test_a_report_says_what_grants_could_have_saved(build: Build, hands: Hands) -> None:
+    """PN-14: desk and shelf tidied twice in one thread, approved each time; of what cannot be undone, no line."""
+    rules = policy("groups: [approvers], grant: {most: 5, within: 8h, same: [what]}")
+    turns = [calls(call("tidy", what=what)) for what in ("desk", "shelf") * 2]
+    async with build(policy=rules, tools=hands.tools, model=Played(*turns, *[TWO] * 2)) as house:
+        await house.mention("ana", "tidy up, and pay")
+        seen: list[Posted] = []
+        for _ in range(8):
+            seen.append(await house.card(but=seen))
+            await house.press("approve", by="bo", card=seen[-1])
+        await quiet(house)
+
+        text = await views_of(house, "managers").report(account("dana"), MONTH)
+
+        assert text is not None
+        assert "  tidy (rule sign): 2 of 4, 2 of them the very same call" in text.splitlines()
+        assert "wire" not in text

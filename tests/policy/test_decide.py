@@ -138,6 +138,16 @@ def test_no_rule_lets_through_what_cannot_be_undone_or_moves_money_or_sends_mail
     assert verdict.why == f"rule `all`: tool.name \"x\" != ''; but x {why}"
 
 
+def test_no_rule_lets_people_allow_more_of_what_cannot_be_undone() -> None:
+    """AS-33, PN-14: no grant can be given for it, so no report says that one could have saved a press."""
+    text = "[{id: all, ask: {groups: [approvers], grant: {most: 5, within: 8h}}}]"
+    free, money = spec("x", Risk.WRITE), spec("x", Risk.WRITE, touches=("money",))
+
+    found = [decide(text, call("x"), tool) for tool in (free, money, spec("x", Risk.IRREVERSIBLE))]
+
+    assert [isinstance(one, Ask) and one.grant is not None for one in found] == [True, False, False]
+
+
 def test_an_agent_under_constant_oversight_asks_before_every_read() -> None:
     """AU-03: mode always makes a card of a read-only call; mode policy and mode never leave it to the rules."""
     text = "{oversight: {react: %s}, rules: [{id: r, when: 'tool.risk == \"read\"', allow: true}]}"
@@ -167,6 +177,9 @@ def test_secret_values_never_stand_in_an_explanation() -> None:
         'args.pin + "x" != ""',
         'history[0].args["pin"] == "hunter2-4711"',
         "args.pin > 3",
+        '"hunter2-4711" in [args.pin]',
+        '"pin" in history[0].args',
+        '"x" in history.map(h, h.args["pin"])',
     ):
         rule = Rule(id="r", when=compile_condition(when), verdict=Deny(rule="r", why="no"))
         asked = Policy([rule], default=Ask(rule="default", why="", groups=()))
@@ -186,6 +199,29 @@ def test_an_explanation_is_short_and_quotes_foreign_text() -> None:
 def test_an_explanation_never_claims_a_comparison_that_is_false() -> None:
     verdict = decide("[{id: r, when: args.a > 500 || args.b > 5, deny: closed}]", call("run", a=50, b=9))
     assert verdict.why == "rule `r`: closed (args.a 50, args.b 9 > 5)"
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ('"code" in tool.touches', '"code" in tool.touches ["code", "files"]'),
+        ('"mail" in tool.touches', 'tool.touches ["code", "files"]'),
+        ("5 < args.a", "5 < args.a 9"),
+        ("50 < args.a", "args.a 9"),
+        ('"x" in args.to', '"x" in args.to ["x"]'),
+    ],
+)
+def test_an_explanation_shows_the_value_beside_what_was_looked_at_and_not_beside_the_literal(
+    when: str, told: str
+) -> None:
+    """AU-04: `"code" in tool.touches` says what the tool touches, as a person would."""
+    tool = spec("run", Risk.WRITE, "a", "to", touches=("code", "files"))
+    rule = Rule(id="r", when=compile_condition(when), verdict=Deny(rule="r", why="no"))
+    asked = Policy([rule], default=Ask(rule="default", why="", groups=()))
+
+    (tried,) = asked.trace(call("run", a=9, to=["x"]), tool, facts())
+
+    assert tried.told == told
 
 
 # ------------------------------------------------------------------- sums

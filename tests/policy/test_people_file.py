@@ -112,6 +112,16 @@ people:
         ),
         ("groups:\n  anyone: {slack_channel: x}\npeople: {}", "2:3", "'anyone' cannot be a group; everybody is in it"),
         ("groups:\n  here: {slack_channel: x}\npeople: {}", "2:3", "'here' cannot be a group"),
+        (
+            "people:\n  a: {name: A, groups: [approver]}",
+            "2:25",
+            "'approver' cannot be a group: in a rule, the word means somebody else; take another, such as approvers",
+        ),
+        (
+            "people:\n  a: {name: A, groups: ['two words']}",
+            "2:25",
+            "'two words' cannot be a group: a name has letters, digits, ., _ and -",
+        ),
         ("groups:\n  a: {slack_channel: x}\n  a: {slack_channel: y}\npeople: {}", "3:3", "key 'a' appears twice"),
         ("persons: {}", "1:1", "the file has no key 'persons'"),
         ("people: []", "1:9", "people must be a mapping"),

@@ -186,7 +186,11 @@ rules:
         ("- {id: a, when: total() > 1, deny: x}", "1:17", "total needs the name of an argument"),
         ("- {id: a, when: 5, deny: x}", "1:17", "when must be text"),
         ("- id: a\n  when: args.a > > 3\n  deny: x", "2:18", "extraneous input '>'"),
-        ("- id: a\n  when: |\n    args.a >\n    > 3\n  deny: x", "2:9", "when (its line 2, column 1): Syntax error"),
+        (
+            "- id: a\n  when: |\n    args.a >\n    > 3\n  deny: x",
+            "2:9",
+            "when of rule `a` (its line 2, column 1): Syntax error",
+        ),
         ("- {id: a, ask: {}, ladder: [{after: 1h, remind: here}, {after: 10m, dm: bo}]}", "1:56", "later than the one"),
         ("- {id: a, ask: {}, ladder: [{after: 1h, expire: true}, {after: 2h, dm: bo}]}", "1:56", "nothing comes after"),
         (
@@ -231,6 +235,29 @@ rules:
         ("- {id: &a x, deny: *a}", "1:8", "anchors and aliases are not read"),
         ("[" * 30 + "]" * 30, "1:21", "nested deeper than 20"),
         ("rules: [", "1:9", "not valid YAML"),
+        (
+            "rules:\n  - {id: a, deny: x}\n- {id: b, deny: x}",
+            "3:1",
+            "not valid YAML: expected <block end>, but found '-'; this item stands 0 blanks in, and the list "
+            "above it 2: indent it like the others",
+        ),
+        (
+            "rules:\n  - id: a\n    deny: closed: for good",
+            "3:17",
+            "not valid YAML: mapping values are not allowed here; a text with a colon in it stands in quotes",
+        ),
+        (
+            "rules:\n\t- {id: a, deny: x}",
+            "2:1",
+            "not valid YAML: found character '\\t' that cannot start any token; YAML takes no tabs: indent with blanks",
+        ),
+        ("[{id: a, when: 'args.n = 5', deny: x}]", "1:24", "when of rule `a`: = compares nothing; write =="),
+        (
+            "[{id: a, when: 'args.n > 5 and args.m > 1', deny: x}]",
+            "1:28",
+            "when of rule `a`: and is no operator; write &&",
+        ),
+        ("[{id: a, when: 'args.n >', deny: x}]", "1:25", "when of rule `a`: "),
         ("a: \0", "1:1", "not valid YAML"),
         ("!!python/object/apply:os.system [true]", "1:34", "a rule must be a mapping"),
         ("", "1:1", "the file is empty"),
@@ -327,7 +354,7 @@ def test_a_reason_to_run_alone_stands_in_the_verdict(because: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_told_by_name() -> None:
-    with pytest.raises(BadPolicy, match=r"^nope\.yml:1:1: cannot be read: No such file"):
+    with pytest.raises(BadPolicy, match=r"^nope\.yml:1:1: cannot be read: No such file .*; correct COUNTERSIGN_POLICY"):
         read_policy(ROOT / "nope.yml")
 
 
