@@ -28,7 +28,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from adapters.slack.codes import Outcome, outcome_of
+from adapters.slack.codes import Outcome, is_not_there, outcome_of
 from adapters.slack.pace import Pace
 from bot.domain.errors import ChatUnavailable, Refused, Undeliverable
 
@@ -247,6 +247,8 @@ def _sorted(method: str, response: Any) -> Exception:
     code = data.get("error") if isinstance(data, dict) else None
     if status == 429:
         return _TooFast(_seconds(response.headers))
+    if not isinstance(code, str) and is_not_there(method, status):
+        return SlackRefused(method, "unknown_method")
     if status >= 500 or not isinstance(data, dict) or not isinstance(code, str):
         return PerhapsDone(PLATFORM, f"{method}: HTTP {status}", SETTLE)
     match outcome_of(method, code):

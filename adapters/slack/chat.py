@@ -104,7 +104,9 @@ class Slack:
         office, views, people = self._with.office, self._with.views, self._with.people
         here, in_person = Asides(group, self._mouth.whisper), Asides(group, directly(self._mouth))
         flood = Flood()
-        self._home = Home(HomeWithin(api=office.api, views=views, front=front, people=people, asides=in_person))
+        self._home = Home(
+            HomeWithin(api=office.api, keep=office.keep, views=views, front=front, people=people, asides=in_person)
+        )
         within = CommandsWithin(
             api=office.api,
             front=front,

@@ -166,6 +166,9 @@ BY_FAMILY: Mapping[Family, Mapping[str, Outcome]] = {
     },
 }
 
+NOT_THERE = frozenset({404, 405, 501})  # what emulators and proxies answer, with a page, to what they do not know
+DECORATION = frozenset({Family.STREAM, Family.SURFACE})
+
 FAMILY_OF: Mapping[str, Family] = {
     "chat.postMessage": Family.POST,
     "chat.postEphemeral": Family.POST,
@@ -195,6 +198,13 @@ FAMILY_OF: Mapping[str, Family] = {
     "reactions.remove": Family.REACTION,
     "oauth.v2.access": Family.INSTALL,
 }
+
+
+def is_not_there(method: str, status: int) -> bool:
+    """Does an HTTP *status* without a code say that *method* is not known there? Asked of decoration alone: whether a
+    card was posted is never guessed from a page that a proxy made.
+    """
+    return status in NOT_THERE and FAMILY_OF.get(method) in DECORATION
 
 
 def outcome_of(method: str, code: str) -> Outcome:

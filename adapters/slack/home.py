@@ -1,13 +1,15 @@
 """Home: each person's own list, shown when they open the tab and kept true while they may be looking.
 
-    opened  -> remembered for an hour -> published
+    opened  -> remembered for an hour, by every process -> published
     pressed -> a window | a form -> front door (durable) -> the answer in the window -> published again
-    a card changed -> whoever looked lately and has another list now -> published, at most every 2 s a person
+    a card changed -> whoever looked lately, whichever process they told, and has another list now -> published, at
+    most every 2 s a person
 
 Reading a list costs more the more requests wait, so lists are read the more seldom the longer that takes.
 
-Another process may have published in between: its `hash_conflict` means read again, then publish. What a list lacks
-for a moment harms nobody: every press is judged by what the store holds. Not owned: how the tab looks (homeview),
+Who looks, and what they were shown last, is in `Keep`: Slack tells one process of the opened tab, another one shows the
+next change. Where two publish at once, `hash_conflict` means read again, then publish. What a list lacks for a moment
+harms nobody: every press is judged by what the store holds. Not owned: how the tab looks (homeview),
 whether a press counts (the front door), forms (modals).
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,8 +41,8 @@ from bot.domain.card_buttons import LOOKS
 from bot.domain.chat import Account, Answer, Click
 from bot.domain.errors import Refused, Unavailable
 from bot.domain.people import may_answer
-from bot.domain.ports import Directory, FrontDoor, Views
-from bot.domain.wire import dumps
+from bot.domain.ports import Directory, FrontDoor, Keep, Views
+from bot.domain.wire import Record, dumps, pack, replace, unpack
 
 log = structlog.get_logger()
 
@@ -55,6 +57,7 @@ OFF_FOR = timedelta(hours=1)  # until a workspace without Home tab is tried agai
 LOOKERS = 500  # people remembered; whoever opened it longest ago is forgotten first
 SIDE_BY_SIDE = 4  # lists that are read at once
 TRIES = 3  # of one publication, APART from each other
+ROLL = "slack:home"  # people who look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class HomeWithin:
     """What Home works with. *asides* must tell people in person: `Asides(group, directly(mouth))`."""
 
     api: Calls
+    keep: Keep
     views: Views
     front: FrontDoor
     people: Directory
@@ -70,16 +74,25 @@ class HomeWithin:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
+class Look(Record):
+    """Somebody who opened the tab in *team*, when, and what was published to them last, by whichever process."""
+
+    account: Account
+    team: str
+    looked: datetime
+    hash: str | None = None  # Slack's name for that picture
+    shown: str = ""  # the mark of the list in it
+    published: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class _Looker:
-    """Somebody who opened the tab, and what this process knows of the picture there."""
+    """Somebody who may be looking, and what this process is to do about it."""
 
     account: Account
     team: str
     looked: datetime
     next: datetime  # no publication before
-    hash: str | None = None  # Slack's name for the picture we published last
-    shown: str = ""  # the mark of the list in it
     is_due: bool = False
     is_tended: bool = False  # a task of ours keeps it fresh just now
     is_asked: bool = False  # to be published even if the list is the same
@@ -96,6 +109,8 @@ class Home:
         self._lookers: OrderedDict[Account, _Looker] = OrderedDict()
         self._off: dict[str, datetime] = {}  # workspace -> when to try again
         self._turns = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._is_touched = self._is_reading = False  # whether somebody else's lookers are to be read, or are just now
+        self._read = within.clock() - APART
         self._is_closed = False
 
     def close(self) -> None:
@@ -132,6 +147,11 @@ class Home:
         for account in list(self._lookers) if accounts is None else accounts:
             if account in self._lookers:
                 self._want(self._lookers[account])
+        if accounts is None:
+            self._is_touched = True
+            if not self._is_reading:
+                self._is_reading = True
+                self._with.asides.later(self._look_around(), "see who looks at Home")
 
     # --------------------------------------------------------------- presses
 
@@ -174,6 +194,30 @@ class Home:
                 return
             del self._lookers[first.account]
 
+    async def _look_around(self) -> None:
+        """Whoever told another process that they look has another list now, too. Read at most once in APART."""
+        try:
+            while self._is_touched and not self._is_closed:
+                if (wait := self._read + APART - self._with.clock()) > timedelta():
+                    await self._with.sleep(wait.total_seconds())
+                self._is_touched, self._read = False, self._with.clock()
+                found = await self._with.keep.enrolled(ROLL)
+                self._meet([unpack(Look, value) for value in found.values()])
+        finally:
+            self._is_reading = False
+
+    def _meet(self, looks: Sequence[Look]) -> None:
+        for look in looks:
+            known = self._lookers.get(look.account)
+            if known is None:
+                now = self._with.clock()
+                known = _Looker(account=look.account, team=look.team, looked=look.looked, next=now)
+                self._lookers[look.account] = known
+                self._want(known)
+            known.looked = max(known.looked, look.looked)
+        self._lookers = OrderedDict(sorted(self._lookers.items(), key=lambda item: item[1].looked))
+        self._forget()
+
     def _ask(self, looker: _Looker) -> None:
         looker.is_asked, looker.next = True, min(looker.next, self._with.clock() + APART)
         self._want(looker)
@@ -211,7 +255,7 @@ class Home:
         try:
             await self._publish(looker)
         except Unavailable as error:
-            looker.shown, looker.failed = "", looker.failed + 1
+            looker.is_asked, looker.failed = True, looker.failed + 1
             if looker.failed >= TRIES:
                 looker.failed = 0
                 raise
@@ -219,6 +263,7 @@ class Home:
             looker.is_due = True
         except Refused:
             self._lookers.pop(looker.account, None)  # nobody is there to look, or nothing can be shown to them
+            await self._with.keep.forget(_name(looker.account))
             raise
         else:
             looker.failed = 0
@@ -229,24 +274,50 @@ class Home:
         except SlackRefused as refused:
             match refused.outcome:
                 case Outcome.REREAD:
-                    looker.hash, looker.shown = None, ""
-                    await self._show(looker)
+                    looker.is_asked = True
+                    await self._show(looker, is_sure=False)
                 case Outcome.STOP_FEATURE:
                     self._switch_off(looker.team)
                 case _:
                     raise
 
-    async def _show(self, looker: _Looker) -> None:
+    async def _show(self, looker: _Looker, *, is_sure: bool = True) -> None:
+        """Publish their list if it is another one. *is_sure*: what is known to stand there stands there."""
         is_asked, looker.is_asked = looker.is_asked, False
         began = self._with.clock()
+        look = await self._known(looker, is_asked=is_asked)
+        if not is_asked and look.published is not None and began < look.published + APART:
+            looker.is_due, looker.next = True, min(look.published, began) + APART  # another process was just there
+            return
         mark, view = await self._drawn(looker.account)
         looker.took = self._with.clock() - began
-        if mark == looker.shown and not is_asked:
+        if mark == look.shown and not is_asked:
             return
+        await self._write(replace(look, shown="", published=began))  # until Slack answers, nobody knows
         reply = await self._with.api.call(
-            looker.team, "views.publish", user_id=looker.account.user, view=view, hash=looker.hash
+            looker.team,
+            "views.publish",
+            user_id=looker.account.user,
+            view=view,
+            hash=look.hash if is_sure else None,
         )
-        looker.hash, looker.shown = read_as(View, reply.get("view")).hash, mark
+        await self._write(replace(look, hash=read_as(View, reply.get("view")).hash, shown=mark, published=began))
+
+    async def _write(self, look: Look) -> None:
+        await self._with.keep.put(_name(look.account), pack(look), keep=LOOKING)
+
+    async def _known(self, looker: _Looker, *, is_asked: bool) -> Look:
+        """What every process knows of them. Who has just looked is on the roll before their list is read, so that no
+        change falls in between.
+        """
+        known = await self._with.keep.get(_name(looker.account))
+        new = Look(account=looker.account, team=looker.team, looked=looker.looked)
+        look = replace(unpack(Look, known), team=looker.team, looked=looker.looked) if known is not None else new
+        left = looker.looked + LOOKING - self._with.clock()
+        if is_asked and left > timedelta():
+            name = _key(looker.account)
+            await self._with.keep.enrol(ROLL, name, pack(look), keep=left, most=LOOKERS)
+        return look
 
     async def _drawn(self, account: Account) -> tuple[str, Raw]:
         """A mark that tells lists apart, whatever the time, and the view: their own list, or one sentence."""
@@ -292,6 +363,14 @@ class _In:
 
     async def call(self, team: str, method: str, *, channel: str = "", **args: Any) -> Mapping[str, Any]:  # noqa: ARG002  # the card's
         return await self._api.call(self._team, method, channel=channel, **args)
+
+
+def _key(account: Account) -> str:
+    return f"{account.tenant}/{account.user}"
+
+
+def _name(account: Account) -> str:
+    return f"{ROLL}:{_key(account)}"
 
 
 def _read(clicked: HomeClick) -> tuple[Click, bool] | None:

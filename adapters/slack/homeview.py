@@ -33,6 +33,7 @@ from bot.domain.wire import Record, pack, replace, unpack
 PENDING, GRANTS = "/countersign pending", "/countersign grants"
 TEAM_LISTED = "/countersign pending team"
 OPEN_CARD = "Too long for this row: open the card to read everything and to approve it."
+HANDS = 8  # buttons in one line of a row here: a second line would cost one of the blocks that make the list long
 NOWHERE = MessageRef(place=Place(platform="slack", tenant="-", channel="-"), id="")  # of what stands in no message
 
 
@@ -136,7 +137,7 @@ def _row(waiting: Waiting, hands: Hands, clock: tuple[datetime, str]) -> Iterato
     if is_whole:
         yield code(*(sound(block.text) for block in card.blocks if block.is_code))
     if ref is not None:
-        yield from hands.rows(buttons, lambda button: home_value(button.subject, button.token, ref))
+        yield from hands.rows(buttons, lambda button: home_value(button.subject, button.token, ref), HANDS)
 
 
 def _put_off(waiting: Sequence[Waiting], hands: Hands, zone: str) -> Iterator[Raw]:

@@ -40,6 +40,7 @@ SHARED = (
 )
 HIDDEN = "The details are hidden: people of another organisation may read them here."
 DIRECTS = 10_000  # direct conversations kept in mind
+PEOPLE = ("U", "W")  # what their ids begin with
 
 
 class Users(Protocol):
@@ -47,6 +48,10 @@ class Users(Protocol):
 
     async def user_of(self, person: PersonId, team: str) -> str | None:
         """Their user id there; None for somebody who is not there. Raises Unavailable."""
+        ...
+
+    async def placed(self, place: Place) -> Place:
+        """*place* with the id of a channel that is called by its name. Raises ChatUnavailable, Undeliverable."""
         ...
 
     async def is_shared(self, team: str, channel: str) -> bool:
@@ -128,7 +133,13 @@ class Mouth:
     # ------------------------------------------------------------------- post
 
     async def _somewhere(self, card: Card, place: Place, key: str, attempt: Attempt) -> MessageRef:
-        for there in self._ways(place):
+        for way in self._ways(place):
+            try:
+                there = await self._settled(way)
+            except Undeliverable as nowhere:
+                told = nowhere.why
+                log.warning("slack_rerouted", place=way.key, why=told)
+                continue
             why = await self._why_hidden(card, there)
             if why and is_asking(card):
                 told = why
@@ -143,6 +154,16 @@ class Mouth:
                     break
                 log.warning("slack_rerouted", place=there.key, code=refused.code)
         raise Undeliverable(place.key, told)
+
+    async def _settled(self, way: Place) -> Place:
+        """*way* as a conversation that can be looked into: a post takes a name and a person, too, but a lost one is
+        found under neither.
+        """
+        there = await self._people.placed(way)
+        if not there.channel.startswith(PEOPLE):
+            return there
+        account = Account(platform=PLATFORM, tenant=there.tenant, user=there.channel)
+        return (await self.direct(account)).in_thread(there.thread)
 
     async def _why_hidden(self, card: Card, there: Place) -> str:
         """Why *there* may not show the details of *card*; empty if it may, or if there are none (T16)."""

@@ -7,6 +7,7 @@ posted, nor where (mouth).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from bot.domain.ports import Keep
 EVENT = "countersign_post"
 PAGE = 200  # messages; the most Slack recommends
 MOST_PAGES = 100
+CONVERSATION = re.compile("[CDG][A-Z0-9]+")  # the id of one
+NOBODY_KNOWS = "nobody can tell whether it stands there already"
 SKEW = timedelta(minutes=5)  # how far our clock and Slack's may disagree
 
 IsIt = Callable[[Mapping[str, Any]], bool]
@@ -36,6 +39,8 @@ class Once(once.Once):
 
     async def _orphan(self, attempt: Attempt) -> MessageRef | None:
         place, since = attempt.tried.place, attempt.tried.since
+        if not CONVERSATION.fullmatch(place.channel):
+            return None  # a person or a name: posts are made to conversations, so this one was not made yet
         ours = text_in(await self._api.call(place.tenant, "auth.test"), "bot_id", "auth.test")
 
         def is_ours(message: Mapping[str, Any]) -> bool:
@@ -43,7 +48,10 @@ class Once(once.Once):
             carried = metadata.get("event_payload") if isinstance(metadata, dict) else None
             return message.get("bot_id") == ours and carried == {"key": attempt.mark}
 
-        found = await find(self._api, place, since, is_ours, lambda: self.hold(attempt))
+        try:
+            found = await find(self._api, place, since, is_ours, lambda: self.hold(attempt))
+        except SlackRefused as gone:  # people may read it there all the same
+            raise Undeliverable(place.key, f"{NOBODY_KNOWS}; {gone}") from gone
         return MessageRef(place=place, id=found) if found else None
 
 
@@ -55,8 +63,8 @@ def metadata(attempt: Attempt) -> Mapping[str, object]:
 async def find(api: Api, place: Place, since: datetime, is_it: IsIt, hold: Hold) -> str | None:
     """The ts of the message at *place*, posted after *since*, of which *is_it* holds.
 
-    Calls *hold* before each page. A place that is gone holds nothing. Raises Undeliverable if Slack does not let us
-    look: nobody can tell then.
+    Calls *hold* before each page. Raises SlackRefused if the place is gone, or we are no longer in it, and
+    Undeliverable if Slack does not let us look: nobody can tell then.
     """
     method = "conversations.replies" if place.thread else "conversations.history"
     oldest = f"{(since - SKEW).timestamp():.6f}"
@@ -76,8 +84,8 @@ async def find(api: Api, place: Place, since: datetime, is_it: IsIt, hold: Hold)
             )
         except SlackRefused as error:
             if error.outcome is Outcome.REROUTE:
-                return None
-            raise Undeliverable(place.key, f"nobody can tell whether it stands there already; {error}") from error
+                raise
+            raise Undeliverable(place.key, f"{NOBODY_KNOWS}; {error}") from error
         for message in page.get("messages", ()):
             if is_it(message):
                 return str(message["ts"])

@@ -155,7 +155,7 @@ def message(parts: Body, bot_user: str) -> Message | None:
 
 
 def stopped(parts: Body) -> Message:
-    """Somebody pressed Slack's own stop button: the word "stop", said in that thread. Raises BadPayload."""
+    """Somebody pressed Slack's own stop button in that thread. Raises BadPayload."""
     event = parts.event
     channel = (event and (_id(event.channel) or event.channel_id)) or ""
     user = (event and (_id(event.user) or event.user_id)) or ""
@@ -168,6 +168,7 @@ def stopped(parts: Body) -> Message:
         place=place,
         text="stop",
         ref=MessageRef(place=place, id=event.thread_ts),
+        is_stop=True,
     )
 
 

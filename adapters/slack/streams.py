@@ -1,11 +1,12 @@
 """Streams: a model's words while they grow, as a draft in the run's thread that goes again.
 
-    the words are long -> a stream is started with a line that says "draft" -> where it stands is written down
-    -> words, as literal blocks, piece by piece -> the turn is over: stopped, deleted, forgotten
+    the words are long -> the try is written down -> a stream is started with a line that says "draft" -> where it
+    stands is written down -> words, as literal blocks, piece by piece -> the turn is over: stopped, deleted, forgotten
 
 What counts is the note the outbox posts from the journal; a draft is never made into one, so a replay has nothing to
-show again. No word is in a draft that nobody remembers to delete: what a killed process left is deleted before the
-thread's next draft, and when the run waits or ends. Words are blocks, not markdown: a stream cannot be told not to
+show again. No draft stands that nobody remembers to delete: what a killed process left is deleted before the thread's
+next draft, and when the run waits or ends. Of a start whose answer was lost only the try is known: it is looked for in
+the thread, by its label. Words are blocks, not markdown: a stream cannot be told not to
 unfurl links (T04, T05). A draft has no stop button of its own: the run has one.
 
 Not here: when a turn begins and ends (the runtime), the final words (`mouth`).
@@ -14,21 +15,24 @@ Not here: when a turn begins and ends (the runtime), the final words (`mouth`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
 from adapters.lengths import cut, sound
-from adapters.slack.api import Api, SlackRefused
+from adapters.slack.api import DEADLINE, PLATFORM, SETTLE, Api, PerhapsDone, SlackRefused, text_in
 from adapters.slack.codes import Outcome
 from adapters.slack.limits import MESSAGE_TEXT, ONE_TEXT, weight
 from adapters.slack.literal import Raw, contexts, section
 from adapters.slack.mouth import Users
+from adapters.slack.once import find
 from bot.domain.chat import PersonId, Place
-from bot.domain.errors import CountersignError
+from bot.domain.errors import ChatUnavailable, CountersignError, Undeliverable
 from bot.domain.ports import Keep, OnText
+from bot.domain.wire import Record, pack, unpack
 
 log = structlog.get_logger()
 
@@ -40,6 +44,7 @@ PIECES = 45  # blocks of a draft, of the 50 a message may have
 ENDS_WITHIN = 1.5  # seconds; a stopped run is given two to let go
 STOPS_WITHIN = 0.7  # seconds of these, so that some are left to delete it
 KEPT = timedelta(days=30)  # where a draft stands is known so long if its process died
+LATEST = timedelta(seconds=DEADLINE + SETTLE)  # after its start, a draft stands in its thread, or never will
 
 LABEL = "Draft, still being written. It goes when the answer is there."
 
@@ -50,6 +55,13 @@ PASSING = frozenset({Outcome.REROUTE, Outcome.NO_STREAM, Outcome.CANCEL, Outcome
 def is_for_good(refused: SlackRefused) -> bool:
     """Does this workspace not have it at all? Otherwise it is this conversation that does not, or not just now."""
     return refused.code not in HERE_ALONE and refused.outcome not in PASSING
+
+
+class Draft(Record):
+    """One draft of a thread: tried since when, and where it stands once that is known."""
+
+    since: datetime
+    ts: str = ""
 
 
 class Words:
@@ -91,10 +103,12 @@ class Words:
 
 
 class Streams:
-    """Implements `Chat.live`. One draft a thread; *people* says who the reader is there."""
+    """Implements `Chat.live`. One draft a thread; *people* says who the reader is there. *clock* tells UTC."""
 
-    def __init__(self, api: Api, keep: Keep, people: Users) -> None:
-        self._api, self._keep, self._people = api, keep, people
+    def __init__(
+        self, api: Api, keep: Keep, people: Users, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._api, self._keep, self._people, self._clock = api, keep, people, clock
         self._busy: set[str] = set()  # threads with a draft of this process
         self._without: set[str] = set()  # workspaces that have no streams
 
@@ -126,8 +140,30 @@ class Streams:
             await self._clear(place)
 
     async def _clear(self, place: Place) -> None:
-        if ts := await self._keep.get(_name(place)):
-            await self._delete(place, ts.decode())
+        known = await self._keep.get(_name(place))
+        if known is None:
+            return
+        draft = unpack(Draft, known)
+        if draft.ts:
+            await self._delete(place, draft.ts)
+        else:
+            await self._search(place, draft)
+
+    async def _search(self, place: Place, tried: Draft) -> None:
+        """Delete a draft of which nobody knows whether it stands. Raises Unavailable: perhaps it will in a moment."""
+        ours = text_in(await self._api.call(place.tenant, "auth.test"), "bot_id", "auth.test")
+        is_late = self._clock() - tried.since >= LATEST
+        try:
+            ts = await find(self._api, place, tried.since, lambda message: _is_draft(message, ours), _nothing)
+        except (Undeliverable, SlackRefused) as blind:  # nothing is owed that nobody can do
+            log.info("slack_draft_left", place=place.key, error=str(blind))
+            is_late, ts = True, None
+        if ts is not None:
+            await self._delete(place, ts)
+        elif is_late:
+            await self._keep.forget(_name(place))
+        else:
+            raise ChatUnavailable(PLATFORM, "a draft may show up yet", SETTLE)
 
     # ------------------------------------------------------------------ one draft
 
@@ -154,7 +190,7 @@ class Streams:
         if ts is None:
             return
         try:
-            await self._keep.put(_name(place), ts.encode(), keep=KEPT)
+            await self._keep.put(_name(place), pack(Draft(since=self._clock(), ts=ts)), keep=KEPT)
             await self._grow(words, place, ts)
         except Exception:
             await self._delete(place, ts)
@@ -168,16 +204,23 @@ class Streams:
             return None
         await self._api.turn(place.tenant, "chat.startStream")
         words.is_out = True
-        reply = await self._api.send(
-            place.tenant,
-            "chat.startStream",
-            channel=place.channel,
-            thread_ts=place.thread,
-            recipient_team_id=place.tenant,
-            recipient_user_id=user,
-            chunks=_chunks(*contexts(LABEL)),
-        )
-        return str(reply["ts"])
+        await self._keep.put(_name(place), pack(Draft(since=self._clock())), keep=KEPT)
+        try:
+            reply = await self._api.send(
+                place.tenant,
+                "chat.startStream",
+                channel=place.channel,
+                thread_ts=place.thread,
+                recipient_team_id=place.tenant,
+                recipient_user_id=user,
+                chunks=_chunks(*contexts(LABEL)),
+            )
+            return text_in(reply, "ts", "chat.startStream")
+        except PerhapsDone:
+            raise
+        except CountersignError:  # certainly not started
+            await self._keep.forget(_name(place))
+            raise
 
     async def _grow(self, words: Words, place: Place, ts: str) -> None:
         while (piece := await words.more()) is not None:
@@ -196,7 +239,8 @@ class Streams:
             if refused.outcome is Outcome.END_STREAM:
                 raise
             log.info("slack_draft_left", place=place.key, code=refused.code)  # deleted by people, or by nobody ever
-        if await self._keep.get(_name(place)) == ts.encode():
+        known = await self._keep.get(_name(place))
+        if known is not None and unpack(Draft, known).ts in ("", ts):
             await self._keep.forget(_name(place))
 
 
@@ -215,6 +259,17 @@ def _piece(new: str) -> str:
         return ""
     end = max(new.rfind(" "), new.rfind("\n")) + 1
     return cut(new[:end] if end >= PIECE else new, ONE_TEXT)
+
+
+def _is_draft(message: Mapping[str, Any], ours: str) -> bool:
+    """Is it ours, with our label in front? No card begins so; a model's words stand in blocks of another kind."""
+    first: Mapping[str, Any] = next(iter(message.get("blocks") or ()), {})
+    told = [one.get("text") for one in first.get("elements", ()) if isinstance(one, dict)]
+    return message.get("bot_id") == ours and first.get("type") == "context" and told == [LABEL]
+
+
+async def _nothing() -> None:
+    """A search holds no lock: two that delete the same draft harm nobody."""
 
 
 def _chunks(*blocks: Raw) -> list[Raw]:

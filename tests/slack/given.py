@@ -15,6 +15,7 @@ from adapters.slack.lookups import Lookups
 from adapters.slack.mouth import Mouth
 from adapters.slack.pace import Pace
 from bot.domain.chat import Account, Button, Card, Fact, MessageRef, PersonId, Place
+from bot.domain.wire import replace
 from tests.fakes.keep import MemoryKeep
 from tests.fakes.slack import FakeSlack
 from tests.slack.table import Table
@@ -80,6 +81,10 @@ class People:
 
     async def user_of(self, person: PersonId, team: str) -> str | None:  # noqa: ARG002  # the protocol's signature
         return self.known.get(person)
+
+    async def placed(self, place: Place) -> Place:
+        found = await self.looks.channel_id(place.tenant, place.channel) if self.looks else None
+        return replace(place, channel=found) if found else place
 
     async def is_shared(self, team: str, channel: str) -> bool:
         return self.looks is not None and await self.looks.is_shared(team, channel)

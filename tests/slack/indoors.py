@@ -172,12 +172,18 @@ class Indoors:
         self.front.commands = runtime.Commands(self.people, Rows(self.views, self.people, self.watch.utc, self._stop))
         self.teams = Workspaces()
         self.teams.known[slack.team] = OneWorkspace(secret=slack.bot_token, team=slack.team, user=slack.bot_user)
+        self.keep = MemoryKeep()
+        self.within: HomeWithin
         self.home: Home
         self.api: Api
 
     async def _stop(self, run: RunId, by: Account, delivery: str) -> Answer:
         self.stopped.append((run, by, delivery))
         return self.front.answer or Answer(is_taken=True, text="")
+
+    def process(self) -> Home:
+        """Another process of the bot, which no payload reaches."""
+        return Home(self.within)
 
     def account(self, user: str) -> Account:
         return Account(platform="slack", tenant=self.slack.team, user=user)
@@ -217,10 +223,15 @@ class Indoors:
         await self.slack.until(lambda: len(self.slack.calls("views.publish")) >= count, f"{count} publications")
         await self.rest()
 
-    async def rest(self) -> None:
-        """Nobody tends a Home tab any more, unless it sleeps."""
+    async def rest(self, home: Home | None = None) -> None:
+        """Nobody tends a Home tab any more, or looks who does, unless it sleeps."""
+        ours = home or self.home
+
+        def is_at_work() -> bool:
+            return ours._is_reading or any(one.is_tended for one in ours._lookers.values())
+
         async with asyncio.timeout(5):
-            while any(one.is_tended for one in self.home._lookers.values()) and not self.watch._sleepers:  # noqa: ASYNC110 - theirs to tell, not ours
+            while is_at_work() and not self.watch._sleepers:  # noqa: ASYNC110 - theirs to tell, not ours
                 await asyncio.sleep(0)
 
     async def both(self, one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> None:
@@ -257,19 +268,19 @@ class Indoors:
     async def listening(self) -> AsyncIterator[None]:
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             self.api = Api(session, self.teams, Pace(), self.slack.api_url)
-            mouth = Mouth(self.api, MemoryKeep(), People(), None)
+            mouth = Mouth(self.api, self.keep, People(), None)
             in_person = Asides(group, directly(mouth))
-            self.home = Home(
-                HomeWithin(
-                    api=self.api,
-                    views=self.views,
-                    front=self.front,
-                    people=self.people,
-                    asides=in_person,
-                    clock=self.watch.utc,
-                    sleep=self.watch.sleep,
-                )
+            self.within = HomeWithin(
+                api=self.api,
+                keep=self.keep,
+                views=self.views,
+                front=self.front,
+                people=self.people,
+                asides=in_person,
+                clock=self.watch.utc,
+                sleep=self.watch.sleep,
             )
+            self.home = self.process()
             within = CommandsWithin(
                 api=self.api,
                 front=self.front,

@@ -226,6 +226,136 @@ async def test_the_memory_of_who_looked_is_bounded(monkeypatch: pytest.MonkeyPat
         assert publications(here) == [here.ana, here.bo, here.bo]
 
 
+# --------------------------------------------------------- several processes
+
+
+async def test_who_looks_is_known_to_the_process_that_shows_a_change() -> None:
+    """PP-02, CD-08: Slack told another one of the opened tab, or one that is gone; one publication, as ever."""
+    async with indoors() as here:
+        for user in (here.ana, here.bo):
+            await here.opens(user)
+        here.waits(here.bo)
+        here.watch.later(10)
+        there = here.process()
+
+        await there.touch()
+        await here.rest(there)
+        await here.home.touch()
+        await here.rest()
+
+        assert publications(here) == [here.ana, here.bo, here.bo]
+        assert "Approval needed: refund" in read(here, here.bo)
+        assert "hash" in here.slack.calls("views.publish")[-1]
+
+
+async def test_somebody_who_opens_the_tab_elsewhere_is_seen_by_the_next_change() -> None:
+    """Changes come faster than the lookers are read: none of them is the last one that this process looks at."""
+    async with indoors() as here:
+        there = here.process()
+        await there.touch()
+        await here.rest(there)
+        await here.opens(here.bo)
+        here.waits(here.bo)
+
+        for _ in range(3):
+            await there.touch()
+        await here.watch.slept.wait()
+        here.watch.later(2)
+        await here.rest(there)
+
+        assert publications(here) == [here.bo, here.bo]
+        assert "Approval needed: refund" in read(here, here.bo)
+
+
+async def test_one_person_is_published_to_every_two_seconds_by_all_processes_together() -> None:
+    async with indoors() as here:
+        await here.opens(here.bo)
+        there = here.process()
+        here.waits(here.bo)
+        await there.touch()
+        await here.watch.slept.wait()
+        assert publications(here) == [here.bo]
+
+        here.watch.later(2)
+        await here.published(2)
+        await here.rest(there)
+
+        assert "Approval needed: refund" in read(here, here.bo)
+
+
+async def test_nobody_is_shown_anything_by_any_process_an_hour_after_they_looked() -> None:
+    """Also not by one that met them late; whoever opens the tab once more is looking again."""
+    async with indoors() as here:
+        await here.opens(here.bo)
+        there = here.process()
+        here.watch.later(3000)
+        await there.touch()
+        await here.rest(there)
+        here.waits(here.bo)
+        here.watch.later(600)
+        here.keep.rolls.clear()  # their hour is over
+        await there.touch()
+        await here.rest(there)
+        assert publications(here) == [here.bo]
+
+        await here.opens(here.bo)
+        here.answered(here.bo)
+        here.watch.later(10)
+        await there.touch()
+        await here.rest(there)
+
+        assert publications(here) == [here.bo] * 3
+        assert "Nothing waits for you." in read(here, here.bo)
+
+
+async def test_what_is_kept_of_who_looks_ends_with_their_hour() -> None:
+    """T18, T20: who, when, and what Slack calls their picture; nothing of what stands in it."""
+    async with indoors() as here:
+        here.waits(here.bo)
+        await here.opens(here.bo)
+
+        assert set(here.keep.lives.values()) == {home.LOOKING}
+        assert not any(b"refund" in value for value in here.keep.values.values())
+
+
+async def test_a_publication_that_nobody_heard_of_is_made_again() -> None:
+    """The process died while Slack took it: what stands there is not what was last known, though the list is."""
+    async with indoors() as here:
+        await here.opens(here.bo)
+        here.waits(here.bo)
+        here.watch.later(10)
+        here.slack.faults.lose_reply("views.publish")
+        await here.home.touch()
+        await here.watch.slept.wait()
+        assert "Approval needed: refund" in read(here, here.bo)
+        here.home.close()
+        here.watch.later(10)
+        here.answered(here.bo)
+
+        there = here.process()
+        await there.touch()
+        await here.rest(there)
+
+        assert "Nothing waits for you." in read(here, here.bo)
+
+
+async def test_who_cannot_be_shown_anything_is_forgotten_by_all() -> None:
+    async with indoors() as here:
+        await here.opens(here.bo)
+        here.slack.faults.fail("views.publish", "user_not_found")
+        here.waits(here.bo)
+        here.watch.later(10)
+        await here.home.touch()
+        await here.rest()
+
+        there = here.process()
+        await there.touch()
+        await here.rest(there)
+
+        assert len(publications(here)) == 2
+        assert not here.keep.values
+
+
 # ------------------------------------------------------------------- trouble
 
 

@@ -11,44 +11,19 @@ from hypothesis import strategies as st
 
 from adapters.slack.homeview import home_value, home_view, read_home_value
 from adapters.slack.limits import view_faults
-from bot.domain.chat import Attachment, Block, Button, Card, Fact, MessageRef, Place
+from bot.domain.chat import Attachment, Block, Card, Fact, MessageRef, Place
 from bot.domain.grant import is_allowing, offer_from_form
 from bot.domain.offer import GrantId
 from bot.domain.pages import Awaited, RunView, Settled, Waiting
-from bot.domain.request import Kind, RequestId, RunId, Status
+from bot.domain.request import Kind, RequestId, RunId
 from bot.domain.verdict import Grantable
 from bot.domain.wire import Json, replace
 from tests.contracts.chat import HOSTILE
-from tests.domain.given import ANA, NOW, PLACE, ask, call, decided, drawn, grant, request, spec
-from tests.hostile import TEXT, WORDS
+from tests.domain.given import ANA, NOW, PLACE, ask, call, drawn, grant, request, spec
+from tests.hostile import TEXT
+from tests.lists import ANY_CARD, REF, running, settled, waiting
 from tests.slack.drawing import buttons, labels, parsed, texts
 from tests.slack.second import sdk_view_faults
-
-REF = MessageRef(place=PLACE, id="2.0")
-STOP = Button(subject="r1", move="stop", label="Stop", token="seal", style="danger")
-ROWS = st.builds(
-    Card,
-    title=TEXT,
-    facts=st.lists(st.builds(Fact, label=WORDS | st.just("Risk"), value=TEXT), max_size=14).map(tuple),
-    blocks=st.lists(st.builds(Block, label=WORDS, text=TEXT, is_code=st.booleans()), max_size=4).map(tuple),
-    status=TEXT,
-    buttons=st.just((replace(STOP, move="approve", label="Approve"), STOP)),
-)
-
-
-def waiting(card: Card | None = None, ref: MessageRef | None = REF) -> Waiting:
-    opened = NOW - timedelta(hours=3)
-    return Waiting(request=RequestId("q1"), run=RunId("r1"), card=card or drawn(), place=PLACE, ref=ref, opened=opened)
-
-
-def running(task: str = "refund order 7", stop: Button | None = STOP) -> RunView:
-    run = RunView(run=RunId("r1"), status="waiting", task=task, requester=ANA, place=PLACE, began=NOW)
-    return replace(run, stop=stop)
-
-
-def settled(card: Card | None = None) -> Settled:
-    shown = card or drawn(decided(Status.REJECTED))
-    return Settled(request=RequestId("q0"), run=RunId("r0"), card=shown, move="reject", at=NOW)
 
 
 def home(
@@ -169,13 +144,13 @@ def test_a_short_request_can_be_signed_in_its_row() -> None:
     """PN-12: its arguments and every fact but the tool and digest, which the title and nobody need, stand there."""
     blocks = home(waiting())
 
-    assert labels(blocks) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
+    assert labels(blocks) == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop"]
     read = "\n".join(texts(blocks))
     assert "Approval needed: refund\nWaiting for an answer. Asked 3 hours ago." in read
     assert '{\n  "amount": 150,\n  "order_id": "7"\n}' in texts(blocks)
     assert "Risk\nwrite: changes something" in texts(blocks)
     assert {read_home_value(button["value"]) for button in buttons(blocks)} == {
-        *(("q1", f"seal({move})", REF) for move in ("approve", "edit", "reject", "explain")),
+        *(("q1", f"seal({move})", REF) for move in ("approve", "edit", "reject", "explain", "details")),
         ("r1", "seal(stop)", REF),
     }
 
@@ -250,7 +225,7 @@ def test_a_long_list_is_paged_and_says_how_much_is_left(count: int, more: str | 
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(ROWS, max_size=4), st.integers(1, 10), st.lists(TEXT, max_size=4))
+@given(st.lists(ANY_CARD, max_size=4), st.integers(1, 10), st.lists(TEXT, max_size=4))
 def test_any_home_is_without_faults_and_without_markup(cards: list[Card], times: int, tasks: list[str]) -> None:
     """T04: hostile rows by the dozen, and still a view that Slack takes."""
     rows = [waiting(card) for card in cards] * times

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.once import LEASE
+from adapters.once import LEASE, Tried
 from adapters.slack.api import PerhapsDone, SlackStopped
 from bot.domain.chat import Account, Attachment, Block, Button, Card, PersonId, Place
 from bot.domain.errors import ChatUnavailable, StoreUnavailable, Undeliverable
-from bot.domain.wire import replace
+from bot.domain.wire import pack, replace
 from tests.slack.given import Booth, ended, note, opened_booth, signable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,6 +191,87 @@ async def test_a_card_is_found_behind_many_pages(booth: Booth) -> None:
 
     assert [one.ts for one in booth.slack.posts()] == [ref.id]
     assert len(booth.slack.calls("conversations.history")) == 3
+
+
+@pytest.mark.parametrize("is_fallback", [True, False])
+async def test_a_lost_reply_never_posts_twice_to_a_person(booth: Booth, is_fallback: bool) -> None:
+    """I2: a user id stands where a channel could. Nobody can look into a user id, so their conversation is opened."""
+    fallback, place = (booth.ana, booth.place()) if is_fallback else (None, booth.place(channel=booth.ana))
+    booth.slack.channel(booth.channel).is_archived = True
+    if is_fallback:
+        booth.slack.faults.fail(POST, "is_archived")
+    booth.slack.faults.lose_reply(POST)
+    with pytest.raises(PerhapsDone):
+        await booth.mouth(fallback=fallback).post(note(), place, key="k")
+    booth.hours.later(5)
+
+    ref = await booth.mouth(fallback=fallback).post(note(), place, key="k")
+
+    [standing] = booth.slack.posts()
+    assert (standing.ts, standing.channel) == (ref.id, booth.slack.dm(booth.ana))
+    assert ref.place.is_direct
+
+
+async def test_a_card_for_a_person_that_was_never_sent_is_sent_by_the_next_process(booth: Booth) -> None:
+    """I2: killed after it wrote down the try, before their conversation was opened: nothing can stand there."""
+    place, name = booth.place(channel=booth.ana), f"slack:post:{hashlib.sha256(b'k').hexdigest()}"
+    await booth.keep.put(name, pack(Tried(since=booth.hours.now, place=place)))
+
+    ref = await booth.mouth().post(note(), place, key="k")
+
+    assert [one.ts for one in booth.slack.posts()] == [ref.id]
+
+
+async def test_a_person_who_cannot_be_written_to_is_no_place_for_a_card(booth: Booth) -> None:
+    """The fallback names somebody who left: said as it is, and nothing stays behind."""
+    booth.slack.change_user(booth.ana, deleted=True)
+    mouth = booth.mouth(fallback=booth.ana)
+    booth.slack.channel(booth.channel).is_archived = True
+
+    with pytest.raises(Undeliverable, match="user_disabled"):
+        await mouth.post(note(), booth.place(), key="k")
+
+    assert not booth.slack.posts()
+    assert not booth.keep.values
+
+
+async def test_a_fallback_channel_that_is_named_is_looked_into_by_its_id(booth: Booth) -> None:
+    """I2: `chat.postMessage` takes a name; looking for a lost post takes none."""
+    booth.slack.channel(booth.channel).is_archived = True
+    mouth = booth.mouth(fallback="approvals")
+    booth.slack.faults.fail(POST, "is_archived")
+    booth.slack.faults.lose_reply(POST)
+    with pytest.raises(PerhapsDone):
+        await mouth.post(note(), booth.place(), key="k")
+    booth.hours.later(5)
+
+    ref = await mouth.post(note(), booth.place(), key="k")
+
+    assert [one.ts for one in booth.slack.posts()] == [ref.id]
+    assert ref.place == booth.place(channel=booth.fallback)
+
+
+@pytest.mark.parametrize("trouble", ["its first message is deleted", "the bot is thrown out", "is_archived"])
+async def test_a_place_that_cannot_be_looked_into_any_more_is_not_posted_to_again(booth: Booth, trouble: str) -> None:
+    """I2: the reply was lost, and the place is gone before anybody looks: it may stand there, for people at least."""
+    mouth, thread = booth.mouth(fallback=booth.fallback), await booth.thread()
+    booth.slack.faults.lose_reply(POST)
+    with pytest.raises(PerhapsDone):
+        await mouth.post(signable(), booth.place(thread), key="k")
+    match trouble:
+        case "its first message is deleted":
+            await booth.slack.erase(booth.ana, booth.channel, thread)
+        case "the bot is thrown out":
+            booth.slack.channel(booth.channel).members.discard(booth.slack.bot_user)
+        case code:
+            booth.slack.faults.fail("conversations.replies", code, times=2)
+    booth.hours.later(5)
+
+    for _ in range(2):
+        with pytest.raises(Undeliverable, match="nobody can tell whether it stands there already"):
+            await mouth.post(signable(), booth.place(thread), key="k")
+
+    assert len(booth.slack.posts()) == 1
 
 
 async def test_what_nobody_may_look_for_is_not_posted_again(booth: Booth) -> None:

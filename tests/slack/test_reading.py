@@ -212,7 +212,16 @@ def test_slacks_stop_button_says_stop_in_that_thread() -> None:
 
     assert (heard.text, heard.place, heard.by) == ("stop", place(thread=ROOT), ANA)
     assert heard.delivery == "slack:Ev1"
+    assert heard.is_stop  # whatever else the word means there
     assert not heard.is_mention  # where nothing runs, it starts nothing
+
+
+def test_who_only_writes_stop_has_pressed_nothing() -> None:
+    """D-12: the word may be an answer."""
+    heard = reading.message(read(post(text="stop")), BOT)
+
+    assert heard is not None
+    assert not heard.is_stop
 
 
 # --------------------------------------------------------------------- presses

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.slack.limits import faults
 from adapters.slack.pace import Pace
-from adapters.slack.streams import LABEL, LONG, PIECE
+from adapters.slack.streams import LABEL, LATEST, LONG, PIECE
 from adapters.slack.surface import Surface
-from bot.domain.chat import PersonId, Place
+from bot.domain.chat import Card, PersonId, Place
 from bot.domain.errors import ModelUnavailable
 from bot.domain.ports import OnText
 from bot.domain.run import RunStatus
 from tests.fakes.slack.world import FakeMessage
 from tests.slack.given import Booth, opened_booth
 
+LOOK = "conversations.replies"
 START, APPEND, STOP, DELETE = "chat.startStream", "chat.appendStream", "chat.stopStream", "chat.delete"
 ANA = PersonId("person.ana")
 WORDS = "The customer wants the money back and the parcel arrived broken. " * 8
@@ -45,7 +47,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def surface(booth: Booth, pace: Pace | None = None) -> Surface:
     """Another process."""
-    return Surface(booth.api(pace), booth.keep, booth.people)
+    return Surface(booth.api(pace), booth.keep, booth.people, booth.hours.utc)
 
 
 async def a_thread(booth: Booth) -> Place:
@@ -323,6 +325,20 @@ async def test_a_workspace_without_streams_is_asked_once(booth: Booth, code: str
     assert not booth.slack.calls(APPEND)
 
 
+async def test_an_emulator_that_has_a_page_for_unknown_methods_is_asked_once(booth: Booth) -> None:
+    """HTTP 404 without a code: as quietly off as `unknown_method`, and no draft is looked for that never was."""
+    ours, place = surface(booth), await a_thread(booth)
+    booth.slack.faults.html(START, status=404, times=9)
+
+    for _ in range(3):
+        await a_turn(booth, place, ours)
+    await ours.presence(place, RunStatus.DONE)
+
+    assert len(booth.slack.calls(START)) == 1
+    assert not booth.slack.calls(LOOK)
+    assert not booth.keep.values
+
+
 @pytest.mark.parametrize("code", PASSING)
 async def test_what_passes_costs_one_turn(booth: Booth, code: str) -> None:
     """This thread, this moment: the next turn is seen again."""
@@ -413,6 +429,29 @@ async def left_behind(booth: Booth, place: Place) -> None:
     assert drafts(booth)
 
 
+async def unheard(booth: Booth, place: Place, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """A draft is started, and nobody knows where it stands."""
+    if how == "lost":
+        booth.slack.faults.lose_reply(START)
+        await a_turn(booth, place, surface(booth))
+        return
+    put = booth.keep.put
+
+    async def dying(name: str, value: bytes, *, keep: timedelta | None = None) -> None:
+        if booth.slack.calls(START):
+            raise asyncio.CancelledError
+        await put(name, value, keep=keep)
+
+    with monkeypatch.context() as dead:
+        dead.setattr(booth.keep, "put", dying)
+        await a_turn(booth, place, surface(booth))
+
+
+def remembered(booth: Booth) -> list[str]:
+    """Drafts that somebody still has to delete."""
+    return [name for name in booth.keep.values if name.startswith("slack:draft:")]
+
+
 @pytest.mark.parametrize("status", [RunStatus.WAITING, RunStatus.DONE, RunStatus.STOPPED, RunStatus.FAILED])
 async def test_what_a_killed_process_left_goes_when_the_run_waits_or_ends(booth: Booth, status: RunStatus) -> None:
     """Nobody takes half a thought for an answer: another process knows where it stands, and deletes it."""
@@ -422,6 +461,95 @@ async def test_what_a_killed_process_left_goes_when_the_run_waits_or_ends(booth:
     await surface(booth).presence(place, status)
 
     assert not drafts(booth)
+    assert not remembered(booth)
+
+
+@pytest.mark.parametrize("how", ["lost", "killed"])
+@pytest.mark.parametrize("status", [RunStatus.WAITING, RunStatus.DONE])
+async def test_a_draft_whose_start_nobody_heard_of_is_looked_for_and_goes(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, status: RunStatus, how: str
+) -> None:
+    """PP-03: the answer to its start was lost, or the process was killed before it wrote down where it stands."""
+    place = await a_thread(booth)
+    await unheard(booth, place, monkeypatch, how)
+    [left] = drafts(booth)
+    assert booth.slack.text_of(left) == LABEL
+
+    await surface(booth).presence(place, status)
+
+    assert not drafts(booth)
+    assert not remembered(booth)
+
+
+async def test_a_draft_whose_start_nobody_heard_of_goes_before_the_next_one(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await a_thread(booth)
+    await unheard(booth, place, monkeypatch, "lost")
+
+    async with turn(booth, place) as hear:
+        assert hear
+        hear(WORDS)
+        await shown(booth, WORDS[:PIECE])
+        assert len(drafts(booth)) == 1
+    assert not drafts(booth)
+
+
+async def test_a_start_that_never_reached_slack_is_looked_for_until_it_cannot_come_any_more(booth: Booth) -> None:
+    """It may show a moment later, so one look does not do; and a thread is not searched for ever."""
+    place = await a_thread(booth)
+    booth.slack.faults.lose_request(START)
+    await a_turn(booth, place, surface(booth))
+
+    for _ in range(2):
+        await surface(booth).presence(place, RunStatus.WAITING)
+    assert len(booth.slack.calls(LOOK)) == 2
+    booth.hours.later(LATEST.total_seconds())
+    for _ in range(3):
+        await surface(booth).presence(place, RunStatus.DONE)
+
+    assert len(booth.slack.calls(LOOK)) == 3
+    assert not booth.keep.values
+
+
+async def test_nothing_else_is_taken_for_a_draft(booth: Booth) -> None:
+    """T13: neither somebody's own words, nor another bot's, nor a note of ours that says the same."""
+    place = await a_thread(booth)
+    booth.slack.faults.lose_request(START)
+    await a_turn(booth, place, surface(booth))
+    copied = booth.slack.message(booth.channel, await booth.slack.say(booth.ana, booth.channel, LABEL, place.thread))
+    assert copied
+    copied.show(LABEL, [{"type": "context", "elements": [{"type": "plain_text", "text": LABEL}]}])
+    await booth.mouth().post(Card(title=LABEL, body=LABEL, footer=LABEL), place, key="note")
+    before = len(booth.slack.channel(booth.channel).messages)
+
+    booth.hours.later(LATEST.total_seconds())
+    await surface(booth).presence(place, RunStatus.DONE)
+
+    assert len(booth.slack.channel(booth.channel).messages) == before
+    assert not booth.slack.calls(DELETE)
+
+
+async def test_where_we_may_not_read_a_lost_draft_is_given_up(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the scope to look there is nothing to do about it; the lamps and the next draft do not wait for it."""
+    place = await a_thread(booth)
+    await unheard(booth, place, monkeypatch, "lost")
+    booth.slack.faults.fail(LOOK, "missing_scope")
+
+    await surface(booth).presence(place, RunStatus.DONE)
+
+    assert not booth.keep.values
+    assert booth.slack.sessions[(place.channel, str(place.thread))] == "active"
+
+
+async def test_a_start_that_was_refused_leaves_nothing_to_look_for(booth: Booth) -> None:
+    place = await a_thread(booth)
+    booth.slack.faults.fail(START, "invalid_thread_ts")
+
+    await a_turn(booth, place, surface(booth))
+    await surface(booth).presence(place, RunStatus.DONE)
+
+    assert not booth.slack.calls(LOOK)
     assert not booth.keep.values
 
 

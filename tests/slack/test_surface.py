@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.slack.surface import LIGHTS, Surface
+from adapters.slack.surface import LIGHTS, REMEMBERED_FOR, Surface
 from bot.domain.chat import Place
 from bot.domain.run import RunStatus
 from tests.slack.given import Booth, opened_booth
@@ -32,7 +32,7 @@ async def booth() -> AsyncIterator[Booth]:
 
 def surface(booth: Booth) -> Surface:
     """Another process."""
-    return Surface(booth.api(), booth.keep, booth.people)
+    return Surface(booth.api(), booth.keep, booth.people, booth.hours.utc)
 
 
 async def a_thread(booth: Booth) -> Place:
@@ -50,8 +50,8 @@ def sent(booth: Booth, method: str) -> list[str]:
     return [str(args["status"]) for args in booth.slack.calls(method)]
 
 
-def without(booth: Booth, method: str, code: str = "unknown_method") -> None:
-    booth.slack.faults.fail(method, code, times=50)
+def without(booth: Booth, method: str, code: str = "unknown_method", times: int = 50) -> None:
+    booth.slack.faults.fail(method, code, times=times)
 
 
 # ------------------------------------------------------------------------- what is shown
@@ -109,21 +109,56 @@ async def test_the_composer_is_free_before_anybody_is_asked(booth: Booth) -> Non
 
 
 @pytest.mark.parametrize("has_sessions", [True, False])
-async def test_the_same_state_is_never_sent_twice(booth: Booth, has_sessions: bool) -> None:
-    """The outbox calls at every picture of the status card; Slack hears of changes alone."""
-    place, ours = await a_thread(booth), surface(booth)
+async def test_the_same_state_is_never_sent_twice_by_whichever_process(booth: Booth, has_sessions: bool) -> None:
+    """PP-03: the outbox calls at every picture of the status card; Slack hears of changes alone."""
+    place, processes = await a_thread(booth), [surface(booth), surface(booth)]
     if not has_sessions:
-        without(booth, SESSION)
+        without(booth, SESSION, times=2)  # each has to ask
 
-    for status in (ACTIVE, ACTIVE, STOPPING, WAITING, WAITING, ACTIVE, DONE, DONE, RunStatus.FAILED):
-        await ours.presence(place, status)
+    for number, status in enumerate((ACTIVE, ACTIVE, STOPPING, WAITING, WAITING, ACTIVE, DONE)):
+        await processes[number % 2].presence(place, status)
 
     if has_sessions:
         assert sent(booth, SESSION) == ["processing", "suspended", "processing", "active"]
         assert sent(booth, TYPING) == [""]  # once, for whoever was here before us
     else:
-        assert len(sent(booth, SESSION)) == 1
+        assert len(sent(booth, SESSION)) == 2
         assert sent(booth, TYPING) == ["is working…", "is stopping…", "", "is working…", ""]
+    assert not booth.keep.values
+
+
+@pytest.mark.parametrize("has_sessions", [True, False])
+@pytest.mark.parametrize("end", ENDS)
+async def test_an_end_is_shown_whatever_a_process_believes_to_stand_there(
+    booth: Booth, has_sessions: bool, end: RunStatus
+) -> None:
+    """PP-03, AS-16: a thread's shard moves to another process and back, and the store may have been away meanwhile:
+    what this process showed last is not what people see.
+    """
+    place, one, two = await a_thread(booth), surface(booth), surface(booth)
+    if not has_sessions:
+        without(booth, SESSION)
+    await one.presence(place, ACTIVE)
+    booth.slack.faults.html(TYPING)  # one of the two was told, and that is known to all
+    await one.presence(place, end)
+    booth.keep.is_down = True
+    await two.presence(place, ACTIVE)
+    booth.keep.is_down = False
+
+    await one.presence(place, end)
+
+    assert lamps(booth, place) == (("active", None) if has_sessions else (None, None))
+
+
+async def test_a_thread_that_comes_back_from_another_process_is_shown_as_it_is_now(booth: Booth) -> None:
+    """PP-03: people are asked by the process that has the run now, and it works on in the one that had it before."""
+    place, one, two = await a_thread(booth), surface(booth), surface(booth)
+
+    await one.presence(place, ACTIVE)
+    await two.presence(place, WAITING)
+    await one.presence(place, ACTIVE)
+
+    assert lamps(booth, place)[0] == "processing"
 
 
 async def test_the_next_task_of_a_thread_is_shown_again(booth: Booth) -> None:
@@ -135,12 +170,29 @@ async def test_the_next_task_of_a_thread_is_shown_again(booth: Booth) -> None:
     assert lamps(booth, place)[0] == "processing"
 
 
-async def test_what_is_remembered_is_bounded(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A forgotten thread costs one call more, and nothing else."""
+async def test_what_is_remembered_ends_with_the_run_or_after_a_day(booth: Booth) -> None:
+    """T18: a forgotten thread costs one call more, and nothing else; a run that ended leaves no trace."""
+    ours, place = surface(booth), await a_thread(booth)
+    await ours.presence(place, ACTIVE)
+    assert set(booth.keep.lives.values()) == {REMEMBERED_FOR}
+
+    booth.hours.later(REMEMBERED_FOR.total_seconds())
+    await ours.presence(place, ACTIVE)
+    assert sent(booth, SESSION) == ["processing", "processing"]
+
+    await ours.presence(place, DONE)
+    assert not booth.keep.values
+
+
+async def test_threads_without_a_lamp_are_remembered_up_to_a_number(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T18: the one that was asked longest ago is asked again."""
     monkeypatch.setattr("adapters.slack.surface.REMEMBERED", 2)
     ours, places = surface(booth), [await a_thread(booth) for _ in range(3)]
+    without(booth, SESSION, "invalid_thread_ts", times=3)
     for place in places:
-        await ours.presence(place, ACTIVE)
+        await ours.presence(place, WAITING)
 
     await ours.presence(places[2], ACTIVE)
     await ours.presence(places[0], ACTIVE)
@@ -165,6 +217,27 @@ async def test_what_a_workspace_does_not_have_is_asked_for_once(booth: Booth, me
     assert len(booth.slack.calls(method)) == 1
     assert lamps(booth, other) == (("active", None) if method == TYPING else (None, None))
     assert sent(booth, TYPING).count("is working…") == (4 if method == SESSION else 0)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("method", [SESSION, TYPING])
+async def test_a_page_that_says_there_is_no_such_method_is_an_unknown_method(
+    booth: Booth, method: str, status: int
+) -> None:
+    """An emulator or a proxy answers with a page and no code: asked once, the other lamp shines, nothing is owed."""
+    place, ours = await a_thread(booth), surface(booth)
+    booth.slack.faults.html(method, status=status, times=50)
+
+    for of_run in (ACTIVE, WAITING, ACTIVE, DONE):
+        await ours.presence(place, of_run)
+    asked = len(booth.slack.called)
+    naps = iter(range(3))
+    await tended(ours, lambda: next(naps) == 2)
+
+    assert len(booth.slack.calls(method)) == 1
+    assert sent(booth, TYPING).count("is working…") == (2 if method == SESSION else 0)
+    assert lamps(booth, place) == (("active", None) if method == TYPING else (None, None))
+    assert len(booth.slack.called) == asked
 
 
 @pytest.mark.parametrize("code", HERE_ALONE)
@@ -308,6 +381,53 @@ async def test_an_end_that_was_lost_is_shown_though_nothing_else_happens(booth: 
     await tended(ours, lambda: lamps(booth, place)[0] == "active")
 
     assert sent(booth, SESSION) == ["processing", "active", "active", "active"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_an_end_that_was_lost_outlives_its_process(booth: Booth, end: RunStatus) -> None:
+    """PP-03: the row is gone from the outbox and the process is restarted: whoever runs now shows the end, once."""
+    place, ours = await a_thread(booth), surface(booth)
+    await ours.presence(place, ACTIVE)
+    booth.slack.faults.html(SESSION)
+    await ours.presence(place, end)
+    assert lamps(booth, place)[0] == "processing"
+
+    looks = iter(range(5))
+    await tended(surface(booth), lambda: next(looks) == 3)
+
+    assert lamps(booth, place)[0] == "active"
+    assert sent(booth, SESSION) == ["processing", "active", "active"]
+    assert not booth.keep.values
+
+
+async def test_an_end_that_another_process_owes_does_not_end_the_threads_next_task(booth: Booth) -> None:
+    """PP-03: the next task of the thread runs elsewhere; whoever owed the end hears that there is nothing to show."""
+    place, one, two = await a_thread(booth), surface(booth), surface(booth)
+    await two.presence(place, ACTIVE)
+    booth.slack.faults.html(SESSION)
+    await one.presence(place, DONE)
+
+    await two.presence(place, ACTIVE)
+    looks = iter(range(9))
+    for ours in (one, two, surface(booth)):
+        await tended(ours, lambda: next(looks) % 3 == 2)
+
+    assert lamps(booth, place)[0] == "processing"
+
+
+async def test_one_end_that_cannot_be_shown_does_not_hold_up_the_others(booth: Booth) -> None:
+    """One workspace's Slack is away: the ends of all others are shown by the next look but one."""
+    places = [await a_thread(booth) for _ in range(3)]
+    for place in places:
+        await surface(booth).presence(place, ACTIVE)
+    booth.slack.faults.html(SESSION, times=4)
+    for place in places:
+        await surface(booth).presence(place, DONE)
+
+    looks = iter(range(9))
+    await tended(surface(booth), lambda: next(looks) == 2)
+
+    assert [lamps(booth, place)[0] for place in places] == ["active"] * 3
 
 
 async def test_an_end_that_is_shown_late_does_not_come_after_the_next_task(

@@ -28,7 +28,7 @@ async def test_a_mention_becomes_a_card_and_a_signature_one_effect(site: Site, b
 
         assert (card.channel, card.thread_ts) == (site.ops, thread)
         await site.slack.until(lambda: site.slack.sessions.get((site.ops, thread)) == "suspended", "people are asked")
-        assert site.slack.buttons_of(card) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
+        assert site.slack.buttons_of(card) == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop"]
         assert await site.presses("bo", "Approve", card) == "Approved. It runs now."
 
         await bot.shows("Done: refund")
@@ -271,6 +271,26 @@ async def test_stop_ends_the_run_for_good(site: Site, bot: Replica, how: str) ->
     assert await site.clicks("bo", old)
     assert bot.refunds == 0
     assert site.slack.sessions[(site.ops, thread)] == "active"
+
+
+async def test_slacks_own_stop_ends_a_run_whose_open_question_offers_that_word(site: Site, build: Build) -> None:
+    """AS-16, D-12: whoever types "stop" there may have answered; whoever presses Stop has not. A guest may not."""
+    asked = calls(call("ask_people", question="Shall I go on?", options=["stop", "go on"]))
+    async with build(policy=policy(), model=Played(asked)) as bot:
+        thread = await site.asks("ana", "pay")
+        await bot.shows("Shall I go on?")
+        stop = partial(site.slack.event, "agent_session_stopped", channel=site.ops, thread_ts=thread)
+
+        await stop(user=site.ids["gus"])
+        await site.slack.until(lambda: site.whispers("gus"), "gus is told")
+        await stop(user=site.ids["ana"])
+
+        await bot.shows("Stopped by Ana.")
+        assert await settled(bot)
+        assert not site.live()
+        [refused] = await events(bot, "vote_refused")
+        assert refused["cause"] == "NotRequestable"
+        assert str(refused["account"]).endswith(site.ids["gus"])
 
 
 async def test_the_manager_signs_in_a_direct_message_and_the_thread_shows_it(site: Site, build: Build) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
 import pytest
 
 from adapters.slack.pace import Pace
-from tests.fakes.slack import FakeMessage
+from tests.fakes.slack import FakeMessage, payloads
 from tests.flows.stage import Hands, Played, call, calls, events, policy, quiet, settled, shown
 from tests.slack.whole import Build, Site
 
@@ -18,6 +19,60 @@ REFUND = "refund 120 for order 1042, it arrived broken"
 
 
 # --------------------------------------------------------------- several processes
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_an_open_home_tab_stays_true_whichever_process_has_the_run(
+    site: Site, build: Build, hands: Hands, processes: int
+) -> None:
+    """CD-08, PP-02, PP-03: Slack tells of the opened tab over HTTP, so to the last process, which owns nothing."""
+    parts: dict[str, Any] = {"policy": policy(), "tools": hands.tools, "over": "http"}
+    async with AsyncExitStack() as stack:
+        bots = [await stack.enter_async_context(build(model=Played(WIRE), **parts)) for _ in range(processes)]
+        await site.slack.open_home(site.ids["bo"])
+        await site.slack.until(lambda: "Nothing waits for you" in home(site, "bo"), "an empty list")
+
+        await site.asks("ana", "pay")
+        card = await bots[0].seen("Approve")
+        await site.slack.until(lambda: "Approve" in buttons_at_home(site, "bo"), "the request on the tab")
+        before = len(site.slack.calls("views.publish"))
+        await site.presses("chris", "Approve", card)
+        await site.slack.until(lambda: "Nothing waits for you" in home(site, "bo"), "an empty list again")
+
+        await bots[0].shows("Done")
+        assert await settled(bots[0])
+        assert "Approve" not in buttons_at_home(site, "bo")
+        assert len(site.slack.calls("views.publish")) - before <= 3
+
+
+async def test_a_home_tab_that_was_open_before_a_restart_loses_its_buttons_after_it(
+    site: Site, build: Build, hands: Hands
+) -> None:
+    """CD-08, PP-03: who looked is known to the process that runs now."""
+    parts: dict[str, Any] = {"policy": policy(), "tools": hands.tools, "model": Played(WIRE)}
+    async with build(**parts) as before:
+        await site.asks("ana", "pay")
+        card = await before.seen("Approve")
+        await site.slack.open_home(site.ids["bo"])
+        await site.slack.until(lambda: "Approve" in buttons_at_home(site, "bo"), "the request on the tab")
+
+    async with build(**parts) as after:
+        await site.presses("chris", "Approve", card)
+        await after.shows("ok wire 90 bank")
+
+        await site.slack.until(lambda: "Nothing waits for you" in home(site, "bo"), "an empty list")
+        assert await settled(after)
+
+
+def home(site: Site, who: str) -> str:
+    """What this person reads on their Home tab; nothing before it was ever published."""
+    shown = site.slack.home_of(site.ids[who])
+    return site.text(shown) if shown is not None else ""
+
+
+def buttons_at_home(site: Site, who: str) -> list[str]:
+    shown = site.slack.home_of(site.ids[who])
+    return [spot.label for spot in payloads.spots(shown.body["blocks"])] if shown is not None else []
 
 
 @pytest.mark.parametrize("over", ["socket", "http"])
