@@ -5,10 +5,11 @@ Nobody signs what they could not read: such a card keeps the moves that let noth
 
 from __future__ import annotations
 
+from bot.domain.card_buttons import DETAILS
 from bot.domain.chat import Card
 from bot.domain.run_card import OF_RUNS
 
-HARMLESS = OF_RUNS | {"reject"}  # moves that let nothing run: they may stand on a card nobody can read whole
+HARMLESS = OF_RUNS | {"reject", DETAILS}  # moves that let nothing run: they may stand on a card nobody can read whole
 NOT_WHOLE = "This card could not be shown whole, so nothing can be approved here."
 TITLE_MOST = 100  # characters of a plain card's title
 

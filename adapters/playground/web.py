@@ -49,7 +49,7 @@ async def serving(site: Site, port: int) -> AsyncIterator[int]:
         try:
             await web.TCPSite(runner, "127.0.0.1", port).start()
         except OSError as error:
-            raise BadSettings([f"PORT: {port} on 127.0.0.1 cannot be used ({error.strerror})"]) from error
+            raise BadSettings([f"PORT: {port} on 127.0.0.1 cannot be used ({error.strerror}); set another"]) from error
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

@@ -20,13 +20,14 @@ from bot.domain.wording import clip
 LABEL_MOST = 40  # characters of a label in the line; the button itself bears it whole
 EFFECT_MOST = 60  # characters: six buttons make a line that one still reads
 
+DETAILS = "shows you everything there is to know"
 APPROVAL: Mapping[str, str] = {
     Move.APPROVE: "runs exactly this, once",
     Move.REJECT: "it is not run; the agent is told",
     Move.BREAK_GLASS: "runs it on you alone; everybody here is told",
     "edit": "your version takes its place",
     "explain": "the agent says more about it",
-    "details": "shows you everything there is to know",
+    "details": DETAILS,
     OFFER: "shows the terms first; nothing runs yet",
     DROP: "takes the offer away; this still waits",
 }
@@ -34,7 +35,7 @@ RECOVERY: Mapping[str, str] = {
     Move.ANSWER: "settles it; nothing is run again",
     Move.APPROVE: "runs exactly this, once more",
     Move.REJECT: "not run again; the agent goes on, told of the doubt",
-    "details": "shows you everything there is to know",
+    "details": DETAILS,
 }
 SHEET: Mapping[str, str] = {
     APPROVE_ALL: "runs each of them, once",

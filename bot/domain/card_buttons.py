@@ -43,8 +43,7 @@ def buttons(view: View, seal: Callable[[str], str]) -> Iterator[Button]:
             label = "It did not – run it now"
             yield button(Move.APPROVE, label, "primary", _beside(view, Move.APPROVE), sure)
         yield button(Move.REJECT, "Skip it – leave it in doubt", "plain", _reason(view, Move.REJECT))
-        if request.ask.is_high:
-            yield button(DETAILS, "Details")
+        yield button(DETAILS, "Details")
         yield button(STOP, "Stop")
         return
     if view.objection is None:
@@ -54,13 +53,12 @@ def buttons(view: View, seal: Callable[[str], str]) -> Iterator[Button]:
         if fields := _edit_fields(view):
             yield button(EDIT, "Edit", fields=fields)
     yield button(Move.REJECT, "Reject", "danger", _reason(view, Move.REJECT))
-    if request.ask.is_high:
-        yield button(DETAILS, "Details")
     if view.objection is None and not request.explanation:
         yield button(EXPLAIN, "Explain")
     if view.objection is None and request.ask.break_glass is not None:
         alone = f"Run {view.tool} on your signature alone? Everybody here is told at once, and it will be reviewed."
         yield button(Move.BREAK_GLASS, "Break glass", "danger", _beside(view, Move.BREAK_GLASS), alone)
+    yield button(DETAILS, "Details")
     yield button(STOP, "Stop")
 
 

@@ -117,7 +117,8 @@ class InvalidArguments(Refused):
     """A call's arguments do not fit the tool's schema. `problems` maps a field to one sentence."""
 
     def __init__(self, tool: str, problems: dict[str, str]) -> None:
-        told = "; ".join(f"{field}: {what}" for field, what in problems.items())
+        *first, last = [f"{field}: {what}" for field, what in problems.items()] or [""]
+        told = "; ".join([*(one.rstrip(".") for one in first), last])
         super().__init__(f"arguments of {tool} are not valid: {told}")
         self.tool, self.problems = tool, problems
         self.people_read = told

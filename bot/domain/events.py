@@ -210,6 +210,7 @@ def grant_given(grant: Grant, request: Request) -> bytes:
         run=request.run,
         person=grant.by,
         requester=grant.requester,
+        agent=grant.agent,
         tool=grant.tool,
         rule=grant.rule,
         thread=grant.thread,
@@ -221,8 +222,8 @@ def grant_given(grant: Grant, request: Request) -> bytes:
     )
 
 
-def grant_used(grant: Grant, run: RunId, path: str, call: ToolCall) -> bytes:
-    """A call begins on it; `same` is the digest of this very call's own values of the fixed arguments."""
+def grant_used(grant: Grant, run: RunId, path: str, call: ToolCall, agent: str) -> bytes:
+    """A call of *agent* begins on it; `same` is the digest of this very call's own values of the fixed arguments."""
     return _body(
         "grant_used",
         grant=grant.id,
@@ -233,6 +234,7 @@ def grant_used(grant: Grant, run: RunId, path: str, call: ToolCall) -> bytes:
         same=digest_of_same(grant, call),
         used=grant.used,
         person=grant.by,
+        agent=agent,
     )
 
 
@@ -278,7 +280,7 @@ def _grantable(request: Request) -> dict[str, object]:
     if bounds is None:
         return {}
     within = int(bounds.within.total_seconds() * 1000)
-    return {"grantable": {"most": bounds.most, "within_ms": within, "same": bounds.same}}
+    return {"grantable": {"most": bounds.most, "within_ms": within, "same": bounds.same}, "agent": request.agent}
 
 
 def _clocked(ask: Ask) -> dict[str, object]:

@@ -92,6 +92,8 @@ def _until(opened: datetime, late: timedelta) -> str:
 def note(broken: Request, spec: ToolSpec, *, breaker: str, reviewers: frozenset[PersonId]) -> Note:
     """What the thread hears at once: who, what, why, who looks at it until when, and what happens otherwise.
 
+    It calls the reviewers at any hour: somebody has just said that this could not wait.
+
     The card of the review says the same of its time (`until`).
     """
     vote, glass = _broken(broken)

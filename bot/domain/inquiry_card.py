@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from bot.domain import button_effects, glass, inquiry, wording
 from bot.domain.arguments import SHOWN_MOST
 from bot.domain.asking import PERSON, Part
+from bot.domain.card_buttons import DETAILS
 from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, FieldKind, PersonId, Tone
+from bot.domain.details import has_details
 from bot.domain.inert import show, show_line
 from bot.domain.render import STOP
 from bot.domain.request import Kind, Request, Status
@@ -52,6 +54,13 @@ def passed_on(drawn: Card, request: Request, names: Mapping[PersonId, str]) -> C
     told = f"{wording.name(names, last.by)} {did} {wording.name(names, last.to)} at {wording.time(last.at)}."
     stop = tuple(button for button in drawn.buttons if button.move == STOP)
     return replace(drawn, tone=Tone.QUIET, status=told, buttons=stop, mentions=())
+
+
+def waits_here(drawn: Card, request: Request, names: Mapping[PersonId, str]) -> Card:
+    """The copy in the thread of an open *request* whose new person is not to be called yet: they may answer it here."""
+    last = request.handed[-1]
+    told = f"{wording.name(names, last.by)} handed this to {wording.name(names, last.to)}, who is not called before "
+    return replace(drawn, status=f"{told}they are back, or have room for it. They may answer it here.")
 
 
 def _title(request: Request) -> str:
@@ -144,10 +153,18 @@ def _buttons(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:
             effect=choice.effect,
         )
     if request.outlives:  # who must look at it is the rule's choice, and no run is left to stop
+        yield from _details(request, seal)
         return
     who = Field(name=PERSON, label="Who should answer instead?", kind=FieldKind.PERSON)
     token, effect = seal(HAND_TO), button_effects.HAND_TO
     yield Button(subject=request.id, move=HAND_TO, label="Hand to…", token=token, fields=(who,), effect=effect)
+    yield from _details(request, seal)
     if not any(choice.label == STOP_LABEL for choice in choices):  # two of one name would be a trap
         token, effect = seal(STOP), button_effects.RUN[STOP]
         yield Button(subject=request.run, move=STOP, label=STOP_LABEL, token=token, effect=effect)
+
+
+def _details(request: Request, seal: Callable[[str], str]) -> Iterator[Button]:
+    if has_details(request):
+        token, effect = seal(DETAILS), button_effects.DETAILS
+        yield Button(subject=request.id, move=DETAILS, label="Details", token=token, effect=effect)

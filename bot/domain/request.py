@@ -212,6 +212,7 @@ class Request(Record):
     gave: str = ""  # the grant that came with its approval
     evidence: tuple[Evidence, ...] = ()  # what its tool found out before it was opened; it decides nothing
     sources: tuple[str, ...] = ()  # where this run looked before it asked
+    private: str = ""  # of a call that a rule hands over: what Details show, and `call` does not hold
 
     @property
     def is_open(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from bot.domain.card_buttons import STEPS, STOP
+from bot.domain.card_buttons import DETAILS, STEPS, STOP
 from bot.domain.chat import Account, Answer, Click, Form, Message, Place
 from bot.domain.errors import AlreadySettled, BadRecord, BadSeal, NotShown, Refused
 from bot.domain.grant import GIVE, GrantId
@@ -90,6 +90,8 @@ class Desk:
             if press.move in SHEET_MOVES:
                 return await self._sheets.press(press)
             held = await self._offered(press)
+            if press.move == DETAILS:
+                return await self._looking.open(held, press)
             if press.move == HAND_TO and is_inquiry(held.request.kind):
                 return await self._handing.hand(held, press)
             if is_inquiry(held.request.kind):
@@ -97,8 +99,6 @@ class Desk:
             match press.move:
                 case "edit":
                     return await self._edits.edit(held, press)
-                case "details":
-                    return await self._looking.open(held, press)
                 case "explain":
                     return await self._explain(held.request, press)
                 case "offer":

@@ -10,7 +10,7 @@ from bot.domain.chat import Button, Card, Fact, PersonId
 from bot.domain.details import details
 from bot.domain.errors import UnknownTool, Unsatisfiable
 from bot.domain.inquiry import is_inquiry
-from bot.domain.inquiry_card import inquiry_card, passed_on
+from bot.domain.inquiry_card import inquiry_card, passed_on, waits_here
 from bot.domain.ports import Absences, Directory, Toolbox
 from bot.domain.render import STOP, card
 from bot.domain.request import Copy, Request
@@ -18,6 +18,7 @@ from bot.domain.run import Entry, Run
 from bot.domain.run_card import status_card
 from bot.domain.sheet import Sheet
 from bot.domain.sheet_card import is_whole, sheet_card
+from bot.domain.store import Held
 from bot.domain.wire import replace
 from bot.runtime.rights import Rights
 from bot.runtime.roles import role
@@ -86,19 +87,29 @@ class Drawing:
         return is_whole(request, self._spec(request))
 
     async def details(self, request: Request, before: str) -> Card:
-        """All there is to know about *request*, for whoever is about to approve it; *before* is about calls like it."""
+        """All there is to know about *request*, for whoever may answer it; *before* is about calls like it."""
         names = await self._names({request.requester, *(vote.person for vote in request.votes)})
         return details(request, self._spec(request), names, before)
 
-    async def copy(self, request: Request, copy: Copy) -> Card:
-        """*request* as it stands in one place: where it was handed on from, there is nothing left to answer; nor where
-        whoever can no longer answer it would read it."""
+    async def copy(self, held: Held, copy: Copy) -> Card:
+        """A request as it stands in one place: where it was handed on from, there is nothing left to answer; nor where
+        whoever can no longer answer it would read it. In the thread it can be, until whoever is asked has a copy."""
+        request = held.request
         drawn = await self.request(request, to=copy.to)
-        if not request.is_open or not request.handed or copy.to == (last := request.handed[-1]).to:
+        if not request.is_open or not request.handed:
             return drawn
-        if last.is_back and copy.to != last.by:
+        last, asked = request.handed[-1], await self._asked_now(request)
+        if copy.to in asked or copy.to in request.standins or (last.is_back and copy.to != last.by):
             return drawn
-        return passed_on(drawn, request, await self._names({last.by, last.to}))
+        names = await self._names({last.by, last.to})
+        is_waiting = copy.to is None and not any(one.to in asked for one in held.copies)
+        return (waits_here if is_waiting else passed_on)(drawn, request, names)
+
+    async def _asked_now(self, request: Request) -> frozenset[PersonId]:
+        """Whom it was handed to, and whoever decides for them while they are away."""
+        to = request.handed[-1].to
+        deputy = (await self._rights.standing(request, frozenset({to}))).get(to)
+        return frozenset({to, deputy}) if deputy is not None else frozenset({to})
 
     async def status(self, run: Run, line: str, entries: Sequence[Entry] = ()) -> Card:
         names = await self._names({run.task.by, *([run.taken_by] if run.taken_by else [])})

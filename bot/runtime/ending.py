@@ -37,7 +37,10 @@ class Ending:
         self._store, self._attend = store, attend
 
     async def end(self, host: Host, status: RunStatus, told: str, tone: Tone) -> None:
-        """The last entry, the answer to post, and the audit: one step."""
+        """The last entry, the answer to post, and the audit: one step.
+
+        Whoever gave the task is called at any hour: it is the answer they asked for.
+        """
         body, files = in_thread(told, "answer.md")
         card = Card(body=spoken(body), tone=tone, run=host.id, author=host.run.agent, mentions=(host.run.task.by,))
         card = replace(card, attachments=files)

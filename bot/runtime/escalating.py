@@ -1,7 +1,8 @@
 """An escalation goes to the people it is for: a direct message to each, and a line in the thread that says so.
 
 Whoever has no working hours now, or is away, gets theirs when they are back (reach); the line says until when. What is
-high-risk, and whoever is asked because they are on call, waits for no morning. Not who may answer it (rights), nor when
+high-risk, and whoever is asked because they are on call, waits for no morning. Whoever has enough open cards gets it
+when some of them are answered (sparing). Not who may answer it (rights), nor when
 they are asked again (timers).
 """
 
@@ -18,13 +19,15 @@ from bot.domain.verdict import Audience, Need
 from bot.runtime.journal import patiently
 from bot.runtime.reach import Reach, Reaching
 from bot.runtime.rights import Rights
+from bot.runtime.sparing import Sparing
 
 WRITTEN_TO_MOST = 20  # people; a larger group reads the card in the thread, and is reminded by the ladder
 
 
 class Escalating:
     def __init__(self, store: Store, rights: Rights) -> None:
-        self._rights, self._reaching = rights, Reaching(store, rights)
+        self._rights = rights
+        self._reaching, self._sparing = Reaching(store, rights), Sparing(store, rights)
 
     async def audience(self, requester: PersonId) -> Audience:
         """Whom an agent means that names nobody: the manager, where there is one who can answer."""
@@ -42,10 +45,16 @@ class Escalating:
             return Reach()
         of = [members for need, members in zip(request.ask.groups, groups, strict=True) if _is_on_call(need)]
         urgent = frozenset[PersonId]().union(*of)
-        return await patiently(partial(self._reaching.reach, request, people, urgent=urgent))
+        reach = await patiently(partial(self._reaching.reach, request, people, urgent=urgent))
+        return await patiently(partial(self._sparing.spare, request, reach))
 
-    async def note(self, request: Request, reach: Reach) -> Note:
-        """What the thread reads, and whom it calls."""
+    async def notes(self, request: Request, reach: Reach) -> tuple[Note, ...]:
+        """What the thread reads, and whom it calls, and what those read who have enough; none if there is nobody."""
+        if reach == Reach():
+            return ()
+        return (await self._note(request, reach), *reach.notes)
+
+    async def _note(self, request: Request, reach: Reach) -> Note:
         names = [show_line(await patiently(partial(self._rights.name, who))) for who in reach.now]
         body = f"Escalated{' to ' if names else ''}{' and '.join(names)}.{reach.told}"
         card = Card(body=body, tone=Tone.WAITING, mentions=reach.now, run=request.run)

@@ -57,7 +57,9 @@ class Gatehouse:
         self._rights, self._meter = rights, meter
         self._escalating = Escalating(store, rights)
         self.previews, self.exhibits = Previews(), Exhibits(store.keep())
-        self.open_most, self.place_most, self.cards_most, self.may_repeat = OPEN_MOST, PLACE_MOST, CARDS_MOST, False
+        self.open_most: int | None = OPEN_MOST
+        self.place_most: int | None = PLACE_MOST
+        self.cards_most, self.may_repeat = CARDS_MOST, False
         self.owns: Callable[[Fence], Awaitable[bool]] = _alone  # the engine knows its leases
 
     def read(self, wanted: WantedCall) -> tuple[Tool, ToolCall]:
@@ -108,7 +110,7 @@ class Gatehouse:
         """
         head, *others = (draft.request for draft in drafts)
         called = await self._escalating.asked(head)
-        notes = (await self._escalating.note(head, called),) if called.now or called.later else ()
+        notes = await self._escalating.notes(head, called)
         copies = (Copy(name="main", place=stand(head)), *copies_for(called.now))
         is_capped = head.kind is not Kind.RECOVERY  # what became of a call must be settled
         batch = Batch(

@@ -3,8 +3,8 @@
     gone|<request>|<person> is due -> can they still answer? -> yes: look again later
                                                              -> no: the same request, asked of the one before
 
-One change of the request, in the audit, so that the card, the ladder and everybody's rights follow from it. Not how it
-was handed on (handing), nor who may answer anything (rights).
+One change of the request, in the audit, so that the card, the ladder and everybody's rights follow from it. Whoever is
+asked again is called when they may be (reach). Not how it was handed on (handing), nor who may answer (rights).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bot.domain.store import Effects, Fence, Held, Note, Timer, Turn
 from bot.domain.verdict import Need
 from bot.domain.wire import replace
 from bot.runtime.parts import Parts
+from bot.runtime.reach import Reaching
 from bot.runtime.rights import Rights
 
 log = structlog.get_logger()
@@ -34,7 +35,7 @@ def look_timer(request: Request, last: Handed) -> Timer:
 
 class Gone:
     def __init__(self, parts: Parts, rights: Rights) -> None:
-        self._store, self._rights = parts.store, rights
+        self._store, self._rights, self._reaching = parts.store, rights, Reaching(parts.store, rights)
 
     async def look(self, id: RequestId, person: PersonId, fence: Fence) -> None:
         """Is *person*, to whom request *id* was handed, still there? Safe to repeat."""
@@ -83,14 +84,16 @@ class Gone:
             handed=(*request.handed, handed),
             version=request.version + 1,
         )
-        text = f"{await self._rights.name(gone)} can no longer answer this. It is asked of you again."
-        card = Card(body=text, tone=Tone.WAITING, mentions=(back,), run=request.run)
+        reach = await self._reaching.reach(after, (back,))
+        whom = "you" if reach.now else await self._rights.name(back)
+        text = f"{await self._rights.name(gone)} can no longer answer this. It is asked of {whom} again.{reach.told}"
+        card = Card(body=text, tone=Tone.WAITING, mentions=reach.now, run=request.run)
         note = Note(key=f"{request.run}/{request.id}/back{after.version}", place=request.place, card=card)
         effects = Effects(
             audit=(events.request_fell_back(after),),
             notes=(note,),
             dirty=(*held.rows, f"note|{note.key}"),
-            timers=(look_timer(after, handed),),
+            timers=(look_timer(after, handed), *reach.timers(after)),
             untime=(_name(request.id, gone),),
         )
         return Turn(after=after, effects=effects, fence=fence)

@@ -38,6 +38,7 @@ TORN = (
     "Your reply says both yes and no, so nothing was decided and the agent was only told of it: "
     "to decide, press a button of its next card, or write one word there."
 )
+KEPT = "Your words are kept for the agent, which reads them when it goes on."
 TRIES = 3  # runs of a thread that may end between our look and our word
 TASK_MOST = 20_000  # characters of one message that an agent is given
 TOO_LONG = f"That is too long: at most {TASK_MOST:,} characters, please."
@@ -68,6 +69,8 @@ class Intake:
 
     async def _meant(self, message: Message, run: RunId | None) -> Answer | None:
         """Safe to repeat: what was counted is counted once, and what was not is remembered as refused (T12)."""
+        if message.is_stop:
+            return await self._about_run(message, run, Meaning.STOP) if run is not None else None
         ordered = await self._ordered(message, run)
         if ordered is not None:
             return ordered
@@ -162,9 +165,15 @@ class Intake:
     async def _beside(self, message: Message, held: tuple[Held, ...], meaning: Meaning) -> Answer | None:
         """What is said to words that only steer, and may have been meant as more."""
         is_torn = meaning is Meaning.CONTEXT and words.is_torn(message.text)
-        if is_torn and any([await self._may(one, message) for one in held]):
+        about = [one for one in held if is_torn or _is_pressed(one.request)]
+        theirs = [one.request for one in about if await self._may(one, message)]
+        if is_torn and theirs:
             return Answer(is_taken=False, text=TORN)
-        return None
+        if not theirs:
+            return None
+        how = "press Fill in on its card" if theirs[0].kind is Kind.FORM else "use the buttons of its card"
+        told = f"“{inquiry.called(theirs[0])}” is open here, and a reply does not answer it: please {how}."
+        return Answer(is_taken=True, text=f"{told} {KEPT}")
 
     async def _about_run(self, message: Message, run: RunId, meaning: Meaning) -> Answer:
         """An exact phrase that means the run as a whole, like the button of its status message."""
@@ -209,10 +218,10 @@ class Intake:
     async def _context(
         self, message: Message, person: Person, loaded: Loaded | None, run: RunId, told: Answer | None = None
     ) -> Answer | None:
-        """Words that steer: as much for whoever may task this agent as the task was. *told*: the answer, if they count
+        """Words that steer: as much for whoever may steer this run as the task was. *told*: the answer, if they count
         now; the same delivery once more (Slack tells of a mention twice) is answered with nothing."""
-        if loaded is not None and (barred := await self._barred(person, loaded.run.agent)):
-            return barred
+        if loaded is not None and (barred := await self._steering.barred_from(person, loaded)):
+            return Answer(is_taken=False, text=barred)
         if await self._told(message, person, run):
             return told
         if message.is_mention and await self._store.live_run(message.place.key) is None:
@@ -287,6 +296,11 @@ def _could_answer(request: Request, text: str) -> bool:
         return is_inquiry(request.kind) and inquiry.typed(request, text) is not None
     except InvalidArguments:
         return True
+
+
+def _is_pressed(request: Request) -> bool:
+    """Words neither answer it nor withdraw it, as they do a signature or a plan."""
+    return is_inquiry(request.kind) and request.kind is not Kind.PLAN
 
 
 def _which(meant: Sequence[Request]) -> str:

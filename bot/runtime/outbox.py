@@ -219,8 +219,10 @@ class Outbox:
         to = wanted.copy.to
         person = await self._parts.directory.person(to) if to else None
         lost = Undeliverable(f"a direct message to {to}", "no account on a connected platform")
+        about = wanted.sheet.items[:1] if wanted.sheet is not None else (wanted.request,)
+        homes = [one.place for one in about if one is not None]
         for account in person.accounts if person else ():
-            if account.platform in self._parts.chats:
+            if account.platform in self._parts.chats and not any(home.is_foreign_to(account) for home in homes):
                 try:
                     return await self._post(wanted, await self._parts.chats[account.platform].direct(account))
                 except Undeliverable as error:
@@ -307,7 +309,7 @@ class Outbox:
             return await self._sheet(row, held, copy)
         if copy is None or (copy.ref is None and not held.request.is_open and name != "main"):
             return None
-        card = await self._drawing.copy(held.request, copy)
+        card = await self._drawing.copy(held, copy)
         made = held.request.opened if held.request.version > 1 else None  # unchanged: what may stand is the same
         return Wanted(row=row, copy=copy, card=card, key=rest, request=held.request, made=made)
 

@@ -39,8 +39,8 @@ class Parts:
     key: bytes  # signs buttons and checkpoints
     owner: str  # this process
     pace: Pace = field(default_factory=Pace)
-    open_most: int = OPEN_MOST  # open requests of one person's tasks, on each shard
-    place_most: int = PLACE_MOST  # open requests shown in one channel, on each shard
+    open_most: int | None = OPEN_MOST  # open requests of one person's tasks; None: no limit
+    place_most: int | None = PLACE_MOST  # open requests shown in one channel; None: no limit
     cards_most: int = CARDS_MOST  # cards of one turn; what is beyond stands on a list
     models: Mapping[str, Model] = field(default_factory=dict)  # others, by the names agents call them by
     budgets: Budgets = field(default_factory=Budgets)  # of each run, of each person's day, of everybody's

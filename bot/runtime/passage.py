@@ -149,7 +149,7 @@ class Passage(Work):
             return await self._finish(call, ToolResult(outcome=Outcome.OK, text="Handed over; nobody is waited for."))
         try:
             ask = await self._gate.inquiry_ask(kind, call, self._host.run.task.by)
-            why = inquiry.flaw(kind, call, self._host.others(self._path))
+            why = inquiry.flaw(kind, call, self._host.others(self._path), self._host.actor(self._path))
         except ValueError as error:
             why = str(error)
         if why is not None:

@@ -61,7 +61,7 @@ class Sparing:
         """Who has how many cards of requests that are open; empty where nobody can have too many."""
         desks: dict[PersonId, _Desk] = {}
         open_now = await self.store.open_requests(shard_of(request.id))
-        for id in open_now if len(open_now) > self.most else ():  # noqa: A001  # its name everywhere
+        for id in open_now if len(open_now) >= self.most else ():  # noqa: A001  # its name everywhere
             try:
                 held = await self.store.lately(id)
             except NoSuchRequest:

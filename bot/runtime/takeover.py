@@ -15,7 +15,7 @@ from bot.domain.errors import NotEligible, NotRequestable, Unheard
 from bot.domain.events import account_text
 from bot.domain.letters import GaveBack, Took, taken_by
 from bot.domain.request import Kind, Request, RunId
-from bot.domain.run import Decided, RunStatus
+from bot.domain.run import RunStatus
 from bot.domain.store import Effects, Loaded, Turn
 from bot.domain.wire import replace
 from bot.runtime.journal import once_more
@@ -73,7 +73,8 @@ class Takeover:
                 is_done = any(letter == GaveBack(by=person.id, text=text) for letter in loaded.letters)
                 return Answer(is_taken=True, text=THANKS) if is_done else Answer(is_taken=False, text=NOBODYS)
             await self._must_be_theirs(loaded, person)
-            if text and (barred := await self._barred(loaded, person)):
+            if text and (barred := await self._steering.barred_from(person, loaded)):
+                barred = f"{barred} {WORDLESS}"
                 return Answer(is_taken=False, text=barred, problems={TEXT: barred})
             try:
                 is_told = await self._told(loaded, GaveBack(by=person.id, text=text), press.delivery, audit)
@@ -125,14 +126,6 @@ class Takeover:
         if has is not None and person.id not in (has, loaded.run.task.by):
             names = [await self._rights.name(who) for who in dict.fromkeys((has, loaded.run.task.by))]
             raise NotEligible(loaded.run.id, person.id, f"{names[0]} has it: {' or '.join(names)} can hand it back.")
-
-    async def _barred(self, loaded: Loaded, person: Person) -> str:
-        """Why *person* may not hand it back with words: they would steer. Whoever was asked to take it over may."""
-        decided = [entry.decision for entry in loaded.entries if isinstance(entry, Decided)]
-        if any(person.id in one.by and inquiry.move_of(one) == "take" for one in decided):
-            return ""
-        barred = await self._steering.barred(person, loaded.run.agent)
-        return f"{barred} {WORDLESS}" if barred else ""
 
     async def _told(self, loaded: Loaded, letter: Took | GaveBack, delivery: str, audit: bytes) -> bool:
         """False when the run has ended, or this delivery was counted before. Raises Unheard if letters came since."""

@@ -83,7 +83,7 @@ class Work:
         key = self._key(call)
         start = events.Start(self._host.id, self._path, call, None)
         audit = (
-            events.grant_used(grant, self._host.id, self._path, call),
+            events.grant_used(grant, self._host.id, self._path, call, self._host.actor(self._path)),
             events.call_allowed(self._host.id, self._path, call, grant.rule_name),
             start.started(key=key, epoch=self._journal.fence.epoch, is_idempotent=tool.spec.is_idempotent),
         )
@@ -246,15 +246,16 @@ class Work:
         """Keep what a policy and a repeated call may ask about; the same on every replay."""
         if call is not None:
             move = str(loads(result.answer).get("move", "")) if result.answer else ""
-            was_put = self._path in self._journal.opened
+            was_put, spec = self._path in self._journal.opened, self._gate.spec(call.tool)
             self._host.past[self._path] = Past(
                 tool=call.tool,
                 args=call.args,
                 outcome=result.outcome,
                 move=move,
                 was_put=was_put,
-                accepted=accepted_in(self._gate.spec(call.tool), result),
+                accepted=accepted_in(spec, result),
                 sources=result.sources if self._gate.is_reading(call.tool) else (),
+                agent=self._host.actor(self._path) if spec.asks else "",
             )
             if move == AGAIN.move:
                 self._host.refused.clear()  # that is a direction: what they rejected before may be asked again (D-46)

@@ -24,7 +24,7 @@ async def test_high_risk_is_not_approved_by_who_has_not_opened_its_details(build
     async with build(policy=policy(HIGH), tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
         card = await house.card()
-        assert moves(card) == ["approve", "edit", "reject", "details", "explain", "stop"]
+        assert moves(card) == ["approve", "edit", "reject", "explain", "details", "stop"]
 
         hasty = await house.press("approve", by="bo", card=card, is_careful=False)
         assert (hasty.is_taken, hasty.text) == (False, TOLD)
@@ -301,13 +301,49 @@ async def test_what_is_settled_has_no_details_to_open(build: Build, hands: Hands
         assert await settled(house)
 
 
-async def test_an_ordinary_call_has_no_details_and_needs_none(build: Build, hands: Hands) -> None:
-    async with build(policy=policy(), tools=hands.tools, model=Played(WIRE)) as house:
-        await house.mention("ana", "pay")
-        card = await house.card()
+async def test_an_ordinary_call_can_be_read_and_need_not_be(build: Build, hands: Hands) -> None:
+    """PN-13, AS-29: every argument, the steps before and what people decided about calls like it, for whoever may sign.
 
-        assert DETAILS not in moves(card)
+    It stands after the votes and before Stop; nothing is written down, so nobody's vote is counted anew.
+    """
+    model = Played(*(calls(call("wire", amount=amount)) for amount in (10, 90)))
+    async with build(policy=policy(), tools=hands.tools, model=model, pace=STEADY) as house:
+        await house.mention("ana", "pay")
+        first = await house.card()
+        assert moves(first) == ["approve", "edit", "reject", "explain", DETAILS, "stop"]
+        assert (await house.press("approve", by="bo", card=first)).is_taken
+        card = await house.card(but=[first])
+        before = await request_of(house, card)
+
+        read = await house.press(DETAILS, by="chris", card=card)
+
+        assert (read.is_taken, read.text) == (True, "These are the details.")
+        assert read.details is not None
+        told = {block.label: block.text for block in read.details.blocks}
+        assert '"amount": 90' in told["Every argument"]
+        assert told["What this run did before"] == "1. wire: done"
+        assert told_before(read)[1] == "approved by Bo; with amount=10"
+        assert await request_of(house, card) == before
+        assert not await events(house, "details_opened")
+        refused = [await house.press(DETAILS, by=by, card=card) for by in ("ana", "gus", "mallory")]
+        assert [(one.is_taken, one.details) for one in refused] == [(False, None)] * 3
         assert (await house.press("approve", by="bo", card=card)).is_taken
+        assert (await house.press(DETAILS, by="chris", card=card)).details is None
+        assert await settled(house)
+
+
+async def test_an_ordinary_call_in_doubt_can_be_read_as_well(build: Build, hands: Hands) -> None:
+    """PN-13, I2: what may have run already is read before somebody says whether it did."""
+    await interrupted(build, hands, WIRE, policy=policy())
+    async with hands.house.again() as house:
+        card = await house.card("answer")
+
+        read = await house.press(DETAILS, by="bo", card=card)
+
+        assert moves(card)[-2:] == [DETAILS, "stop"]
+        assert read.details is not None
+        assert (await house.press("reject", by="bo", card=card)).is_taken
+        assert await settled(house)
 
 
 async def test_a_recovery_of_high_risk_is_read_before_it_runs_again(build: Build, hands: Hands) -> None:

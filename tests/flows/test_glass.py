@@ -9,6 +9,7 @@ import pytest
 from agents.toolbox import tool
 from bot.domain.calls import Risk
 from bot.domain.invariants import check
+from bot.domain.render import DETAILS
 from bot.domain.request import RequestId, Status
 from bot.domain.run import RunStatus
 from tests.fakes.chat import Posted
@@ -209,7 +210,7 @@ async def test_the_review_shows_everything_and_is_answered_when_the_run_is_long_
         assert shown_text["Their reason, in their own words"] == "the bank closes at five"
         assert shown_text["What was approved: wire, version 1"] == '{"amount":90,"to":"bank"}'
         assert shown_text["Its request"] == (await request_of(house, card)).id
-        assert moves(review) == ["right", "wrong"]
+        assert moves(review) == ["right", "wrong", "details"]
         await house.store._link.client.delete(*await _keys_of(house, run))  # thirty days later
 
         silent = await house.press("wrong", by="dana", card=review, fields={"text": ""})
@@ -380,3 +381,35 @@ async def test_an_ended_runs_question_is_still_refused(build: Build) -> None:
         assert (await house.store.held(RequestId(request.id))).request.status is Status.CANCELLED
         assert not (await house.press("leave", by="ana", card=card)).is_taken
         assert (await house.store.load(run)).status is RunStatus.STOPPED  # type: ignore[union-attr]  # it is there
+
+
+async def test_whoever_reviews_broken_glass_reads_the_call_as_it_was_approved(build: Build) -> None:
+    """A2-05, A2-01, PN-13: dana reads what is private, who signed and what came of it; bo, who broke it, does not judge
+    it and reads nothing there. The audit says that she read it."""
+
+    @tool(risk=Risk.WRITE, private=("salary",))
+    async def raise_pay(who: str, salary: int) -> str:
+        """Pay somebody more."""
+        return f"{who} gets {'more' if salary else 'nothing'}"
+
+    model = Played(calls(call("raise_pay", who="Chris", salary=71_234)))
+    rules = policy(f"groups: [managers], {GLASS}")
+    async with build(policy=rules, tools=(raise_pay,), model=model) as house:
+        _, review = await broken(house)
+        await quiet(house)
+        assert moves(review) == ["right", "wrong", DETAILS]
+
+        read = await house.press(DETAILS, by="dana", card=review)
+        refused = await house.press(DETAILS, by="bo", card=review)
+
+        assert (refused.is_taken, refused.details) == (False, None)
+        assert read.details is not None
+        told = {block.label: block.text for block in read.details.blocks}
+        assert '"salary": 71234' in told["What is private: not on the card, and for you alone"]
+        assert told["Signed so far"].startswith("Bo broke the glass, and approved it alone at 20")
+        assert told["What the tool answered (not verified)"] == "Chris gets more"
+        assert not [one for post in house.chat.posts for one in post.cards if "71234" in str(one)]
+        opened = [(one["person"], one["request"]) for one in await events(house, "details_opened")]
+        assert opened[-1] == ("dana", (await request_of(house, review)).id)
+        assert (await house.press("right", by="dana", card=review, fields={"text": "it was"})).is_taken
+        assert await is_sound(house)

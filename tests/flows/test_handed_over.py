@@ -6,6 +6,8 @@ import pytest
 
 from agents.toolbox import tool
 from bot.domain.calls import Outcome, Risk
+from bot.domain.render import DETAILS
+from bot.domain.wire import replace
 from tests.flows.stage import (
     STEADY,
     Build,
@@ -19,8 +21,8 @@ from tests.flows.stage import (
     request_of,
     settled,
 )
-from tests.flows.test_escalations import direct, queue_of
-from tests.house import words
+from tests.flows.test_escalations import ESCALATE, direct, queue_of
+from tests.house import find, words
 
 HAND_OVER = policy().replace(
     "  - id: sign\n",
@@ -40,7 +42,7 @@ async def test_what_a_rule_hands_over_reaches_people_whole_and_does_not_run(buil
 
         card = await direct(house, "dana")
 
-        assert moves(card) == ["take", "follow", "direct", "decline", "hand_to", "stop"]
+        assert moves(card) == ["take", "follow", "direct", "decline", "hand_to", DETAILS, "stop"]
         said = words(card)
         assert [part for part in ("too-much", "args.amount 600", "bank", "offer half of it") if part not in said] == []
         assert "wire, version 1" in " ".join(block.label for block in card.card.blocks)
@@ -137,3 +139,59 @@ async def test_a_call_edited_into_what_a_rule_hands_over_is_not_signed(build: Bu
         assert not answer.is_taken
         assert "hands this version over to people and lets nobody sign it" in answer.text
         assert hands.did == []
+
+
+PAY = """rules:
+  - id: big
+    when: tool.name == "raise_pay" && args.salary > 500
+    escalate: {to: managers, suggestion: ask her}
+"""
+
+
+@tool(risk=Risk.WRITE, private=("salary",), secrets=("pin",))
+async def raise_pay(who: str, salary: int, pin: str = "CANARY-9") -> str:
+    """Pay somebody more."""
+    return f"{who} {salary} {pin}"
+
+
+async def test_whoever_is_handed_what_is_private_reads_it_in_details(build: Build) -> None:
+    """A2-01, GN-09, PN-13: dana reads the salary, what was done before and what became of others like it; the card, its
+    reason and ana do not; the audit says that she read it. The secret stands nowhere, nor in the record."""
+    turns = (calls(call("raise_pay", who="Bo", salary=61_234)), calls(call("raise_pay", who="Chris", salary=71_234)))
+    async with build(policy=PAY, tools=(raise_pay,), model=Played(*turns), pace=STEADY) as house:
+        await house.mention("ana", "raise it")
+        first = await direct(house, "dana")
+        assert (await house.press("decline", by="dana", card=first)).is_taken
+        card = await direct(house, "dana", but=[first])
+        assert moves(card) == ["take", "follow", "direct", "decline", "hand_to", DETAILS, "stop"]
+
+        read = await house.press(DETAILS, by="dana", card=card)
+        foreign = await house.press(DETAILS, by="ana", card=card)
+
+        assert (foreign.is_taken, foreign.details) == (False, None)
+        assert read.details is not None
+        told = {block.label: block.text for block in read.details.blocks}
+        assert '"salary": 71234' in told["What is private: not on the card, and for you alone"]
+        assert '"who": "Chris"' in told["Every argument"]
+        assert told["What this run did before"] == "1. raise_pay: not run"
+        assert told["What people decided about calls like it"].startswith("1 like this in 30 days: 1 answered.")
+        assert 'with who="Bo"' in told["What people decided about calls like it"]
+        everything = [str(shown) for post in house.chat.posts for shown in post.cards]
+        assert not [one for one in everything if "1234" in one or "CANARY" in one]
+        assert "CANARY" not in str(read)
+        assert "CANARY" not in str((await request_of(house, card)).private)
+        assert [one["person"] for one in await events(house, "details_opened")] == ["dana"]
+        assert not [one for one in await house.audit() if "1234" in str(one.fields)]
+        assert (await house.press("follow", by="dana", card=card)).is_taken
+        assert await settled(house)
+
+
+async def test_what_an_agent_hands_over_by_itself_has_no_details(build: Build) -> None:
+    """GN-09: all of it stands on the card; a made-up press opens nothing."""
+    async with build(policy=policy(), model=Played(ESCALATE)) as house:
+        await house.mention("ana", "answer the complaint")
+        card = await direct(house, "dana")
+        assert DETAILS not in moves(card)
+        card.cards.append(replace(card.card, buttons=(replace(find(card, "take"), move=DETAILS),)))
+
+        assert not (await house.press(DETAILS, by="dana", card=card)).is_taken

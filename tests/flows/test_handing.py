@@ -320,6 +320,23 @@ async def test_while_nobody_at_all_can_answer_it_waits_for_somebody_who_comes_ba
         assert await settled(house)
 
 
+async def test_whoever_the_ladder_calls_after_it_was_handed_on_can_press_their_copy(build: Build) -> None:
+    """GN-11, CD-09: dana hands an escalation to bo, who does not answer; erin, called above her, has buttons, too."""
+    more = "defaults: {ladder: [{after: 1h, dm: manager(manager(requester))}, {after: 4h, expire: true}]}"
+    escalate = calls(call("escalate", reason="r", context="c", suggestion="s"))
+    async with build(policy=policy(more=more), model=Played(escalate), pace=STEADY) as house:
+        await house.mention("ana", "answer the complaint")
+        await hand(house, await direct(house, "dana"), by="dana", to="bo")
+        await direct(house, "bo")
+
+        house.clock.advance(hours=1, seconds=1)
+
+        card = await direct(house, "erin")
+        assert "decline" in moves(card)
+        assert (await house.press("decline", by="erin", card=card)).is_taken
+        assert await settled(house)
+
+
 async def test_the_field_asks_for_a_person(build: Build) -> None:
     async with build(policy=policy(), model=Played(COLOURS)) as house:
         await house.mention("ana", "paint the door")

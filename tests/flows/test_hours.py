@@ -27,10 +27,12 @@ from tests.flows.stage import (
 from tests.house import QUICK, Clock, House
 
 WIRE = calls(call("wire", amount=90))
+COLOURS = calls(call("ask_people", question="Which colour?", options=["red", "blue"]))
 BERLIN = Hours(zone="Europe/Berlin", work=read_spans("Mon-Fri 09:00-17:30"))
 FRIDAY = datetime(2030, 3, 1, 17, 0, tzinfo=UTC)  # 18:00 in Berlin: the office is closed
 MONDAY = datetime(2030, 3, 4, 8, 0, tzinfo=UTC)  # 09:00 there
 LAZY = dataclasses.replace(QUICK, timers_every=timedelta(hours=1))  # timers are looked at when the test says so
+SIX_DAYS = "defaults: {ladder: [{after: 6d, expire: true}]}"
 TO_MANAGER = policy(ladder="{after: 5m, dm: manager(approver)}, {after: 6d, expire: true}")
 
 
@@ -408,3 +410,106 @@ async def looked(house: House) -> int:
     count = await house.engine.timers.look(house.engine.shards.fences[0])
     await shown(house)
     return count
+
+
+async def test_a_question_handed_to_somebody_asleep_waits_for_their_morning(build: Build) -> None:
+    """PN-04, ST-15: chris is nobody to call on Friday night, and ana is told until when. The card in the thread can be
+    answered by him at once; his own copy comes on Monday at nine, and then the thread's has no buttons any more."""
+    parts = {"directory": office("chris"), "clock": clock_at(FRIDAY), "pace": LAZY}
+    async with build(policy=policy(more=SIX_DAYS), model=Played(COLOURS), **parts) as house:
+        await house.mention("ana", "paint the door")
+        card = await house.card("pick_a")
+
+        told = await house.press("hand_to", by="ana", card=card, fields={"person": "chris"})
+
+        assert told.text.startswith("Chris is away until Mon 09:00 (their time) and is asked then.")
+        await shown(house)
+        assert not direct(house, "chris")
+        assert "chris" not in card.card.mentions
+        assert card.card.status.startswith("Ana handed this to Chris")
+        assert "pick_a" in moves(card)
+        assert not (await house.press("pick_a", by="ana", card=card)).is_taken
+
+        until(house, MONDAY, 1)
+        while await house.engine.timers.look(house.engine.shards.fences[0]):
+            pass
+
+        copy = await its_dm(house, "chris")
+        assert moves(card) == ["stop"]
+        assert (await house.press("pick_a", by="chris", card=copy)).is_taken
+        await house.shows("Chris answered.")
+        assert await settled(house)
+
+
+async def test_whoever_is_asleep_may_answer_what_was_handed_to_them_where_it_stands(build: Build) -> None:
+    """PN-04: their right does not wait, only the message does."""
+    parts = {"directory": office("chris"), "clock": clock_at(FRIDAY)}
+    async with build(policy=policy(), model=Played(COLOURS), **parts) as house:
+        await house.mention("ana", "paint the door")
+        card = await house.card("pick_a")
+        await house.press("hand_to", by="ana", card=card, fields={"person": "chris"})
+        await shown(house)
+
+        assert (await house.press("pick_a", by="chris", card=card)).is_taken
+
+        await house.shows("Chris answered.")
+        assert await settled(house)
+        assert not direct(house, "chris")
+
+
+async def test_what_is_handed_to_somebody_away_is_asked_of_their_deputy(build: Build) -> None:
+    """PN-05, ST-15: chris is away for four weeks and erin decides: she gets the card, and ana hears of both."""
+    async with build(policy=policy(), model=Played(COLOURS)) as house:
+        await house.say("chris", "@countersign away for 4 weeks, @erin decides", thread="away", is_mention=True)
+        await house.mention("ana", "paint the door")
+        card = await house.card("pick_a")
+
+        told = await house.press("hand_to", by="ana", card=card, fields={"person": "chris"})
+
+        assert told.text.startswith("Erin decides for Chris, and is asked now. Chris is away until")
+        copy = await its_dm(house, "erin")
+        assert not direct(house, "chris")
+        assert moves(card) == ["stop"]
+        assert (await house.press("pick_a", by="erin", card=copy)).is_taken
+        await house.shows("Erin answered.")
+        assert await settled(house)
+
+
+async def test_what_falls_back_to_somebody_asleep_calls_them_in_the_morning(build: Build) -> None:
+    """PN-04, ST-15: chris left on Friday night; the thread says so and calls nobody, ana's message comes on Monday."""
+    staff = office("ana")
+    parts = {"directory": staff, "clock": clock_at(FRIDAY), "pace": LAZY}
+    async with build(policy=policy(more=SIX_DAYS), model=Played(COLOURS), **parts) as house:
+        fence = house.engine.shards.fences[0]
+        await house.mention("ana", "paint the door")
+        await house.press("hand_to", by="ana", card=await house.card("pick_a"), fields={"person": "chris"})
+        await shown(house)
+        staff.change("chris", is_active=False)
+        house.clock.advance(minutes=6)
+        await house.engine.timers.look(fence)
+
+        await house.shows("Chris can no longer answer this. It is asked of Ana again. Ana is away until Mon 09:00")
+        said = next(post for post in house.chat.posts if "can no longer answer" in post.card.body)
+        assert said.card.mentions == ()
+
+        until(house, MONDAY, 1)
+        while await house.engine.timers.look(fence):
+            pass
+        assert (await its_dm(house, "ana")).card.mentions == ("ana",)
+
+
+async def test_broken_glass_and_the_end_of_a_run_call_people_at_any_hour(build: Build, hands: Hands) -> None:
+    """A2-05: the glass was broken because it could not wait, and the answer is what ana asked for."""
+    parts = {"tools": hands.tools, "directory": office("ana", "dana", "erin"), "clock": clock_at(FRIDAY)}
+    glass = policy("groups: [managers], break_glass: {of: approvers, review: managers, within: 24h}")
+    async with build(policy=glass, model=Played(WIRE), **parts) as house:
+        await house.mention("ana", "pay")
+        card = await house.card("break_glass")
+        assert (await house.press("break_glass", by="bo", card=card, fields={"reason": "now"})).is_taken
+
+        await house.shows("Glass broken")
+        await house.shows("Results: ok wire 90 bank")
+
+        called = {post.card.body[:12]: post.card.mentions for post in house.chat.posts if post.card.body}
+        assert called["Glass broken"] == ("dana", "erin")
+        assert called["Results: ok "] == ("ana",)

@@ -33,6 +33,10 @@ def cards(house: House, who: str) -> list[Posted]:
     return [post for post in direct(house, who) if post.card.title]
 
 
+def escalated(house: House) -> list[str]:
+    return [post.card.body for post in house.chat.posts if post.card.body.startswith("Escalated")]
+
+
 def lines(house: House, who: str) -> list[str]:
     return [post.card.body for post in direct(house, who) if not post.card.title]
 
@@ -94,4 +98,45 @@ async def test_whoever_is_spared_a_message_may_answer_all_the_same(build: Build,
         spared = next(post for post in house.with_button("approve") if post.card.footer not in sent)
 
         assert (await house.press("approve", by="dana", card=spared)).is_taken
+        assert await house.is_sound()
+
+
+async def test_an_agent_that_escalates_without_end_does_not_bury_whoever_it_escalates_to(build: Build) -> None:
+    """T29: dana gets twenty escalations as direct messages; each further thread says that hers comes later."""
+    whole = {"reason": "r", "context": "c", "suggestion": "s"}
+    parts = {"policy": policy(), "model": Played(calls(call("escalate", **whole))), "pace": LAZY}
+    async with build(**parts) as house:
+        for number in range(DM_MOST + 3):
+            await house.mention(("ana", "bo", "chris")[number % 3], f"answer {number}")
+            await house.chat.until(lambda: len(escalated(house)) > number, "one more")  # noqa: B023  # waited for here
+        await shown(house)
+
+        assert len(cards(house, "dana")) == DM_MOST
+        later = "Escalated. Dana has many open cards already; this one is sent when some of them are answered."
+        assert escalated(house).count(later) == 3
+        assert [line[: len(MORE)] for line in lines(house, "dana")] == [MORE]
+
+        assert (await house.press("decline", by="dana", card=cards(house, "dana")[0])).is_taken
+        await look(house, minutes=6)
+        assert len(cards(house, "dana")) == DM_MOST + 1
+
+
+async def test_what_is_handed_to_somebody_who_has_enough_waits_until_some_are_answered(build: Build) -> None:
+    """T29: whoever hands it on hears so; dana may answer it in the thread, where its buttons stay until she has it."""
+    question = calls(call("ask_people", question="Which?", options=["a", "b"]))
+    async with build(policy=policy(), model=Played(question), pace=LAZY) as house:
+        seen: list[Posted] = []
+        told: list[str] = []
+        for number in range(DM_MOST + 1):
+            who = ("ana", "bo", "chris")[number % 3]
+            await house.mention(who, f"ask {number}")
+            seen.append(await house.card("pick_a", but=[*seen, *direct(house, "dana")]))
+            answer = await house.press("hand_to", by=who, card=seen[-1], fields={"person": "dana"})
+            told.append(answer.text)
+            await shown(house)
+
+        assert len(cards(house, "dana")) == DM_MOST
+        assert set(told[:-1]) == {"Dana is asked now."}
+        assert told[-1].startswith("Dana has many open cards already; this one is sent when some of them are answered.")
+        assert (await house.press("pick_a", by="dana", card=seen[-1])).is_taken
         assert await house.is_sound()

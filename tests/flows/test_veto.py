@@ -201,4 +201,4 @@ async def test_a_card_with_nothing_unusual_has_the_buttons_it_had(build: Build, 
     async with build(policy=policy(), tools=hands.tools, model=Played(WIRE)) as house:
         await house.mention("ana", "pay")
 
-        assert moves(await house.card()) == ["approve", "edit", "reject", "explain", "stop"]
+        assert moves(await house.card()) == ["approve", "edit", "reject", "explain", "details", "stop"]

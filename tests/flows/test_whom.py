@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +12,7 @@ from agents.coded import Coded
 from agents.roster import Roster
 from bot.domain.chat import PersonId
 from bot.domain.errors import ChatUnavailable
-from bot.domain.ports import RunContext
+from bot.domain.ports import RunContext, WantedCall
 from bot.domain.routing import Listing
 from bot.domain.run import RunStatus, Task
 from bot.peoplefile import PeopleDirectory, read_people
@@ -41,6 +42,13 @@ async def asker(task: Task, ctx: RunContext) -> str:  # noqa: ARG001
 
 async def deploy(task: Task, ctx: RunContext) -> str:
     await ctx.ask("Which?", options=("this", "that"), of="approvers", may_write=False)
+    heard = [one.text for one in await ctx.heard()]
+    return f"{await echo('deploy', task)} and heard {heard}"
+
+
+async def stranded(task: Task, ctx: RunContext) -> str:
+    told = json.dumps({"reason": "it is red", "context": "staging fails", "suggestion": "wait", "of": "@erin"})
+    await ctx.use((WantedCall(id="e", tool="escalate", args=told),))
     heard = [one.text for one in await ctx.heard()]
     return f"{await echo('deploy', task)} and heard {heard}"
 
@@ -150,6 +158,46 @@ async def test_whoever_may_not_ask_an_agent_does_not_steer_it_by_handing_back_or
         assert (words.is_taken, words.text) == (False, f"{only} You can hand it back without words.")
         assert (turned.is_taken, turned.text) == (False, only)
         assert bare.is_taken
+
+
+async def test_whoever_takes_an_escalation_drives_its_thread_whatever_the_agent_may_be_told_by(office: Office) -> None:
+    """GN-11, T13: erin is not among those who may tell deploy what to do, but was asked to take this over. Her words
+    count as long as she has it; ana's do not."""
+    office.staff = [office.staff[0], Coded(name="deploy", python=stranded, tools=("escalate",))]
+    async with office as house:
+        thread = await house.mention("bo", "deploy: version 7")
+        assert (await house.press("take", by="erin", card=await house.card("take"))).is_taken
+
+        assert await house.say("erin", "I restart staging", thread=thread) is None
+        other = await house.say("ana", "use production", thread=thread)
+        await house.card("hand_back")
+        await house.press("hand_back", by="erin", card=status(house), fields={"text": "staging is green"})
+
+        assert other is not None
+        assert other.text == "Only the group approvers and @dana may tell deploy what to do."
+        await house.shows("and heard ['I restart staging', 'I took this over, worked on it by hand")
+        await house.shows("hand it back now. staging is green']")
+        assert await settled(house)
+
+
+async def test_an_escalation_taken_once_gives_no_say_in_the_agent_for_good(office: Office) -> None:
+    """T13: erin took it and handed it back; while the agent goes on, her words are refused like anybody's."""
+
+    async def twice(task: Task, ctx: RunContext) -> str:
+        return f"{await stranded(task, ctx)}, then {await deploy(task, ctx)}"
+
+    office.staff = [office.staff[0], Coded(name="deploy", python=twice, tools=("escalate",))]
+    async with office as house:
+        thread = await house.mention("bo", "deploy: version 7")
+        await house.press("take", by="erin", card=await house.card("take"))
+        await house.card("hand_back")
+        await house.press("hand_back", by="erin", card=status(house), fields={"text": "go on"})
+        await house.card("pick_a")
+
+        told = await house.say("erin", "use production", thread=thread)
+
+        assert told is not None
+        assert told.text == "Only the group approvers and @dana may tell deploy what to do."
 
 
 class Blind(PeopleDirectory):
