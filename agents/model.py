@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 import openai
@@ -30,6 +30,8 @@ from bot.domain.calls import ToolSpec
 from bot.domain.errors import ModelRefused, ModelUnavailable
 from bot.domain.ports import Line, Said, WantedCall
 from bot.domain.wire import Record
+
+SEEN_WITHIN = 5.0  # seconds for the list of models
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -79,6 +81,23 @@ class ChatCompletions:
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def seen(self) -> Literal["there", "away", "shut", "unlisted"]:
+        """Whether answers can be had here, from one look at the list of models: nothing is thought.
+
+        "shut": the key is not accepted. "unlisted": there is a list, without our model. "there" also where a server
+        answers and has no such list.
+        """
+        try:
+            listed = await self._client.models.list(timeout=SEEN_WITHIN)
+        except (openai.AuthenticationError, openai.PermissionDeniedError):
+            return "shut"
+        except openai.APIConnectionError:  # a time-out is one
+            return "away"
+        except (openai.OpenAIError, ValueError):
+            return "there"  # it answered, and it is nobody's duty to list its models
+        names = [getattr(one, "id", "") for one in getattr(listed, "data", None) or ()]
+        return "unlisted" if names and self.name not in names else "there"
 
     async def think(
         self, lines: Sequence[Line], tools: Sequence[ToolSpec], *, on_text: Callable[[str], None] | None = None

@@ -26,11 +26,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final, TypedDict, Unpack, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Unpack, cast, get_args, get_origin, get_type_hints
 
 import docstring_parser
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import ErrorDetails, PydanticSerializationError
@@ -41,6 +41,7 @@ from agents.results import MOST_RESULT as MOST_RESULT
 from agents.results import result_text
 from agents.shown import File as File
 from agents.shown import Shown as Shown
+from agents.traits import BadTool, Traits, checked
 from bot.domain import ports
 from bot.domain.arguments import secret_values, without
 from bot.domain.calls import Cause, Evidence, Outcome, Risk, ToolCall, ToolResult, ToolSpec, canonical, digest
@@ -79,32 +80,19 @@ SECRET: Final = Secret()
 PRIVATE: Final = Private()
 
 
-class Traits(TypedDict, total=False):
-    """What `@tool` takes. Nothing said means: cannot be undone, must not be started twice."""
-
-    name: str
-    version: str
-    risk: Risk
-    idempotent: bool
-    timeout: timedelta
-    touches: tuple[str, ...]
-    secrets: tuple[str, ...]
-    private: tuple[str, ...]
-    category: str
-    asks: str
-    accepted: str  # this argument must be a text that people accepted in the same run; the gate refuses any other
-    preview: Callable[..., Any]  # the same arguments without the leave; gives Evidence, text, or several of them
-    preview_timeout: timedelta
-
-
-def tool(**traits: Unpack[Traits]) -> Callable[[Callable[..., Any]], FunctionTool]:
+def tool(bare: object = None, /, **traits: Unpack[Traits]) -> Callable[[Callable[..., Any]], FunctionTool]:
     """Make a typed function, plain or async, a `Tool`. A plain one runs in a thread.
 
-    Raises TypeError, when the function is defined, for whatever cannot become a schema.
+    Raises BadTool, a TypeError, when the function is defined: for whatever cannot become a schema, for what is no
+    trait, and for *bare*, the function itself, which is there if nobody said how careful to be with it.
     """
+    if bare is not None:
+        name = getattr(bare, "__name__", "this")
+        raise BadTool(f"{name}: write @tool(risk=Risk.WRITE) above it: @tool alone does not say what harm it can do")
+    kept = checked(traits)
 
     def made(fn: Callable[..., Any]) -> FunctionTool:
-        return FunctionTool(fn, traits)
+        return FunctionTool(fn, kept)
 
     return made
 
@@ -290,14 +278,17 @@ class _Plain(GenerateJsonSchema):
 
 
 def _read_signature(fn: Callable[..., Any]) -> _Signature:
-    hints = get_type_hints(fn, include_extras=True)
+    try:
+        hints = get_type_hints(fn, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise BadTool(f"{fn.__name__}: a type of its arguments cannot be read: {error}") from error
     leaves, secrets, private = [], [], []
     space: dict[str, Any] = {}
     for name, parameter in inspect.signature(fn).parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise TypeError(f"{fn.__name__}: *{name} cannot be described to a model")
+            raise BadTool(f"{fn.__name__}: *{name} cannot be described to a model; name each argument")
         if name not in hints:
-            raise TypeError(f"{fn.__name__}: {name} has no type")
+            raise BadTool(f"{fn.__name__}: {name} has no type: write {name}: str, for instance")
         if hints[name] is Leave:
             leaves.append(name)
             continue
@@ -306,11 +297,23 @@ def _read_signature(fn: Callable[..., Any]) -> _Signature:
             secrets.append(name)
         if any(isinstance(mark, Private) for mark in _marks(hints[name])):
             private.append(name)
-    config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False, protected_namespaces=())
-    model = create_model(fn.__name__, __config__=config, **{f"arg_{name}": field for name, field in space.items()})
-    made = _Signature(cast(type[BaseModel], model), {name: f"arg_{name}" for name in space})
+    made = _Signature(_model(fn, space), {name: f"arg_{name}" for name in space})
     made.leaves, made.secrets, made.private = tuple(leaves), tuple(secrets), tuple(private)
     return made
+
+
+def _model(fn: Callable[..., Any], space: Mapping[str, Any]) -> type[BaseModel]:
+    config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False, protected_namespaces=())
+    try:
+        made = create_model(fn.__name__, __config__=config, **{f"arg_{name}": field for name, field in space.items()})
+        _schema(made)
+    except PydanticUserError as error:
+        if len(space) > 1:
+            for name, field in space.items():  # the one that cannot be described raises here, by its name
+                _model(fn, {name: field})
+        told = "give it a type that JSON has: text, number, list, dict, or a pydantic model of them"
+        raise BadTool(f"{fn.__name__}: {', '.join(space)} cannot be described to a model; {told}") from error
+    return cast(type[BaseModel], made)
 
 
 def _field_info(fn: Callable[..., Any], parameter: inspect.Parameter, hint: object) -> Any:
@@ -332,24 +335,24 @@ def _help(fn: Callable[..., Any]) -> dict[str, str]:
 def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> ToolSpec:
     name = traits.get("name", fn.__name__)
     if not NAME.fullmatch(name):
-        raise TypeError(f"{name!r} cannot be the name of a tool")
+        raise BadTool(f"{name!r} cannot be the name of a tool; it has 1 to 64 letters, digits, _ or -")
     doc = docstring_parser.parse(inspect.getdoc(fn) or "")
     if not doc.short_description:
-        raise TypeError(f"{name} has no docstring: neither people nor the model would know what it does")
+        raise BadTool(f"{name} has no docstring: write what it does, for people and the model, as its first line")
     private = tuple(dict.fromkeys((*traits.get("private", ()), *signature.private)))
     secrets = tuple(dict.fromkeys((*traits.get("secrets", ()), *signature.secrets)))
     if unknown := {*secrets, *private} - set(signature.fields):
-        raise TypeError(f"{name}: {', '.join(sorted(unknown))} cannot be secret: there is no such argument")
+        raise BadTool(f"{name}: {', '.join(sorted(unknown))} cannot be secret: {_no_argument(signature)}")
     if both := set(secrets) & set(private):
-        raise TypeError(f"{name}: {', '.join(sorted(both))} cannot be secret and private: signers see what is private")
+        raise BadTool(f"{name}: {', '.join(sorted(both))} cannot be secret and private: signers see what is private")
     if (text := traits.get("accepted", "")) and text not in signature.fields:
-        raise TypeError(f"{name}: {text} cannot be what people accepted: there is no such argument")
+        raise BadTool(f"{name}: {text} cannot be what people accepted: {_no_argument(signature)}")
     return ToolSpec(
         name=name,
         version=traits.get("version", "1"),
         description=" ".join(f"{doc.short_description} {doc.long_description or ''}".split()),
         schema=_schema(signature.model),
-        risk=traits.get("risk", Risk.IRREVERSIBLE),
+        risk=Risk(traits.get("risk", Risk.IRREVERSIBLE)),
         is_idempotent=traits.get("idempotent", False),
         timeout=traits.get("timeout", timedelta(seconds=60)),
         touches=traits.get("touches", ()),
@@ -360,6 +363,10 @@ def _spec(fn: Callable[..., Any], signature: _Signature, traits: Traits) -> Tool
         accepted=text,
         has_preview="preview" in traits,
     )
+
+
+def _no_argument(signature: _Signature) -> str:
+    return f"there is no such argument; there are {', '.join(signature.fields) or 'none'}"
 
 
 def _schema(model: type[BaseModel]) -> str:

@@ -23,6 +23,7 @@ from bot.agentsmodels import DEFAULT
 from bot.domain.errors import BadPolicy
 from bot.domain.ports import Agent, Tool
 from bot.domain.routing import Listing
+from bot.loaded import loaded
 
 BUILT_IN = "assistant"  # its name
 FOR_TESTS = ("agents.testing", "agents.tryout")  # simulated people and models: no bot that runs may hold them (D-49)
@@ -167,14 +168,10 @@ def _class(maker: str) -> Callable[..., Any]:
 
 def _loaded(name: str, members: int) -> Any:
     """What `module:name` is, which takes so many *members*. Raises ValueError with the rest of a sentence."""
-    module, _, attribute = name.partition(":")
+    module = name.partition(":")[0]
     if any(module == one or module.startswith(f"{one}.") for one in FOR_TESTS):
         raise ValueError(f"python: {name} comes from agents.testing; simulated people are for tests alone")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"python: {name} cannot be loaded ({error}); write module:name") from error
-    try:
-        return as_agent(found, members)
+        return as_agent(loaded(name), members)
     except ValueError as error:
         raise ValueError(f"python: {name} {error}") from error

@@ -16,25 +16,13 @@ from bot.agentsfile import AgentsFile, Entry
 from bot.agentskinds import Part, Ref, What
 from bot.agentsmodels import DEFAULT, spoken
 from bot.domain.people import ANYONE, Group, One, is_unlisted, parse
+from bot.toolhints import SETTING as SETTING
+from bot.toolhints import no_tool, some
 
 ALL = "all"  # as a tool: every one
 SERVER = "mcp:"  # as a tool: every one of a server
 BETWEEN = "__"  # what stands between a server's name and its tool's
 USER = "user"  # in rules of `routes`: whoever gave the task
-REPOS = "COUNTERSIGN_REPOS"
-FORGES = "COUNTERSIGN_GITHUB_TOKEN or COUNTERSIGN_GITLAB_TOKEN"
-SETTING: Mapping[str, str] = {  # what offers a tool that is not always there
-    "lookup": "COUNTERSIGN_KNOWLEDGE",
-    "sql_query": "COUNTERSIGN_SQL_URL",
-    "sql_execute": "COUNTERSIGN_SQL_URL",
-    "run_code": "COUNTERSIGN_CODE",
-    "restart_service": "COUNTERSIGN_SERVICES",
-    "set_config": "COUNTERSIGN_SERVICES",
-    **dict.fromkeys(("git_log", "git_show", "git_diff", "git_files", "git_read_file", "git_blame"), REPOS),
-    **dict.fromkeys(("git_commit", "git_push"), REPOS),
-    **dict.fromkeys(("read_issue", "read_pull_request", "post_comment", "open_pull_request"), FORGES),
-}
-NAMED_MOST = 40  # names that a sentence lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +72,17 @@ def weak(file: AgentsFile) -> list[str]:
     return sorted(found, key=_place)
 
 
-def not_set_up(file: AgentsFile, tools: Collection[str]) -> list[str]:
-    """Tools that agents do without, because nobody set them up: which setting offers each."""
-    missing = [(entry, ref) for entry in file.agents.values() for _, ref in _refs(entry) if ref.is_optional]
-    found = [
-        f"{ref.spot}: {entry.name} does without {ref.name}: set {SETTING[ref.name]} to have it"
-        for entry, ref in missing
-        if ref.name not in tools and ref.name in SETTING
-    ]
-    return sorted(found, key=_place)
+def not_set_up(file: AgentsFile, tools: Collection[str]) -> str:
+    """Tools that agents do without, because nobody set them up, and which setting offers each; empty for none."""
+    wanted = {ref.name for entry in file.agents.values() for _, ref in _refs(entry) if ref.is_optional}
+    offers: dict[str, list[str]] = {}
+    for name, setting in SETTING.items():
+        if name in wanted and name not in tools:
+            offers.setdefault(setting, []).append(name)
+    if not offers:
+        return ""
+    some_of = [f"{', '.join(names)} ({setting})" for setting, names in offers.items()]
+    return f"agents do without what is not set up: {', '.join(some_of)}"
 
 
 def default_of(file: AgentsFile) -> str:
@@ -133,7 +123,8 @@ def _refs(entry: Entry) -> Iterator[tuple[str, Ref]]:
 
 def _ref_problem(file: AgentsFile, world: World, entry: Entry, key: str, ref: Ref) -> str:
     why = _no_member(entry, ref) if ref.what == "member" else _WHY[ref.what](file, world, ref)
-    return f"{ref.spot}: {key} of {entry.name}: {why}" if why else ""
+    what = f"{entry.name}: `of`" if key == "of" else f"{key} of {entry.name}"
+    return f"{ref.spot}: {what}: {why}" if why else ""
 
 
 def _no_member(entry: Entry, ref: Ref) -> str:
@@ -144,7 +135,7 @@ def _no_member(entry: Entry, ref: Ref) -> str:
 def _no_agent(file: AgentsFile, _world: World, ref: Ref) -> str:
     if ref.name in file.agents or ref.name in file.broken:
         return ""
-    return f"there is no agent {ref.name!r}; there are {_list(file.agents)}"
+    return f"there is no agent {ref.name!r}; there are {some(file.agents)}"
 
 
 def _no_model(file: AgentsFile, _world: World, ref: Ref) -> str:
@@ -152,7 +143,7 @@ def _no_model(file: AgentsFile, _world: World, ref: Ref) -> str:
         return ""
     if ref.name in file.models and not file.models[ref.name].name:
         return f"{ref.name!r} is an endpoint; write {ref.name}/ and the name of one of its models"
-    there = _list([DEFAULT, *file.models])
+    there = some([DEFAULT, *file.models])
     return f"there is no model {ref.name!r}; there are {there}, or openai/NAME at the endpoint of the environment"
 
 
@@ -161,13 +152,11 @@ def _no_tool(file: AgentsFile, world: World, ref: Ref) -> str:
         return ""
     if ref.name.startswith(SERVER) or BETWEEN in ref.name:
         server = ref.name.removeprefix(SERVER).split(BETWEEN)[0]
-        return (
-            "" if server in file.servers else f"there is no server {server!r} in mcp; there are {_list(file.servers)}"
-        )
+        return "" if server in file.servers else f"there is no server {server!r} in mcp; there are {some(file.servers)}"
     if ref.name in SETTING:
         setting = SETTING[ref.name]
         return f'{ref.name} is there once {setting} is set; write "{ref.name}?" if the agent can do without it'
-    return f"there is no tool {ref.name!r}; there are all, mcp:SERVER, {_list(world.tools)}"
+    return no_tool(ref.name, (ALL, f"{SERVER}SERVER", *world.tools))
 
 
 def _no_audience(_file: AgentsFile, world: World, ref: Ref) -> str:
@@ -177,9 +166,9 @@ def _no_audience(_file: AgentsFile, world: World, ref: Ref) -> str:
 def _nobody(ref: Ref, world: World) -> str:
     match parse(ref.name):
         case Group(name=name) if name != ANYONE and name not in world.groups:
-            return f"there is no group {name!r}; there are {_list(world.groups)}"
+            return f"there is no group {name!r}; there are {some(world.groups)}"
         case One(id=who) if who not in world.people and not is_unlisted(who):
-            return f"there is nobody called {who!r}; there are {_list(world.people)}"
+            return f"there is nobody called {who!r}; there are {some(world.people)}"
     return ""
 
 
@@ -200,7 +189,7 @@ def _default_problems(file: AgentsFile) -> Iterator[str]:
     if name in file.broken or (not file.agents and file.problems):
         return
     if name not in file.agents:
-        yield f"{spot}: default: there is no agent {name!r}; there are {_list(file.agents)}"
+        yield f"{spot}: default: there is no agent {name!r}; there are {some(file.agents)}"
     elif file.agents[name].is_person:
         yield f"{spot}: default: {name} is a person, who can be asked by an agent and not be given a task"
     elif file.agents[name].is_inner:
@@ -238,12 +227,6 @@ def _way_back(file: AgentsFile, start: str) -> list[str]:
                 seen.add(member)
                 ways.append([*way, member])
     return []
-
-
-def _list(names: Collection[str]) -> str:
-    some = sorted(names)[:NAMED_MOST]
-    rest = len(names) - len(some)
-    return (", ".join(some) or "none") + (f" and {rest} others" if rest else "")
 
 
 def _near(name: str, names: Collection[str]) -> str:

@@ -117,7 +117,8 @@ class _Reading:
                 data = file.read(LARGEST + 1)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "its name is not one"
-            self.found.problems.append(f"{self._called(path)}:1:1: cannot be read: {why}")
+            remedy = "correct the include: that names it" if self._seen else "correct COUNTERSIGN_AGENTS"
+            self.found.problems.append(f"{self._called(path)}:1:1: cannot be read: {why}; {remedy}")
             return
         self.text(data, path)
 

@@ -11,7 +11,6 @@ alone. Whose value it is, and opening anything, is the roof's (agentsbuild).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,13 +19,13 @@ from yaml.nodes import Node, ScalarNode
 
 from bot.agentskinds import NAME, money, text
 from bot.domain.budget import Price
+from bot.domain.credentials import REFERENCE
 from bot.yamlfile import Reader
 
 DEFAULT = "default"  # the model that an agent has that names none
 ENVIRONMENT = "openai"  # as a provider: the endpoint that OPENAI_… name
 MODEL_KEYS = ("name", "base_url", "key", "price")
 PRICE_KEYS = ("in", "out")
-SECRET = re.compile(r"secret:([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +114,7 @@ def _url(node: Node, what: str, reader: Reader) -> str:
 
 def _secret(node: Node, what: str, reader: Reader) -> str:
     """The name in `secret:NAME`. What stands there instead may be the key itself, so it is never repeated."""
-    found = SECRET.fullmatch(node.value) if isinstance(node, ScalarNode) else None
+    found = REFERENCE.fullmatch(node.value) if isinstance(node, ScalarNode) else None
     if found is None:
         reader.note(node, f'{what} must be "secret:NAME", a variable of the environment; never the key itself')
     return found[1] if found else ""

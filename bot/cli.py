@@ -159,7 +159,7 @@ def doctor() -> None:
 
     configure_logging("CRITICAL", sys.stderr)  # what a log would say of it is a sentence here
     found = asyncio.run(examine())
-    for finding in found:
+    for finding in sorted(found, key=lambda one: (one.is_bad, one.is_weak)):  # what needs a look stands last
         typer.echo(f"{finding.mark} {finding.text}")
     raise SystemExit(REFUSED if any(finding.is_bad for finding in found) else 0)
 
@@ -171,7 +171,7 @@ def doctor() -> None:
 def manifest(
     url: Annotated[str | None, typer.Option(help="Where Slack posts to, https://…; without it, Socket Mode.")] = None,
     teams: Annotated[bool, typer.Option("--teams", help="Write the package of the app in Teams instead.")] = False,
-    app_id: Annotated[str, typer.Option(help="With --teams: the bot's application id.", envvar="TEAMS_APP_ID")] = "",
+    app_id: Annotated[str, typer.Option(help="With --teams: the bot's application id; unsaid, TEAMS_APP_ID.")] = "",
     domain: Annotated[str, typer.Option(help="With --teams: where it is reached, such as bot.example.com.")] = "",
     out: Annotated[Path, typer.Option(help="With --teams: the file to write.")] = Path("countersign-teams.zip"),
 ) -> None:
@@ -182,8 +182,9 @@ def manifest(
         typer.echo(written(url), nl=False)
         return
     from adapters.teams.manifest import App, package
+    from bot.config import one_setting
 
-    data = package(App(id=app_id, domain=domain))
+    data = package(App(id=app_id or one_setting("TEAMS_APP_ID"), domain=domain))
     try:
         out.write_bytes(data)
     except OSError as error:
@@ -195,7 +196,7 @@ def manifest(
 
 
 @app.command()
-def runs(most: Annotated[int, typer.Option(help="How many.")] = 20) -> None:
+def runs(most: Annotated[int, typer.Option(help="How many.", min=1)] = 20) -> None:
     """The latest runs."""
     from bot.looks import latest_runs
 
@@ -248,11 +249,32 @@ def policy_explain(
     tool: Annotated[str, typer.Argument(help="The tool's name.")],
     args: Annotated[str, typer.Option(help="Its arguments, as JSON.")] = "{}",
     as_: Annotated[str, typer.Option("--as", help="The person who asks.")] = "",
+    agent: Annotated[str, typer.Option(help="The agent that asks; without it, the first one.")] = "",
 ) -> None:
     """What the policy says about one call, rule by rule."""
-    from bot.looks import explained_policy
+    from bot.looks import Asked, explained_policy
 
-    _print_lines(explained_policy(tool, args, as_))
+    _print_lines(explained_policy(tool, args, Asked(as_, agent)))
+
+
+@policy_app.command("try")
+def policy_try(
+    file: Annotated[Path, typer.Argument(help="The changed policy.", show_default=False)],
+    since: Annotated[str, typer.Option(help="How far back: 30d, 12h, 90m.")] = "30d",
+    most: Annotated[int, typer.Option(help="How many calls, the newest ones.", min=1)] = 5_000,
+) -> None:
+    """What a changed policy would say about the calls there were.
+
+    Exit 0: nothing changes, or only more strictly. 1: calls would run unasked that do not now. 3: none would, and yet
+    not all that changes is stricter. 2: a file that cannot be used.
+    """
+    from bot.policytry import as_text, code_of, tried
+    from bot.telemetry import configure_logging
+
+    configure_logging("CRITICAL", sys.stderr)  # what a log would say of a platform is a sentence here
+    trial = asyncio.run(tried(file, since, most))
+    typer.echo(as_text(trial))
+    raise SystemExit(code_of(trial))
 
 
 # ------------------------------------------------------------------- audit
@@ -274,7 +296,7 @@ def audit_verify(
 @audit_app.command("show")
 def audit_show(
     run: Annotated[str, typer.Option(help="One run only.")] = "",
-    most: Annotated[int, typer.Option(help="How many records.")] = 50,
+    most: Annotated[int, typer.Option(help="How many records.", min=1)] = 50,
 ) -> None:
     """The newest audit records, readable."""
     from bot.looks import shown_audit
@@ -303,7 +325,9 @@ def report(
 ) -> None:
     """How approvals go: who decides how much and how fast, and what nobody answered."""
     from bot import reports
+    from bot.telemetry import configure_logging
 
+    configure_logging("CRITICAL", sys.stderr)  # what a log would say of a platform is a sentence here
     told = asyncio.run(reports.reported(since, as_of))
     if picture is not None:
         reports.draw(told, picture)

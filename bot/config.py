@@ -28,6 +28,8 @@ from bot.domain.store import PLACE_MOST
 
 PREFIX = "COUNTERSIGN_"
 AGENTS = Path("agents.yml")
+CLIENT_ID = "must be two numbers with a dot, as Slack shows it under Basic Information"
+HOST = re.compile(r"\*|(\*\.)?[\w.-]+(:\d+)?|[0-9a-fA-F:]+")  # as agents/tools/http reads them
 SHORTEST_KEY = 32  # bytes: as long as the digest it seals with
 BESIDE_SLACK = 3978  # where Teams posts to if Slack posts to PORT; the Bot Framework's own tools look there
 TEAMS_NAMES = (
@@ -105,6 +107,15 @@ def _starts(prefix: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _fits(pattern: str, told: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(told)
+        return value
+
+    return AfterValidator(check)
+
+
 def _seconds(value: object) -> object:
     try:
         return timedelta(seconds=float(value)) if isinstance(value, str) else value
@@ -114,6 +125,13 @@ def _seconds(value: object) -> object:
 
 def _words(value: object) -> object:
     return tuple(word for word in re.split(r"[\s,]+", value) if word) if isinstance(value, str) else value
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(HOST.fullmatch(one) for one in value):
+        told = "must hold host names, such as api.example.com, api.example.com:8080 or *.example.com"
+        raise ValueError(f"{told}: no http:// and no path")
+    return value
 
 
 def _upper(value: object) -> object:
@@ -137,7 +155,9 @@ class Settings(BaseSettings):
 
     # where things are kept
     redis_url: Annotated[SecretStr, AfterValidator(_redis)] | None = Field(None, alias="REDIS_URL")  # None: embedded
-    namespace: str = Field("countersign", alias="COUNTERSIGN_NAMESPACE", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    namespace: Annotated[str, _fits(r"[a-z0-9][a-z0-9_-]{0,39}", "must be 1 to 40 small letters, digits, _ or -")] = (
+        Field("countersign", alias="COUNTERSIGN_NAMESPACE")
+    )
     shard_count: int | None = Field(None, alias="COUNTERSIGN_SHARDS", ge=1, le=1024)
     var: Path = Field(Path("var"), alias="COUNTERSIGN_VAR")
     key: Annotated[Secret, AfterValidator(_key)] | None = Field(None, alias="COUNTERSIGN_KEY")
@@ -170,8 +190,10 @@ class Settings(BaseSettings):
     smtp_port: PortNumber = Field(587, alias="SMTP_PORT")
     smtp_user: str | None = Field(None, alias="SMTP_USER")
     smtp_password: Secret | None = Field(None, alias="SMTP_PASSWORD")
-    smtp_from: str | None = Field(None, alias="SMTP_FROM", pattern=r"^[^@\s]+@[^@\s]+$")
-    http_allow: Words = Field((), alias="COUNTERSIGN_HTTP_ALLOW")  # host names, split by commas or spaces
+    smtp_from: Annotated[str, _fits(r"[^@\s]+@[^@\s]+", "must be an address, such as bot@example.com")] | None = Field(
+        None, alias="SMTP_FROM"
+    )
+    http_allow: Annotated[Words, AfterValidator(_hosts)] = Field((), alias="COUNTERSIGN_HTTP_ALLOW")  # commas or spaces
     tools: Words = Field((), alias="COUNTERSIGN_TOOLS")  # your own, as module:name, split by commas or spaces
     work_folder: Path | None = Field(None, alias="COUNTERSIGN_WORK_FOLDER")
     sql_url: Annotated[Secret, AfterValidator(_postgres)] | None = Field(None, alias="COUNTERSIGN_SQL_URL")
@@ -194,7 +216,9 @@ class Settings(BaseSettings):
     slack_bot_token: Annotated[Secret, _starts("xoxb-")] | None = Field(None, alias="SLACK_BOT_TOKEN")
     slack_app_token: Annotated[Secret, _starts("xapp-")] | None = Field(None, alias="SLACK_APP_TOKEN")
     slack_signing_secret: Secret | None = Field(None, alias="SLACK_SIGNING_SECRET")
-    slack_client_id: str | None = Field(None, alias="SLACK_CLIENT_ID", pattern=r"^\d+\.\d+$")  # many workspaces
+    slack_client_id: Annotated[str, _fits(r"\d+\.\d+", CLIENT_ID)] | None = Field(  # for many workspaces
+        None, alias="SLACK_CLIENT_ID"
+    )
     slack_client_secret: Secret | None = Field(None, alias="SLACK_CLIENT_SECRET")
     slack_workspaces: Words = Field((), alias="SLACK_WORKSPACES")  # ids that may install the app; unset: any
     slack_api_url: Annotated[str, AfterValidator(_web)] = Field("https://slack.com/api/", alias="SLACK_API_URL")
@@ -283,6 +307,11 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     if problems or (problems := _exposed(settings)):
         raise BadSettings(problems)
     return settings
+
+
+def one_setting(name: str, env_file: Path = Path(".env")) -> str:
+    """One variable, unchecked, from where settings stand, for what needs no other; empty if it is not set."""
+    return os.environ.get(name) or dotenv_values(env_file).get(name) or ""
 
 
 def sealing_key(settings: Settings) -> bytes:

@@ -6,10 +6,9 @@ import importlib.metadata
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from bot.agentscheck import not_set_up, weak
-from bot.agentsfile import read_agents
+from bot.agentsfile import AgentsFile, read_agents
 from bot.app import opened_store
 from bot.config import Settings, load_settings, sealing_key
 from bot.domain.errors import CountersignError
@@ -17,8 +16,12 @@ from bot.domain.ports import Keep
 from bot.in_slack import connected_slack, examined_slack
 from bot.in_teams import connected_teams, examined_teams
 from bot.modelkeys import endpoints
+from bot.outside import missing, models_tried
+from bot.owntools import told_of
 from bot.rules import Rules, examined_servers, read_rules
 from bot.worktools import tried_box
+
+AGENTS_MOST = 6  # named in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ async def examine() -> list[Finding]:
     except CountersignError as error:
         return [Finding(line, is_bad=True) for line in str(error).splitlines()]
     found: list[Finding] = [Finding("settings are readable")]
-    for check in (_imports, _key, _rules, _servers, _box, _store, _mind, _slack, _teams):
+    for check in (_imports, _key, _rules, _servers, _outside, _box, _store, _mind, _slack, _teams):
         try:
             async for finding in check(settings):
                 found.append(finding)  # noqa: PERF401  # one by one: what was found before an error stays
@@ -86,13 +89,28 @@ async def _key(settings: Settings) -> AsyncIterator[Finding]:
 async def _rules(settings: Settings) -> AsyncIterator[Finding]:
     rules = await read_rules(settings)
     yield Finding(f"{settings.policy}: {len(rules.policy.rules)} rules, {len(rules.people.people)} people, no problems")
-    agents = [f"{one.name} ({one.kind})" for one in rules.roster.listings()]
-    where = settings.agents_file or "without agents.yml"
-    yield Finding(f"{where}: {len(agents)} agents, the first one for whatever is no other's: {', '.join(agents)}")
+    yield Finding(_agents(settings, rules))
     for weakness in weak(rules.agents):
         yield Finding(weakness, is_weak=True)
-    for told in not_set_up(rules.agents, [spec.name for spec in rules.toolbox.specs()]):
+    if own := [told_of(rules.toolbox.get(name).spec, rules.policy) for name in rules.own]:
+        yield Finding(f"your tools: {', '.join(own)}")
+    if told := not_set_up(rules.agents, [spec.name for spec in rules.toolbox.specs()]):
         yield Finding(told)
+
+
+def _agents(settings: Settings, rules: Rules) -> str:
+    agents = [f"{one.name} ({one.kind})" for one in rules.roster.listings()]
+    where = settings.agents_file or "without agents.yml"
+    rest = len(agents) - AGENTS_MOST
+    more = f" and {rest} others; `python -m bot agents` lists all" if rest > 0 else ""
+    shown = ", ".join(agents[:AGENTS_MOST])
+    return f"{where}: {len(agents)} agents, the first one for whatever is no other's: {shown}{more}"
+
+
+async def _outside(settings: Settings) -> AsyncIterator[Finding]:
+    """What settings name that is not ours: whether it is there."""
+    async for told in missing(settings):
+        yield Finding(told, is_bad=True)
 
 
 async def _servers(settings: Settings) -> AsyncIterator[Finding]:
@@ -120,12 +138,10 @@ async def _mind(settings: Settings) -> AsyncIterator[Finding]:
             "no model is set: a rehearsal plays its part (set OPENAI_API_KEY or OPENAI_BASE_URL)", is_weak=True
         )
         return
-    yield Finding(f"the model is {settings.model}")
     path = settings.agents_file
-    named = endpoints(settings, read_agents(path)) if path is not None else {}
-    for ref, one in named.items():
-        if ref:
-            yield Finding(f"the model {ref} is {one.name} at {urlsplit(one.base_url).hostname}")
+    file = read_agents(path) if path is not None else AgentsFile()
+    for one in await models_tried(endpoints(settings, file)):
+        yield Finding(one.text, is_bad=one.is_bad, is_weak=one.is_weak)
 
 
 async def _slack(settings: Settings) -> AsyncIterator[Finding]:

@@ -6,30 +6,28 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.app import opened_store
 from bot.config import load_settings, sealing_key
 from bot.domain.audit import Violation, export, parse_line, verify_chain, verify_checkpoints
-from bot.domain.chat import PersonId, Place
+from bot.domain.chat import Person, PersonId, Place
 from bot.domain.errors import BadPolicy, BadRecord, NoSuchRequest, Refused
 from bot.domain.invariants import check
 from bot.domain.people import may_answer
-from bot.domain.request import RunId
+from bot.domain.request import Request, RunId
 from bot.domain.routing import Listing, words_of
 from bot.domain.standing import check_standing
 from bot.domain.store import Sealed, Store
 from bot.domain.transcript import Line, transcript
 from bot.domain.wire import read_foreign
 from bot.policycheck import check_text
-from bot.rules import read_rules
+from bot.rules import Rules, read_rules
+from bot.toolhints import no_tool, some
 
 
-class NoSuchPerson(Refused):
-    """A command named somebody who is not in people.yml."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name or 'nobody'!r} is not in people.yml; name a person with --as")
+class NotExplainable(Refused):
+    """`policy explain` named a tool, a person or an agent that is not there. The message says which are."""
 
 
 class NoSuchRun(Refused):
@@ -80,9 +78,19 @@ async def open_requests() -> list[str]:
                     request = (await store.held(id)).request
                 except NoSuchRequest:
                     continue
-                until = f"until {request.deadline:%Y-%m-%d %H:%M}" if request.deadline else "without a deadline"
-                lines.append(f"{id}  {request.call.tool}  for {request.requester}  {until}  (rule {request.ask.rule})")
+                lines.append(request_line(request))
     return lines or ["nothing waits"]
+
+
+def request_line(request: Request) -> str:
+    """One open request: which, in which run, whose task, whom it waits for, and until when."""
+    until = f"until {request.deadline:%Y-%m-%d %H:%M}" if request.deadline else "without a deadline"
+    whom = [one.of if one.need == 1 else f"{one.need} of {one.of}" for one in request.ask.groups]
+    waits = request.handed[-1].to if request.handed else " and ".join(whom)
+    task = " ".join(request.task.split())[:60]
+    asked = f"asked by {request.requester}: {task}"
+    waits_until = f"waits for {waits}  {until}  (rule {request.ask.rule})"
+    return f"{request.id}  {request.run}  {request.call.tool}  {asked}  {waits_until}"
 
 
 # ------------------------------------------------------------------ agents
@@ -123,15 +131,35 @@ async def checked_policy() -> tuple[str, bool]:
     return check_text(rules.policy, []), True
 
 
-async def explained_policy(tool: str, args: str, person: str) -> list[str]:
-    settings = load_settings()
-    rules = await read_rules(settings)
-    who = await rules.people.person(PersonId(person))
-    if who is None:
-        raise NoSuchPerson(person)
+class Asked(NamedTuple):
+    """Who asks for the call that is explained: a person, through an agent (empty: the first one)."""
+
+    person: str
+    agent: str = ""
+
+
+async def explained_policy(tool: str, args: str, by: Asked) -> list[str]:
+    """Raises NotExplainable, InvalidArguments, BadJson."""
+    rules = await read_rules(load_settings())
+    there = [spec.name for spec in rules.toolbox.specs()]
+    if tool not in there:
+        raise NotExplainable(no_tool(tool, there))
+    if by.agent and by.agent not in rules.agents.agents:
+        raise NotExplainable(f"--agent {by.agent!r} is not in agents.yml; there are {some(rules.agents.agents)}")
+    who = await _asking(rules, by.person)
     place = Place(platform="playground", tenant="local", channel="general")
-    told = rules.explained(tool, read_foreign(args), who, place).splitlines()
-    return told if may_answer(who) else [f"{person} may not give tasks at all; for somebody who may:", *told]
+    told = rules.explained(tool, read_foreign(args), who, place, agent=by.agent).splitlines()
+    return told if may_answer(who) else [f"{by.person} may not give tasks at all; for somebody who may:", *told]
+
+
+async def _asking(rules: Rules, name: str) -> Person:
+    known = some([one.id for one in rules.people.people])
+    if not name:
+        raise NotExplainable(f"who asks for the call is not said: add --as and one of {known}")
+    who = await rules.people.person(PersonId(name))
+    if who is None:
+        raise NotExplainable(f"--as {name!r} is not in people.yml; there are {known}")
+    return who
 
 
 # ------------------------------------------------------------------- audit

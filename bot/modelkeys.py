@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from bot.agentscheck import refs
 from bot.agentsfile import AgentsFile, read_agents
-from bot.agentsmodels import DEFAULT, SECRET, Spoken, spoken
+from bot.agentsmodels import DEFAULT, Spoken, spoken
 from bot.config import Settings
+from bot.domain.credentials import REFERENCE
 from bot.domain.errors import BadSettings
 from bot.secretref import secret, set_value
 
@@ -59,7 +60,7 @@ def named_secrets(settings: Settings) -> tuple[str, ...]:
     written = [
         value for server, _ in file.servers.values() for value in (*server.env.values(), *server.headers.values())
     ]
-    named = [name for value in written for name in SECRET.findall(value)]
+    named = [name for value in written for name in REFERENCE.findall(value)]
     names = dict.fromkeys([*(entry.secret for entry in file.models.values() if entry.secret), *named])
     return tuple(value for name in names if (value := set_value(name)))
 

@@ -91,7 +91,7 @@ def read_people(path: Path) -> PeopleDirectory:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BadPolicy([f"{path.name}:1:1: cannot be read: {error.strerror}"]) from error
+        raise BadPolicy([f"{path.name}:1:1: cannot be read: {error.strerror}; correct COUNTERSIGN_PEOPLE"]) from error
     return parse_people(data, name=path.name)
 
 
@@ -180,7 +180,13 @@ def _groups(id: str, fields: Fields, reader: Reader) -> frozenset[str]:
 def _is_group(name: str, node: Node, reader: Reader) -> bool:
     if NAME.fullmatch(name) and name not in RESERVED:
         return True
-    reader.note(node, f"{name!r} cannot be a group" + ("; everybody is in it" if name == ANYONE else ""))
+    if name == ANYONE:
+        why = "; everybody is in it"
+    elif name in RESERVED:
+        why = f": in a rule, the word means somebody else; take another, such as {name}s"
+    else:
+        why = ": a name has letters, digits, ., _ and -"
+    reader.note(node, f"{name!r} cannot be a group{why}")
     return False
 
 

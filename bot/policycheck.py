@@ -21,6 +21,7 @@ from bot.domain.ports import Directory
 from bot.domain.request import can_fill
 from bot.domain.verdict import Allow, Ask, Audience, Climb, Escalate, Glass
 from bot.domain.wire import loads, replace
+from bot.toolhints import no_tool
 
 MOST_NAMED = 10  # people in one sentence
 
@@ -96,7 +97,7 @@ def _tool_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
     place, name = rule.spot("when"), f"rule `{rule.id}`"
     for tool in dict.fromkeys(mention.name for mention in rule.when.tools):
         if tool not in known:
-            yield f"{place}: {name}: there is no tool {tool!r}; there are {', '.join(sorted(known)) or 'none'}"
+            yield f"{place}: {name}: {no_tool(tool, known)}"
     tools = [known[tool] for tool in sorted(rule.when.only_for) if tool in known]
     possible = [_arguments(spec) for spec in tools]
     if not possible or None in possible:
@@ -104,7 +105,8 @@ def _tool_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
     read = [path.parts[1] for path in rule.when.paths if path.parts[0] == "args" and len(path.parts) > 1]
     for argument in dict.fromkeys([*read, *(mention.name for mention in rule.when.totals)]):
         if not any(argument in arguments for arguments in possible if arguments is not None):
-            yield f"{place}: {name}: {' and '.join(spec.name for spec in tools)} has no argument {argument!r}"
+            told = f"{' and '.join(spec.name for spec in tools)} has no argument {argument!r}"
+            yield f"{place}: {name}: {told}; there are {_listed(possible)}"
 
 
 def _typed_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
@@ -115,7 +117,7 @@ def _typed_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
     for tool in sorted(rule.when.only_for if rule.when else ()):
         arguments = _arguments(known[tool]) if tool in known else None
         if arguments is not None and argument not in arguments:
-            yield f"{place}: {name}: type: {tool} has no argument {argument!r}"
+            yield f"{place}: {name}: type: {tool} has no argument {argument!r}; there are {_listed([arguments])}"
         elif tool in known and argument in known[tool].secrets:
             yield f"{place}: {name}: type: argument {argument!r} of {tool} is secret, so nobody could type it"
 
@@ -148,7 +150,14 @@ def _grant_problems(rule: Rule, known: Mapping[str, ToolSpec]) -> Iterator[str]:
     for spec in tools if named else ():
         arguments = _arguments(spec)
         missing = [name for name in bounds.same if arguments is not None and name not in arguments]
-        yield from (f"{start} {spec.name} has no argument {name!r}" for name in missing)
+        yield from (
+            f"{start} {spec.name} has no argument {name!r}; there are {_listed([arguments])}" for name in missing
+        )
+
+
+def _listed(each: Sequence[frozenset[str] | None]) -> str:
+    """The arguments of several tools, once each."""
+    return ", ".join(sorted({name for names in each for name in names or ()})) or "none"
 
 
 def _arguments(spec: ToolSpec) -> frozenset[str] | None:

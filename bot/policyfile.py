@@ -64,7 +64,7 @@ def read_policy(path: Path) -> Policy:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BadPolicy([f"{path.name}:1:1: cannot be read: {error.strerror}"]) from error
+        raise BadPolicy([f"{path.name}:1:1: cannot be read: {error.strerror}; correct COUNTERSIGN_POLICY"]) from error
     return parse_policy(data, name=path.name)
 
 
@@ -166,7 +166,7 @@ class _PolicyReader:
         if fields is None:
             return None
         name = self._id(node, fields)
-        when = self._when(fields["when"][1]) if "when" in fields else None
+        when = self._when(fields["when"][1], name) if "when" in fields else None
         verdict = self._verdict(node, name, fields)
         because = self._because(fields, verdict)
         if verdict is None:
@@ -183,7 +183,7 @@ class _PolicyReader:
             self.reader.note(fields["id"][1], f"id {name!r} must be small letters, digits, - and _, and not 'default'")
         return name
 
-    def _when(self, node: Node) -> Condition | None:
+    def _when(self, node: Node, rule: str) -> Condition | None:
         """The condition; `when: true` holds always, like no condition at all."""
         is_true = isinstance(node, ScalarNode) and node.value == "true" and not node.style
         text = "true" if is_true else self.reader.text(node, "when")
@@ -192,20 +192,21 @@ class _PolicyReader:
         try:
             condition = compile_condition(text)
         except BadCondition as error:
-            self._note_inside(node, text, error.at, error.why)
+            self._note_inside(node, rule, error.at, error.why)
             return None
         for problem in condition.problems:
-            self._note_inside(node, text, problem.at, problem.name)
+            self._note_inside(node, rule, problem.at, problem.name)
         return condition
 
-    def _note_inside(self, node: Node, text: str, at: int, sentence: str) -> None:
-        """Point into a text of one line; for a longer one, at its start, and say where in it."""
+    def _note_inside(self, node: Node, rule: str, at: int, sentence: str) -> None:
+        """Point into a condition of one line; for a longer one, at its start, and say where in it."""
+        text = str(node.value)
         if node.start_mark.line == node.end_mark.line and "\n" not in text:
             quotes = 1 if isinstance(node, ScalarNode) and node.style in ('"', "'") else 0
-            self.reader.note(node, f"when: {sentence}", column=at + quotes)
+            self.reader.note(node, f"when of rule `{rule}`: {sentence}", column=at + quotes)
         else:
             line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
-            self.reader.note(node, f"when (its line {line}, column {column}): {sentence}")
+            self.reader.note(node, f"when of rule `{rule}` (its line {line}, column {column}): {sentence}")
 
     def _because(self, fields: Fields, verdict: Verdict | None) -> str:
         if "because" not in fields:

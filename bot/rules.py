@@ -8,10 +8,9 @@ Slack says somebody is (chats).
 
 from __future__ import annotations
 
-import importlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,6 +44,7 @@ from bot.domain.preferences import Preferences
 from bot.domain.store import Store
 from bot.domain.wire import Json
 from bot.exampledata import lay_out
+from bot.loaded import NotLoaded, loaded
 from bot.oncallfile import OnCallFile
 from bot.peoplefile import PeopleDirectory, read_people
 from bot.policycheck import check
@@ -52,6 +52,7 @@ from bot.policyexplain import explain_text
 from bot.policyfile import read_policy
 from bot.secretref import secret
 from bot.services import read_services
+from bot.toolhints import some
 from bot.worktools import work_tools
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Rules:
     toolbox: Toolbox
     agents: AgentsFile
     roster: Roster
+    own: tuple[str, ...] = ()  # of the tools, those that COUNTERSIGN_TOOLS names
     oncall: OnCallFile | None = None
     preferences: Preferences = field(default_factory=Preferences)  # of the tools; `keep` is there once the store is
 
@@ -86,14 +88,15 @@ class Rules:
         agents = {one.name: one.tools for one in self.roster.listings()}
         return await check(self.policy, specs, people, agents=agents, outside=outside)
 
-    def explained(self, tool: str, args: Json, by: Person, place: Place) -> str:
-        """What the policy says if *by* asks for this call at *place*, as the first of its run.
+    def explained(self, tool: str, args: Json, by: Person, place: Place, *, agent: str = "") -> str:
+        """What the policy says if *by* asks for this call at *place*, as the first of its run, through *agent*: unsaid,
+        the one that gets whatever is no other's.
 
         Raises UnknownTool, InvalidArguments.
         """
         found = self.toolbox.get(tool)
         call = make_call(id="-", tool=tool, version=found.spec.version, args=found.check(args))
-        agent = self.roster.get("").name
+        agent = agent or self.roster.get("").name
         return explain_text(self.policy, call, found.spec, Facts(requester=by, place=place, agent=agent))
 
 
@@ -112,12 +115,12 @@ async def opened_rules(settings: Settings) -> AsyncIterator[Rules]:
     people = read_people(settings.people)
     oncall = people.duty = OnCallFile(settings.oncall, people.people) if settings.oncall else None
     policy = read_policy(settings.policy)
-    with usable(f"{settings.var} or {settings.work}, where the tools keep things,"):
+    kept = "set COUNTERSIGN_VAR or COUNTERSIGN_WORK_FOLDER to a folder that can be written"
+    with usable(f"{settings.var} or {settings.work}, where the tools keep things,", kept):
         own = tools(settings, preferences := Preferences())
-    asked = [audience for chat in settings.chats for audience in ASKED_OF.get(chat, ())]
-    outside = frozenset({*people.sources, *asked})
+    outside = told_elsewhere(settings, people)
     file = await _agents(settings, own, people, outside)
-    with usable(f"{settings.work}, where examples lay their files,"):
+    with usable(f"{settings.work}, where examples lay their files,", kept):
         lay_out(file.files, settings)
     async with _foreign(file, own) as foreign:
         roster, toolbox = _equipped(settings, file, (*own, *foreign))
@@ -127,12 +130,19 @@ async def opened_rules(settings: Settings) -> AsyncIterator[Rules]:
             toolbox=toolbox,
             agents=file,
             roster=roster,
+            own=tuple(tool.spec.name for name in settings.tools for tool in _named(name)),
             oncall=oncall,
             preferences=preferences,
         )
         if problems := await rules.problems(people, outside):
             raise BadPolicy(problems)
         yield rules
+
+
+def told_elsewhere(settings: Settings, people: PeopleDirectory) -> frozenset[str]:
+    """Audiences whose people people.yml does not all know, because a platform does."""
+    asked = [audience for chat in settings.chats for audience in ASKED_OF.get(chat, ())]
+    return frozenset({*people.sources, *asked})
 
 
 async def _agents(
@@ -157,7 +167,11 @@ async def _foreign(file: AgentsFile, own: tuple[Tool, ...]) -> AsyncIterator[tup
     from agents.mcp.opening import opened
 
     servers = [server for server, _ in file.servers.values()]
-    async with opened(servers, secret, taken=[tool.spec.name for tool in own]) as foreign:
+    async with AsyncExitStack() as stack:
+        try:
+            foreign = await stack.enter_async_context(opened(servers, secret, taken=[tool.spec.name for tool in own]))
+        except BadSettings as error:
+            raise BadSettings([_placed(file, told) for told in error.problems]) from error
         optional = {server.name for server in servers if server.optional}
         if problems := misnamed(file, [tool.spec.name for tool in foreign], optional):
             raise BadPolicy(problems)
@@ -166,12 +180,27 @@ async def _foreign(file: AgentsFile, own: tuple[Tool, ...]) -> AsyncIterator[tup
 
 def _equipped(settings: Settings, file: AgentsFile, hands: tuple[Tool, ...]) -> tuple[Roster, Toolbox]:
     """The agents, and every tool that they speak of. Raises BadPolicy, BadSettings."""
+    asked = [name for name, one in file.agents.items() if not (one.is_person or one.is_inner)]
+    if settings.agent and settings.agent not in asked:
+        told = f"there is no agent {settings.agent!r} that people can ask; there are {some(asked)}"
+        raise BadSettings([f"COUNTERSIGN_AGENT: {told}"])
     shelf = Shelf(secrets={tool.spec.name: tool.spec.secrets for tool in hands}, inner=frozenset(CALLS))
     try:
         roster = built(file, shelf, default=settings.agent or default_of(file))
     except ValueError as error:
         raise BadSettings([f"COUNTERSIGN_AGENT: {error}"]) from error
-    return roster, Toolbox((*hands, *helper_calls(file, roster)))
+    helpers = helper_calls(file, roster)
+    taken = {tool.spec.name for tool in hands}
+    if twice := [tool.spec.name for tool in helpers if tool.spec.name in taken]:
+        told = f"helpers: one of them is asked by the tool {twice[0]}, and a tool of that name is there"
+        raise BadPolicy([f"agents.yml:1:1: {told}; rename one of the two"])
+    return roster, Toolbox((*hands, *helpers))
+
+
+def _placed(file: AgentsFile, told: str) -> str:
+    """A sentence about a server, `mcp: NAME: …`, behind the place where the file names it."""
+    name = told.removeprefix("mcp: ").partition(":")[0]
+    return f"{file.servers[name][1]}: {told}" if name in file.servers else told
 
 
 async def examined_servers(settings: Settings) -> tuple[Found, ...]:
@@ -182,20 +211,28 @@ async def examined_servers(settings: Settings) -> tuple[Found, ...]:
         return ()
     from agents.mcp.opening import examined
 
-    return await examined([server for server, _ in file.servers.values()], secret)
+    found = await examined([server for server, _ in file.servers.values()], secret)
+    return tuple(one._replace(text=_placed(file, one.text)) if one.is_bad else one for one in found)
 
 
 @contextmanager
-def usable(what: str) -> Iterator[None]:
+def usable(what: str, remedy: str = "") -> Iterator[None]:
     """A file, folder or port that cannot be had is a setting to correct, told in one sentence."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        raise BadSettings([f"{what} cannot be used: {error}"]) from error
+        file = getattr(error, "filename", None)
+        why = f"{getattr(error, 'strerror', None) or error}" + (f" ({file})" if file else "")
+        raise BadSettings([f"{what} cannot be used: {why}" + (f"; {remedy}" if remedy else "")]) from error
 
 
 def tools(settings: Settings, preferences: Preferences | None = None) -> tuple[Tool, ...]:
-    """Every tool this bot has. Raises BadSettings."""
+    """Every tool this bot has: its own, then those of whoever runs it. Raises BadSettings."""
+    shipped = _shipped(settings, preferences)
+    return (*shipped, *_own(settings.tools, shipped))
+
+
+def _shipped(settings: Settings, preferences: Preferences | None) -> tuple[Tool, ...]:
     var = settings.var
     return (
         *shop_tools(Shop.open(var / "shop.db")),
@@ -212,19 +249,34 @@ def tools(settings: Settings, preferences: Preferences | None = None) -> tuple[T
         *work_tools(settings),
         *people_tools(),
         *pattern_tools(),
-        *(tool for name in settings.tools for tool in _named(name)),
     )
+
+
+def _own(names: Sequence[str], shipped: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """The tools that COUNTERSIGN_TOOLS names. Raises BadSettings, also where two would go by one name."""
+    taken = {tool.spec.name: "a tool of this bot" for tool in shipped}
+    found: list[Tool] = []
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise BadSettings([f"COUNTERSIGN_TOOLS names {name} twice; name it once"])
+        for tool in _named(name):
+            called = tool.spec.name
+            if called in taken:
+                told = f"{name} is called {called}, as {taken[called]} is"
+                raise BadSettings([f'COUNTERSIGN_TOOLS: {told}; give it another name: @tool(name="my_{called}", …)'])
+            taken[called] = name
+            found.append(tool)
+    return tuple(found)
 
 
 def _named(name: str) -> tuple[Tool, ...]:
     """The tool, or tools, that COUNTERSIGN_TOOLS names as module:name. Raises BadSettings."""
-    module, _, attribute = name.partition(":")
-    if _is_for_tests(module):
+    if _is_for_tests(name.partition(":")[0]):
         raise _tests_only(name)
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadSettings([f"COUNTERSIGN_TOOLS: {name} cannot be loaded ({error}); write module:name"]) from error
+        found = loaded(name)
+    except NotLoaded as error:
+        raise BadSettings([f"COUNTERSIGN_TOOLS: {name} {error}"]) from error
     many = found if isinstance(found, tuple | list) else (found,)
     if any(_is_for_tests(type(one).__module__) for one in many):
         raise _tests_only(name)

@@ -141,10 +141,27 @@ def _root(data: bytes, reader: Reader) -> Node | None:
         return yaml.compose(text, yaml.SafeLoader) if _is_honest(text, reader) else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        reader.note_at(mark.line if mark else 0, mark.column if mark else 0, f"not valid YAML: {error.problem}")
+        line, column = (mark.line, mark.column) if mark else (0, 0)
+        reader.note_at(line, column, f"not valid YAML: {error.problem}{_remedy(text.splitlines(), line, column)}")
     except yaml.YAMLError as error:  # a control character, for one: it has no mark
         reader.note_at(0, 0, f"not valid YAML: {error}".split("\n")[0])
     return None
+
+
+def _remedy(lines: Sequence[str], number: int, column: int) -> str:
+    """What most likely has to be written instead, read from the line itself; empty where nothing is likely."""
+    line = lines[number] if number < len(lines) else ""
+    if line[column : column + 1] == "\t":
+        return "; YAML takes no tabs: indent with blanks"
+    if line.lstrip().startswith("- "):
+        here = len(line) - len(line.lstrip())
+        others = [len(one) - len(one.lstrip()) for one in lines[:number] if one.lstrip().startswith("- ")]
+        if others and others[0] != here:
+            told = f"this item stands {here} blanks in, and the list above it {others[0]}"
+            return f"; {told}: indent it like the others"
+    if line[column : column + 1] == ":" and ":" in line[:column]:
+        return "; a text with a colon in it stands in quotes"
+    return ""
 
 
 def _is_honest(text: str, reader: Reader) -> bool:

@@ -57,7 +57,8 @@ class App:
         try:
             uuid.UUID(self.id)
         except ValueError:
-            told.append(f"--app-id {self.id[:60]!r} must be the bot's application id in Entra, a GUID")
+            what = "must be the bot's application id in Entra, a GUID; TEAMS_APP_ID sets it, too"
+            told.append(f"--app-id {self.id[:60]!r} {what}")
         if not _DOMAIN.fullmatch(self.domain):
             told.append(f"--domain {self.domain[:60]!r} must be a bare host name, such as bot.example.com")
         if told:

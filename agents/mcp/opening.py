@@ -63,7 +63,7 @@ async def opened(
                 if session.server.optional:
                     log.warning("mcp_left_out", server=session.server.name, why=error.told)
                 else:
-                    problems.append(f"mcp: {error}; make it reachable, or say that it is optional")
+                    problems.append(_away(error))
             except BadSettings as error:
                 problems += error.problems
         if problems:
@@ -117,6 +117,10 @@ async def _sessions(
         raise packed.exceptions[0] from None
 
 
+def _away(error: Unreachable) -> str:
+    return f"mcp: {error}; make it reachable, or say that it is optional"
+
+
 def _tools(session: Session, taken: Collection[str]) -> list[Tool]:
     """Raises BadSettings with everything that keeps this server's tools from being ours."""
     from agents.mcp.tool import ForeignTool
@@ -150,7 +154,10 @@ async def _examined(session: Session, taken: Collection[str]) -> AsyncIterator[F
         await session.ready()
         tools = _tools(session, taken)
     except Unreachable as error:
-        yield Found(name, f"mcp: {error}", is_bad=not session.server.optional, is_weak=session.server.optional)
+        if session.server.optional:
+            yield Found(name, f"mcp: {error}; it is optional, so the bot starts without its tools", is_weak=True)
+        else:
+            yield Found(name, _away(error), is_bad=True)
         return
     except BadSettings as error:
         for problem in error.problems:
@@ -158,7 +165,8 @@ async def _examined(session: Session, taken: Collection[str]) -> AsyncIterator[F
         return
     reading = sum(tool.spec.risk is Risk.READ for tool in tools)
     listing = session.listing
-    who = f" ({shown(listing.server)} {shown(listing.version)})" if listing is not None and listing.server else ""
+    says = (listing.server, listing.version) if listing is not None else ()
+    who = f" ({' '.join(shown(part) for part in says if part)})" if any(says) else ""
     yield Found(name, f"mcp: {name}{who} offers {len(tools)} tools, {reading} of them read-only")
     for tool in tools:
         if raised := session.raised(tool.spec.name):

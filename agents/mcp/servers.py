@@ -18,13 +18,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot.domain.calls import Risk, canonical
+from bot.domain.credentials import REFERENCE
 from bot.domain.errors import BadSettings
 from bot.domain.wire import Json, Record
 
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]|_(?=[a-z0-9-])){0,23}")  # no "__", no "_" at the end: see naming
 LONGEST: Final = timedelta(hours=1)  # a tool that takes longer is a job, and should be asked about instead
 INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # what a process of a server sees of ours
-_SECRET = re.compile(r"secret:([A-Za-z_][A-Za-z0-9_]*)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -90,7 +90,7 @@ def resolved(values: Mapping[str, str], resolve: Resolve) -> tuple[dict[str, str
         found[name] = value
         return value
 
-    return {key: _SECRET.sub(secret, value) for key, value in values.items()}, tuple(found.values())
+    return {key: REFERENCE.sub(secret, value) for key, value in values.items()}, tuple(found.values())
 
 
 def flaws(server: Server) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _flaws_of_command(server: Server) -> Iterator[str]:
         yield "headers belong to a url; a command gets its secrets in env"
     if not all(server.command) or any("\0" in part for part in (*server.command, server.cwd)):
         yield "a command is a list of words, none of them empty"
-    if any(_SECRET.search(part) for part in server.command):
+    if any(REFERENCE.search(part) for part in server.command):
         yield "a secret on the command line can be read by everybody on the machine; put it into env"
     for name, value in server.env.items():
         if not _VARIABLE.fullmatch(name) or "\0" in value:
@@ -133,7 +133,7 @@ def _flaws_of_url(server: Server) -> Iterator[str]:
         return
     if url.scheme not in {"http", "https"} or not url.hostname:
         yield "its url must be an http:// or https:// address"
-    if url.username or url.password or _SECRET.search(server.url):
+    if url.username or url.password or REFERENCE.search(server.url):
         yield "its url may not hold a user, password or secret; put it into headers"
     for name, value in server.headers.items():
         if not _HEADER.fullmatch(name) or not value.isascii() or any(char in value for char in "\r\n\0"):

@@ -123,6 +123,7 @@ class Past(Record):
     was_put: bool = False  # people were asked about it, whatever became of that
     accepted: str = ""  # SHA-256 of the text that people accepted with it
     sources: tuple[str, ...] = ()  # where it looked, if it only looked
+    agent: str = ""  # who asked, if it asked people something; empty in records from before that was kept
 
     @property
     def values(self) -> dict[str, Any]:

@@ -34,6 +34,7 @@ FUNCTIONS = frozenset(MACROS) | {
     "int", "uint", "double", "string", "bytes", "type", "total",
 }  # fmt: skip
 WORDS = frozenset({"true", "false", "null", "in", "int", "uint", "double", "string", "bytes", "bool", "list", "map"})
+INSTEAD: Mapping[str, str] = {"=": "==", "and": "&&", "or": "||", "not": "!", "&": "&&", "|": "||"}
 SHOWN = 80  # characters of one value
 CLAUSES = 6  # values shown for one rule
 FAILURES = (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError)  # what the library raises (tried)
@@ -82,6 +83,7 @@ class Clause:
     right: cel.Program | None = None
     paths: tuple[Path, ...] = ()
     totals: tuple[str, ...] = ()
+    is_turned: bool = False  # what is looked at stands on the right: `"code" in tool.touches`
 
     def told(self, context: cel.Context, secrets: frozenset[str]) -> str:
         """The clause with its values, such as `args.amount 900 > 500`; empty when it has none. No secret is shown."""
@@ -94,9 +96,12 @@ class Clause:
             is_held = self.right is not None and self.op != "==" and _HOLDS[self.op](left, right) is True
         except FAILURES:
             return ""
-        if self._reads_earlier_args and not isinstance(left, bool):
+        value = right if self.is_turned else left
+        if self._reads_earlier_args and not isinstance(value, bool):
             return ""  # earlier calls had secrets of their own
-        return f"{self.text} {_shown(left)}" + (f" {self.op} {self.right_text}" if is_held else "")
+        if self.is_turned:
+            return (f"{self.text} {self.op} " if is_held else "") + f"{self.right_text} {_shown(value)}"
+        return f"{self.text} {_shown(value)}" + (f" {self.op} {self.right_text}" if is_held else "")
 
     def _is_secret(self, secrets: frozenset[str]) -> bool:
         """Whether any value of this clause could be, or hold, an argument marked secret."""
@@ -107,7 +112,7 @@ class Clause:
 
     @property
     def _reads_earlier_args(self) -> bool:
-        return "args" in self.text and any(path.parts[0] == "history" for path in self.paths)
+        return "args" in f"{self.text} {self.right_text}" and any(path.parts[0] == "history" for path in self.paths)
 
     @property
     def is_only_tool_name(self) -> bool:
@@ -196,12 +201,22 @@ def _compile(text: str) -> cel.Program:
     try:
         return cel.compile(text)
     except ValueError as error:
+        if slip := next(_slips(text), None):
+            raise BadCondition(slip.at, slip.name) from error
         # The library tells the position in its text only.
         found = re.search(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)", str(error))
         if found is None:
             raise BadCondition(0, "the condition is not valid CEL") from error
         before = text.split("\n")[: int(found[1]) - 1]
         raise BadCondition(sum(len(line) + 1 for line in before) + int(found[2]) - 1, found[3]) from error
+
+
+def _slips(text: str) -> Iterator[Mention]:
+    """What people write who know another language, where it is not CEL: told better than by the library."""
+    for token in scan(text):
+        if token.kind != "string" and (right := INSTEAD.get(token.text.lower())):
+            why = "= compares nothing" if token.text == "=" else f"{token.text} is no operator"
+            yield Mention(f"{why}; write {right}", token.at)
 
 
 def _paths(tokens: Sequence[Token]) -> tuple[tuple[Path, ...], tuple[Mention, ...]]:
@@ -335,9 +350,15 @@ def _clause(text: str, tokens: Sequence[Token]) -> Clause | None:
             right=_compile(source(text, right)) if right else None,
             paths=paths,
             totals=totals,
+            is_turned=bool(right) and not _looks(left) and _looks(right),
         )
     except BadCondition:
         return None  # the scanner cut it wrongly: only the explanation is poorer
+
+
+def _looks(tokens: Sequence[Token]) -> bool:
+    """Whether a value is read there that the condition itself does not hold."""
+    return bool(_paths(tokens)[0]) or any(_totals(tokens))
 
 
 def _literal(token: Token) -> str:

@@ -138,7 +138,9 @@ def _standing(person: Person) -> Iterator[str]:
 
 
 def _waiting_row(waiting: Waiting, now: datetime) -> str:
-    told = [line(part, ROW_MOST // 3) for part in (waiting.card.title, waiting.card.status) if part]
+    card = waiting.card
+    asks = next((one.text for one in card.blocks if not one.is_code), "")  # of several questions, which; no arguments
+    told = [line(part, ROW_MOST // 3) for part in (card.title, asks, card.status) if part]
     return " · ".join([*told, f"asked {ago(now - waiting.opened)}", waiting.run, waiting.request])
 
 

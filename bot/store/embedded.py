@@ -297,7 +297,8 @@ def _own(folder: Path) -> Iterator[None]:
     with _opened(folder / "owner.lock") as number:
         if not _try_lock(number):
             holder = os.pread(number, 20, 0).decode(errors="replace").strip() or "unknown"
-            raise BadSettings([f"{folder} is already in use by process {holder}; stop it or set a different folder"])
+            remedy = "stop it or set COUNTERSIGN_VAR to another folder, PORT and COUNTERSIGN_HEALTH_PORT to other ports"
+            raise BadSettings([f"{folder} is already in use by process {holder}; {remedy}"])
         os.ftruncate(number, 0)
         os.pwrite(number, b"%d\n" % os.getpid(), 0)
         yield

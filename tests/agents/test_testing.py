@@ -43,6 +43,7 @@ from agents.tools.shop import Shop, shop_tools
 from bot.config import Settings
 from bot.domain import inquiry, ports
 from bot.domain.calls import Cause, Outcome, Risk
+from bot.domain.credentials import REAL
 from bot.domain.errors import BadSettings
 from bot.domain.policy import Policy
 from bot.domain.ports import Line, RunContext, Tool, WantedCall
@@ -681,7 +682,7 @@ async def test_the_agents_own_error_is_raised_as_it_is() -> None:
 # --------------------------------------------------------------------- safety
 
 
-@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "SLACK_BOT_TOKEN", "TEAMS_APP_PASSWORD", "SMTP_PASSWORD"])
+@pytest.mark.parametrize("name", [*REAL, "NEBIUS_API_KEY"])
 async def test_simulated_people_do_not_answer_beside_real_credentials(
     monkeypatch: pytest.MonkeyPatch, asker: ReAct, name: str
 ) -> None:
@@ -689,10 +690,37 @@ async def test_simulated_people_do_not_answer_beside_real_credentials(
     monkeypatch.setenv(name, "your-api-key-here")
     assert (await rehearse(asker, "x", model=Script(["Hello."]))).answer == "Hello."
 
-    monkeypatch.setenv(name, "s3cr3t-and-real-0123456789")
+    monkeypatch.setenv(name, "scheme://us:s3cr3t-and-real-0123456789@host")
     with pytest.raises(RealCredentials, match=f"unset {name}, then test again") as told:
         await rehearse(asker, "x", model=Script(["Hello."]))
     assert "s3cr3t" not in str(told.value)
+
+
+async def test_what_the_agents_file_calls_secret_is_a_real_credential(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asker: ReAct
+) -> None:
+    """D-49: keys of models and servers have whatever names people gave them; included files count, each read once."""
+    (tmp_path / "more").mkdir()
+    (tmp_path / "crew.yml").write_text(
+        'include: [more/*.yml]\nmodels: {a: {base_url: "https://m.example/v1", key: "secret:MINE"}}\n'
+    )
+    (tmp_path / "more" / "mcp.yml").write_text(
+        'include: [../crew.yml]\nmcp: {docs: {url: "https://d.example", headers: {Authorization: "secret:DOCS"}}}\n'
+    )
+    for name in ("MINE", "DOCS", "OTHERS"):
+        monkeypatch.setenv(name, "s3cr3t-and-real-0123456789")
+    assert (await rehearse(asker, "x", model=Script(["Hello."]))).answer == "Hello."
+
+    monkeypatch.setenv("COUNTERSIGN_AGENTS", str(tmp_path / "crew.yml"))
+    with pytest.raises(RealCredentials, match="unset DOCS, MINE, then test again"):
+        await rehearse(asker, "x", model=Script(["Hello."]))
+
+
+async def test_a_store_without_a_password_is_no_credential(monkeypatch: pytest.MonkeyPatch, asker: ReAct) -> None:
+    """D-49: REDIS_URL stands in many a test's environment, and nobody here opens it; its password is one."""
+    monkeypatch.setenv("REDIS_URL", "redis://localhost:6379/0")
+
+    assert (await rehearse(asker, "x", model=Script(["Hello."]))).answer == "Hello."
 
 
 @pytest.mark.parametrize(
@@ -710,6 +738,40 @@ def test_no_configuration_may_name_simulated_people(
 
     with pytest.raises(BadSettings, match="simulated people are for tests alone"):
         tools_of(settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"policy": "rules: []"}, 'policy is a str; write policy=read_policy(Path("policy.yml")) or parse_policy('),
+        ({"tools": "restart"}, "tools is a str; write a list: tools=[restart]"),
+        ({"tools": [len]}, "tools holds 'len', which is no tool; put @tool above the function"),
+        ({"people": ["bo"]}, "people holds 'bo'; write Somebody(\"bo\", answers=[approve()])"),
+        ({"people": "bo"}, "people is a str; write a list"),
+        ({"tool": []}, "rehearse takes no 'tool'; did you mean tools?"),
+        ({"zzz": 1}, "rehearse takes no 'zzz'; it takes tools, model, people, policy"),
+    ],
+)
+async def test_what_a_rehearsal_cannot_take_is_told_with_what_it_can(
+    asker: ReAct, setting: dict[str, object], told: str
+) -> None:
+    """AS-32: the author's first slip is one sentence of their own test, not an error from inside of ours."""
+    with pytest.raises(ScriptError) as refused:
+        await rehearse(asker, "x", model=Script(["Hello."]), **setting)  # type: ignore[arg-type]  # the slip under test
+
+    assert str(refused.value).startswith(told)
+
+
+async def test_a_tool_that_the_test_forgot_is_told_with_how_to_pass_it() -> None:
+    """AS-32."""
+    careful = ReAct(name="careful", prompt="You look after servers.", tools=("restart",))
+
+    with pytest.raises(ScriptError) as refused:
+        await rehearse(careful, "x", model=Script(["Hello."]))
+
+    assert str(refused.value).startswith(
+        "careful has the tool 'restart', and the test gave it no such one: rehearse(…, tools=[restart]); there are "
+    )
 
 
 @tool(risk=Risk.WRITE)

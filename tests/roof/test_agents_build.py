@@ -221,10 +221,10 @@ def test_code_that_takes_no_members_is_given_none() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("nowhere:x", "cannot be loaded (No module named 'nowhere'); write module:name"),
+        ("nowhere:x", "cannot be loaded: there is no module 'nowhere'; put nowhere.py into the folder"),
         (
             "tests.house:nothing",
-            "cannot be loaded (module 'tests.house' has no attribute 'nothing'); write",
+            "cannot be loaded: tests.house has no 'nothing'",
         ),
         ("tests.roof.test_agents_build:plain", "is not an async function of (task, ctx)"),
         ("tests.roof.test_agents_build:Uncalled", "is a class; name an instance of it, or an async function"),
@@ -344,14 +344,15 @@ agents:
 
 
 async def test_the_doctor_names_agents_models_and_what_is_there_for_nothing(monkeypatch: Env, tmp_path: Path) -> None:
-    settings(monkeypatch, tmp_path, TWO, OPENAI_API_KEY="sk-own-1")
+    settings(monkeypatch, tmp_path, TWO, OPENAI_API_KEY="sk-own-1", OPENAI_BASE_URL="http://127.0.0.1:1/v1")
 
     found = {one.text: one.mark for one in await examine()}
 
     file = tmp_path / "agents.yml"
     assert found[f"{file}: 2 agents, the first one for whatever is no other's: helper (react), clerk (react)"] == "✓"
     assert found["agents.yml:2:10: model unused is never used: no agent names it"] == "!"
-    assert found["the model openai/gpt-4 is gpt-4 at api.openai.com"] == "✓"
+    away = "at 127.0.0.1 cannot be reached; mend OPENAI_BASE_URL, or the network here"
+    assert found[f"the model openai/gpt-4 (gpt-4) {away}"] == found[f"the model gpt-4o-mini {away}"] == "✗"
 
 
 async def test_the_doctor_tells_every_mistake_of_the_file(monkeypatch: Env, tmp_path: Path) -> None:
@@ -423,7 +424,8 @@ async def test_a_default_that_is_nobody_is_told(monkeypatch: Env, tmp_path: Path
     given = settings(monkeypatch, tmp_path, TWO, COUNTERSIGN_AGENT="clerk")
     assert (await read_rules(given)).roster.get("").name == "clerk"
 
-    with pytest.raises(BadSettings, match="COUNTERSIGN_AGENT: the default agent nosuch is not on the roster"):
+    told = "COUNTERSIGN_AGENT: there is no agent 'nosuch' that people can ask; there are clerk, helper"
+    with pytest.raises(BadSettings, match=told):
         await read_rules(settings(monkeypatch, tmp_path, TWO, COUNTERSIGN_AGENT="nosuch"))
 
 

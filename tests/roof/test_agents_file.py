@@ -93,7 +93,8 @@ BAD: list[tuple[str, str]] = [
     (agent("{kind: react, prompt: 5}"), 'agents.yml:2:28: prompt of a must be text: write "5", in quotes'),
     (
         agent("{kind: react, prompt: x, tools: [pay]}"),
-        "agents.yml:2:39: tools of a: there is no tool 'pay'; there are all, mcp:SERVER, read_file, refund",
+        "agents.yml:2:39: tools of a: there is no tool 'pay'; one of your own is named in COUNTERSIGN_TOOLS, such as "
+        "my_tools:pay; there are all, mcp:SERVER, read_file, refund",
     ),
     (
         agent("{kind: react, prompt: x, tools: [lookup]}"),
@@ -102,7 +103,7 @@ BAD: list[tuple[str, str]] = [
     ),
     (
         agent("{kind: react, prompt: x, tools: ['lokup?']}"),
-        "agents.yml:2:39: tools of a: there is no tool 'lokup'; there are all, mcp:SERVER, read_file, refund",
+        "agents.yml:2:39: tools of a: there is no tool 'lokup'; did you mean lookup?",
     ),
     (
         agent("{kind: react, prompt: x, tools: refund}"),
@@ -128,6 +129,10 @@ BAD: list[tuple[str, str]] = [
     (
         agent("{kind: react, prompt: x, helpers: [a]}"),
         "agents.yml:2:3: a is a member of itself: a -> a",
+    ),
+    (
+        agent("{kind: phases, of: sales, phases: {Draft: b}}") + "  b: {kind: react, prompt: x}\n",
+        "agents.yml:2:25: a: `of`: there is no group 'sales'; there are anyone, approvers",
     ),
     (
         agent("{kind: react, prompt: x, may: [sales]}"),
@@ -296,7 +301,9 @@ def test_two_files_cannot_name_an_agent_alike(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert check(read_agents(tmp_path / "no.yml"), WORLD) == ["no.yml:1:1: cannot be read: No such file or directory"]
+    assert check(read_agents(tmp_path / "no.yml"), WORLD) == [
+        "no.yml:1:1: cannot be read: No such file or directory; correct COUNTERSIGN_AGENTS"
+    ]
 
 
 def test_a_tool_of_a_server_is_held_against_what_the_server_offers() -> None:
@@ -317,10 +324,9 @@ def test_a_tool_that_an_agent_can_do_without_may_be_missing() -> None:
     file = parse_agents(agent("{kind: react, prompt: x, tools: [refund, 'lookup?']}").encode())
 
     assert check(file, WORLD) == []
-    assert not_set_up(file, [*WORLD.tools]) == [
-        "agents.yml:2:47: a does without lookup: set COUNTERSIGN_KNOWLEDGE to have it"
-    ]
-    assert not_set_up(file, [*WORLD.tools, "lookup"]) == []
+    told = "agents do without what is not set up: lookup (COUNTERSIGN_KNOWLEDGE)"
+    assert not_set_up(file, [*WORLD.tools]) == told
+    assert not_set_up(file, [*WORLD.tools, "lookup"]) == ""
 
 
 @pytest.mark.parametrize("way", ["../other/prompt.md", "/etc/hostname", "a/../../b.md"])

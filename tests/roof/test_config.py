@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Settings, load_settings, sealing_key
+from bot.domain.credentials import REAL
 from bot.domain.errors import BadSettings
 
 Env = pytest.MonkeyPatch
@@ -149,6 +150,15 @@ def test_the_variables_of_a_real_workspace_are_named(env: Env) -> None:
     )
 
 
+def test_every_secret_setting_is_a_credential_beside_which_nobody_is_simulated() -> None:
+    """D-49: a new secret setting stands in that table, too; what else stands there names a workspace or a file."""
+    secret = {one.alias for one in Settings.model_fields.values() if "SecretStr" in str(one.annotation)}
+
+    assert {"SLACK_BOT_TOKEN", "COUNTERSIGN_KEY", "COUNTERSIGN_SQL_URL", "REDIS_URL"} <= secret, "looked for rightly"
+    assert secret ^ set(REAL) == {"SLACK_CLIENT_ID", "TEAMS_APP_ID", "TEAMS_APP_CERTIFICATE"}
+    assert len(set(REAL)) == len(REAL)
+
+
 def test_an_app_for_many_workspaces_needs_no_token(env: Env) -> None:
     """Tokens come from those who install it; what opens the app is secret, and named like any other."""
     settings = _load(env, **MANY)
@@ -232,6 +242,18 @@ def test_swapped_slack_tokens_are_noticed(env: Env) -> None:
         "SLACK_BOT_TOKEN must begin with xoxb-",
         "SLACK_APP_TOKEN must begin with xapp-",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("SLACK_CLIENT_ID", "my-app", "must be two numbers with a dot, as Slack shows it under Basic Information"),
+        ("SMTP_FROM", "me", "must be an address, such as bot@example.com"),
+        ("COUNTERSIGN_NAMESPACE", "Mine!", "must be 1 to 40 small letters, digits, _ or -"),
+    ],
+)
+def test_a_form_is_told_in_words_and_not_as_a_pattern(env: Env, name: str, value: str, told: str) -> None:
+    assert [one for one in _mistakes(env, **{name: value}) if one.startswith(f"{name} must")] == [f"{name} {told}"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 from adapters.server import Address
 from adapters.teams.clouds import Changes
 from bot.app import opened_store
-from bot.chats import Venue, chats_of
+from bot.chats import Venue, chats_of, looked
 from bot.config import Settings, load_settings
 from bot.domain.chat import Account
 from bot.domain.errors import BadPolicy, BadSettings
 from bot.in_teams import teams_settings
-from bot.meeting import Ground
+from bot.meeting import Footing, Ground
+from bot.peoplefile import read_people
 from bot.rules import read_rules
 from bot.telemetry import Metrics
 from tests.fakes.slack import FakeSlack
@@ -159,6 +161,29 @@ async def test_one_bot_is_in_slack_and_in_teams_and_knows_a_person_by_either_acc
             person = await everybody.who(account)
             assert person is not None
             assert person.id == "ana"
+
+
+async def test_a_command_that_only_looks_knows_who_is_on_both(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    """PN-14: the report asks both platforms; when one of them turns it away, people.yml alone, and it says why."""
+    monkeypatch.chdir(tmp_path)
+    async with FakeSlack() as slack, FakeTeams() as teams, AsyncExitStack() as stack:
+        here, there = slack.add_user("ana"), teams.add_person("Ana Alvarez")
+        write(tmp_path, PEOPLE.format(workspace=slack.team, tenant=teams.tenant, slack=here, teams=there))
+        settings = load(monkeypatch, {**both(slack, teams), "REDIS_URL": redis_url, "COUNTERSIGN_NAMESPACE": namespace})
+        store = await stack.enter_async_context(opened_store(settings))
+        footing = Footing(settings=settings, listed=read_people(settings.people), keep=store.keep(), stack=stack)
+        stranger = Account(platform="teams", tenant=teams.tenant, user=teams.add_person("Cy"))
+
+        found, why = await looked(footing, lambda known: known.who(stranger))
+        refused = load(monkeypatch, {"TEAMS_APP_PASSWORD": "no~secret"})
+        alone, told = await looked(dataclasses.replace(footing, settings=refused), lambda known: known.who(stranger))
+
+        assert found is not None
+        assert (found.name, why) == ("Cy", "")
+        assert alone is None
+        assert "TEAMS_APP_PASSWORD" in told
 
 
 def both(slack: FakeSlack, teams: FakeTeams) -> Mapping[str, str]:
