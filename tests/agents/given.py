@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from bot.domain.calls import Outcome, ToolCall, ToolResult, make_call
+from agents.toolbox import FunctionTool
+from bot.domain.calls import Evidence, Outcome, ToolCall, ToolResult, make_call
 from bot.domain.chat import Attachment, PersonId, Place
 from bot.domain.ports import Leave, Line, Said, Tool, WantedCall
 from bot.domain.request import RunId
@@ -34,6 +35,31 @@ async def run(tool: Tool, args: Mapping[str, Any], key: str = "key-1") -> ToolRe
 
 def named(tools: Sequence[Tool]) -> dict[str, Tool]:
     return {tool.spec.name: tool for tool in tools}
+
+
+class Caller:
+    """Calls *tools*, all of them on one *repo*, and says what came of it."""
+
+    tools: Mapping[str, FunctionTool]
+    repo: str
+
+    async def do(self, tool: str, key: str = "key-1", **args: Any) -> ToolResult:
+        return await run(self.tools[tool], {"repo": self.repo, **args}, key)
+
+    async def told(self, tool: str, **args: Any) -> str:
+        result = await self.do(tool, **args)
+        assert result.outcome is Outcome.OK, result.text
+        return result.text
+
+    async def refused(self, tool: str, **args: Any) -> str:
+        result = await self.do(tool, **args)
+        assert result.outcome is Outcome.ERROR, result.text
+        assert "failed inside" not in result.text
+        return result.text
+
+    async def before(self, tool: str, **args: Any) -> tuple[Evidence, ...]:
+        one = self.tools[tool]
+        return await one.preview(call_of(one, {"repo": self.repo, **args}))
 
 
 def task(text: str, by: str = "ana") -> Task:

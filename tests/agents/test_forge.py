@@ -13,20 +13,22 @@ from agents.toolbox import FunctionTool
 from agents.tools.forge import Forge, Forges, forge_tools
 from agents.tools.github import GitHub
 from agents.tools.gitlab import GitLab
-from bot.domain.calls import Evidence, Outcome, Risk, ToolResult
-from tests.agents.given import call_of, run
+from bot.domain.calls import Outcome, Risk
+from tests.agents.given import Caller
 from tests.fakes.forge.github import FakeGitHub
 from tests.fakes.forge.gitlab import FakeGitLab
 from tests.fakes.forge.server import TIP, TOKEN, FakeForge, Lose, Say, Thing
+from tests.fakes.loopback import answering
 
 MARK = "<!-- countersign:"
 
 
-class There:
+class There(Caller):
     """A forge with one issue and one pull request, and the tools that speak to it."""
 
     def __init__(self, name: str, server: FakeForge, token: str = TOKEN) -> None:
         self.server, self.project, self.name = server, server.project, name
+        self.repo = f"{name}:acme/site"
         self.project.issues[3] = Thing(title="It hangs", body="always", comments=["me too", "and me"])
         self.project.changes[7] = Thing(
             title="Fix it", head="fix/1", base="main", diff="@@ -1 +1 @@\n-a\n+b\n", comments=["nice"],
@@ -40,23 +42,8 @@ class There:
             if isinstance(one, FunctionTool)
         }
 
-    async def do(self, tool: str, key: str = "key-1", **args: Any) -> ToolResult:
-        return await run(self.tools[tool], {"repo": f"{self.name}:acme/site", **args}, key)
-
-    async def told(self, tool: str, key: str = "key-1", **args: Any) -> dict[str, Any]:
-        result = await self.do(tool, key, **args)
-        assert result.outcome is Outcome.OK, result.text
-        return dict(json.loads(result.text))
-
-    async def refused(self, tool: str, **args: Any) -> str:
-        result = await self.do(tool, **args)
-        assert result.outcome is Outcome.ERROR, result.text
-        assert "failed inside" not in result.text
-        return result.text
-
-    async def before(self, tool: str, **args: Any) -> tuple[Evidence, ...]:
-        one = self.tools[tool]
-        return await one.preview(call_of(one, {"repo": f"{self.name}:acme/site", **args}))
+    async def read(self, tool: str, **args: Any) -> dict[str, Any]:
+        return dict(json.loads(await self.told(tool, **args)))
 
 
 @pytest.fixture(params=["github", "gitlab"])
@@ -85,7 +72,7 @@ def test_risks_are_declared() -> None:
 
 async def test_an_issue_is_read_with_its_comments(there: There) -> None:
     """What the forge notes by itself is left out; a deleted account is a ghost."""
-    issue = await there.told("read_issue", number=3)
+    issue = await there.read("read_issue", number=3)
 
     assert (issue["number"], issue["title"], issue["body"], issue["author"]) == (3, "It hangs", "always", "ana")
     assert [one["text"] for one in issue["comments"]] == ["me too", "and me"]
@@ -95,7 +82,7 @@ async def test_an_issue_is_read_with_its_comments(there: There) -> None:
 
 async def test_a_pull_request_is_read_with_its_difference_and_remarks_at_lines(there: There) -> None:
     """The newest commit is told, too: what is proposed later can name it."""
-    change = await there.told("read_pull_request", number=7)
+    change = await there.read("read_pull_request", number=7)
 
     assert (change["base"], change["head"], change["commit"]) == ("main", "fix/1", TIP)
     assert "-a\n+b" in change["diff"]
@@ -108,9 +95,9 @@ async def test_a_pull_request_is_read_with_its_difference_and_remarks_at_lines(t
 async def test_many_pages_are_read_and_then_it_says_that_there_is_more(there: There) -> None:
     """Five pages of a hundred; the sixth is not asked for."""
     there.project.issues[3].comments = [f"n{at}" for at in range(250)]
-    some = await there.told("read_issue", number=3)
+    some = await there.read("read_issue", number=3)
     there.project.issues[3].comments = [f"n{at}" for at in range(650)]
-    many = await there.told("read_issue", number=3)
+    many = await there.read("read_issue", number=3)
 
     assert [one["text"] for one in some["comments"]] == [f"n{at}" for at in range(250)]
     assert (some["is_cut"], many["is_cut"], len(many["comments"])) == (False, True, 500)
@@ -198,15 +185,10 @@ async def test_the_token_follows_no_redirect(there: There) -> None:
         met.append(request.headers.get("Authorization") or request.headers.get("PRIVATE-TOKEN"))
         return web.json_response({})
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", note)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    for status in (301, 302, 307, 308):
-        there.server.trouble = Say(status, {"Location": f"http://127.0.0.1:{runner.addresses[0][1]}/x"})
-        await there.refused("read_issue", number=3)
-    await runner.cleanup()
+    async with answering(note) as url:
+        for status in (301, 302, 307, 308):
+            there.server.trouble = Say(status, {"Location": f"{url}/x"})
+            await there.refused("read_issue", number=3)
 
     assert met == []
 
@@ -229,9 +211,9 @@ async def test_the_token_is_asked_for_when_a_request_is_made(there: There) -> No
 async def test_people_see_where_a_comment_goes_and_it_is_posted_once(there: There) -> None:
     """D-50: started twice with one key, there is one comment; another call's is another."""
     (shown,) = await there.before("post_comment", **COMMENT)
-    first = await there.told("post_comment", **COMMENT)
-    again = await there.told("post_comment", **COMMENT)
-    other = await there.told("post_comment", "key-2", **COMMENT)
+    first = await there.read("post_comment", **COMMENT)
+    again = await there.read("post_comment", **COMMENT)
+    other = await there.read("post_comment", key="key-2", **COMMENT)
 
     assert shown.text.startswith("acme/site#3: It hangs (open")
     assert again == first
@@ -244,7 +226,7 @@ async def test_people_see_where_a_comment_goes_and_it_is_posted_once(there: Ther
 async def test_a_comment_goes_under_a_pull_request_too(there: There) -> None:
     """On GitLab the two have numbers of their own."""
     (shown,) = await there.before("post_comment", number=7, text="Good.", is_pull_request=True)
-    await there.told("post_comment", number=7, text="Good.", is_pull_request=True)
+    await there.read("post_comment", number=7, text="Good.", is_pull_request=True)
 
     assert "Fix it" in shown.text
     assert there.project.changes[7].comments[1].startswith("Good.\n\n<!-- countersign:")
@@ -254,8 +236,8 @@ async def test_a_comment_of_an_earlier_start_is_found_among_many(there: There) -
     """The mark is looked for among the newest, wherever the pages end."""
     there.project.issues[3].comments = [f"n{at}" for at in range(350)]
 
-    first = await there.told("post_comment", **COMMENT)
-    again = await there.told("post_comment", **COMMENT)
+    first = await there.read("post_comment", **COMMENT)
+    again = await there.read("post_comment", **COMMENT)
 
     assert again == first
     assert len(there.project.issues[3].comments) == 351
@@ -265,7 +247,7 @@ async def test_a_lost_answer_is_looked_for_and_found(there: There) -> None:
     """D-50: the comment is there, its answer was not; we look instead of guessing."""
     there.server.trouble = Lose()
 
-    assert (await there.told("post_comment", **COMMENT))["url"]
+    assert (await there.read("post_comment", **COMMENT))["url"]
     assert len(there.project.issues[3].comments) == 3
 
 
@@ -305,8 +287,8 @@ async def test_people_see_the_commits_and_files_and_then_it_is_opened_once(there
     there.project.changes.clear()
 
     commits, files = await there.before("open_pull_request", **OPEN)
-    first = await there.told("open_pull_request", **OPEN)
-    again = await there.told("open_pull_request", **OPEN)
+    first = await there.read("open_pull_request", **OPEN)
+    again = await there.read("open_pull_request", **OPEN)
 
     assert commits.text.endswith("Ana: Fix it")
     assert files.text.startswith("M a.txt")
@@ -324,7 +306,7 @@ async def test_a_lost_answer_opens_no_second_one(there: There) -> None:
     there.server.is_dead = False
     for one in there.project.changes.values():
         one.state = "closed"
-    again = await there.told("open_pull_request", **OPEN)
+    again = await there.read("open_pull_request", **OPEN)
 
     assert lost.outcome is Outcome.UNKNOWN
     assert [again["number"]] == list(there.project.changes)
@@ -356,7 +338,7 @@ async def test_a_branch_that_moved_after_the_signature_is_not_proposed(there: Th
 async def test_a_comment_is_never_a_command(there: There, text: str) -> None:
     """T01: people sign words; on GitLab a line like this acts with the rights of our token. GitHub has none of it."""
     if there.name == "github":
-        await there.told("post_comment", **COMMENT | {"text": text})
+        await there.read("post_comment", **COMMENT | {"text": text})
         return
     said = await there.refused("post_comment", **COMMENT | {"text": text})
     opened = await there.refused("open_pull_request", **OPEN | {"body": text})
@@ -367,4 +349,4 @@ async def test_a_comment_is_never_a_command(there: There, text: str) -> None:
 
 
 async def test_a_path_at_the_beginning_of_a_line_is_words(there: There) -> None:
-    assert await there.told("post_comment", **COMMENT | {"text": "/etc/hosts is wrong"})
+    assert await there.read("post_comment", **COMMENT | {"text": "/etc/hosts is wrong"})

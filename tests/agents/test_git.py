@@ -15,14 +15,17 @@ from aiohttp import web
 from agents.toolbox import FunctionTool
 from agents.tools.git import Repos, git_tools
 from agents.tools.gitrepo import Clone, Login, Source
-from bot.domain.calls import Evidence, Outcome, Risk, ToolResult
-from tests.agents.given import call_of, run
+from bot.domain.calls import Outcome, Risk
+from tests.agents.given import Caller, run
+from tests.fakes.loopback import answering
 
 CANARY = "canary-token-7c1"
 
 
-class Site:
+class Site(Caller):
     """A repository people work in, bare as on a server, and a bot's tools beside it."""
+
+    repo = "site"
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.there = folder, folder / "there.git"
@@ -64,24 +67,6 @@ class Site:
         self.git("-C", str(work), "commit", "--quiet", "-m", message)
         self.git("-C", str(work), "push", "--quiet", "origin", branch)
         return self.git("-C", str(work), "rev-parse", "HEAD").strip()
-
-    async def do(self, tool: str, key: str = "key-1", **args: Any) -> ToolResult:
-        return await run(self.tools[tool], {"repo": "site", **args}, key)
-
-    async def told(self, tool: str, **args: Any) -> str:
-        result = await self.do(tool, **args)
-        assert result.outcome is Outcome.OK, result.text
-        return result.text
-
-    async def refused(self, tool: str, **args: Any) -> str:
-        result = await self.do(tool, **args)
-        assert result.outcome is Outcome.ERROR, result.text
-        assert "failed inside" not in result.text
-        return result.text
-
-    async def before(self, tool: str, **args: Any) -> tuple[Evidence, ...]:
-        one = self.tools[tool]
-        return await one.preview(call_of(one, {"repo": "site", **args}))
 
 
 @pytest.fixture
@@ -381,13 +366,8 @@ async def web_site() -> AsyncIterator[tuple[str, list[str | None]]]:
         asked.append(request.headers.get("Authorization"))
         return web.Response(status=404)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", hit)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/", asked
-    await runner.cleanup()
+    async with answering(hit) as url:
+        yield f"{url}/", asked
 
 
 async def test_a_login_goes_to_its_own_site_and_into_no_command(

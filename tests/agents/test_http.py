@@ -16,13 +16,14 @@ from agents.toolbox import ToolProblem
 from agents.tools.http import MOST_BYTES, Hosts, PrivateAddress, PublicOnly, http_tools, is_public
 from bot.domain.calls import Outcome, Risk, ToolResult
 from tests.agents.given import named, run
+from tests.fakes.loopback import answering
 
 
 class Site:
     """A small web site, and what it was sent."""
 
-    def __init__(self, port: int) -> None:
-        self.host, self.url = f"127.0.0.1:{port}", f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.host, self.url = url.removeprefix("http://"), url
         self.posts: list[tuple[str, str | None]] = []
         self.hits = 0
 
@@ -45,14 +46,9 @@ async def site() -> AsyncIterator[Site]:
             raise web.HTTPFound(request.query["next"])
         return web.Response(text=f"{request.method} {path}", status=500 if path == "/broken" else 200)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", hit)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made = Site(runner.addresses[0][1])
-    yield made
-    await runner.cleanup()
+    async with answering(hit) as url:
+        made = Site(url)
+        yield made
 
 
 async def get(url: str, *hosts: str) -> ToolResult:

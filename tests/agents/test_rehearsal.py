@@ -152,20 +152,87 @@ def test_everything_it_says_is_labelled(line: str) -> None:
     assert reply.calls == ()
 
 
-def test_a_line_it_does_not_know_is_answered_with_what_it_knows() -> None:
-    """Not with silence, and not with a guess."""
+def test_a_line_it_does_not_know_is_answered_briefly_and_says_how_to_go_on() -> None:
+    """Not with silence, not with a guess, and not with a page: in a pattern, these words may stand as a draft."""
     told = says(user("knit me a scarf")).text
 
     assert told.startswith("(rehearsal) I do not know this line")
-    assert "\n- refund 120 for order 1042, it arrived broken (an approver signs)\n" in told
+    assert len(told.splitlines()) == 1
+    assert says(user("what can you do?")).text.count("\n- ") == len(BOOK.tries)
+    assert wanted(says(user("call look_up_order order_id=7"))) == [("look_up_order", {"order_id": 7})]
 
 
-@pytest.mark.parametrize("question", ["what can you do?", "knit me a scarf"])
-def test_it_lists_what_is_worth_trying(question: str) -> None:
+def test_it_lists_what_is_worth_trying() -> None:
     """Every line of the table, with what it shows."""
-    told = says(user(question)).text.splitlines()
+    told = says(user("what can you do?")).text.splitlines()
 
     assert [line for line in told if line.startswith("- ")] == [f"- {one.line} ({one.shows})" for one in BOOK.tries]
+
+
+@pytest.mark.parametrize(
+    ("line", "args"),
+    [
+        ("call restart", {}),
+        ("@countersign call restart service=billing-2", {"service": "billing-2"}),
+        (
+            'call restart service="7" reason="it \\"hangs\\", refund 5 on order 7"',
+            {"service": "7", "reason": 'it "hangs", refund 5 on order 7'},
+        ),
+        ("Call restart n=7 part=0.5 is_hard=true why=null", {"n": 7, "part": 0.5, "is_hard": True, "why": None}),
+        ("call restart reason=read,diary.txt", {"reason": "read,diary.txt"}),
+    ],
+)
+def test_a_call_that_is_spelled_out_is_made_of_any_tool_on_offer(line: str, args: dict[str, Any]) -> None:
+    """GN-22: somebody sees their own tool on a card without a model, whatever scenes fit the words inside."""
+    reply = answer(BOOK, [user(line)], ["restart"])
+
+    assert wanted(reply) == [("restart", args)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["call restart now", "call restart service=", 'call restart service="a', "call mum", "please call restart a=b c"],
+)
+def test_a_call_that_is_not_wholly_spelled_out_or_of_no_tool_of_the_agents_is_not_made(line: str) -> None:
+    """Nothing is guessed, and a model never calls what it was not told of."""
+    reply = answer(BOOK, [user(line)], ["restart"])
+
+    assert reply.calls == ()
+    assert "I do not know this line" in reply.text
+
+
+def test_what_came_of_a_spelled_out_call_is_reported_and_the_next_one_is_another() -> None:
+    first = says(user("call look_up_order order_id=7"))
+    talk = [user("call look_up_order order_id=7"), bot(first), *results("Restarted <!here>")]
+    told = says(*talk)
+
+    assert told.text == "(rehearsal) Done: Restarted <!here>"
+    assert wanted(says(*talk, bot(told), user("call look_up_order order_id=17"))) == [
+        ("look_up_order", {"order_id": 17})
+    ]
+
+
+WRITER = Spoken(role="system", text="You write short, plain texts: no filler.")
+
+
+@pytest.mark.parametrize(
+    ("line", "start"),
+    [
+        ("a haiku about queues", "A word on queues:\n"),
+        ("write an article about queues", "About queues\n"),
+        ("write about queues.", "About queues\n"),
+    ],
+)
+def test_a_text_about_anything_is_written_and_changed_on_request(line: str, start: str) -> None:
+    """ST-10: the lines of agents.yml; an editor's words come back in the next version."""
+    talk = [WRITER, user(line)]
+    draft = says(*talk)
+    again = says(*talk, bot(draft), user("name an example", by="bo"))
+
+    assert draft.text.startswith(f"(rehearsal) {start}")
+    assert again.text.endswith(" as it is: name an example")
+    assert "I do not know this line" in says(WRITER, user("name an example")).text
+    assert [tool for tool, _ in wanted(says(user("write a note about tea to notes.txt")))] == ["write_file"]
 
 
 @pytest.mark.parametrize("line", [one.line for one in load(SHIPPED).tries])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,8 @@ import pytest
 from agents.tools.publishing import Press, publishing_tools
 from bot.agentsbuild import Shelf, built
 from bot.agentsfile import read_agents
-from bot.domain.calls import ToolSpec
-from bot.domain.ports import Agent, Line, Said
+from bot.domain.ports import Agent, Line
+from tests.agents.patterns.minds import Minds
 from tests.examples.theatre import a_theatre
 from tests.fakes.chat import Posted
 from tests.flows.stage import Build, call, calls, events, request_of, settled
@@ -35,26 +35,11 @@ def agents(first: str) -> list[Agent]:
     return sorted(roster.agents(), key=lambda one: one.name != first)
 
 
-class Cast:
-    """A model with lines for each agent, in order; `read` is what it was shown, by agent."""
+class Cast(Minds):
+    """Each agent of the example has lines of its own, and is known by words of its prompt."""
 
-    name = "cast"
-
-    def __init__(self, **lines: Sequence[str | Said]) -> None:
-        self._lines = {who: list(given) for who, given in lines.items()}
-        self.read: dict[str, list[str]] = {who: [] for who in lines}
-
-    async def think(
-        self,
-        lines: Sequence[Line],
-        tools: Sequence[ToolSpec],  # noqa: ARG002  # the port's signature
-        *,
-        on_text: Callable[[str], None] | None = None,  # noqa: ARG002
-    ) -> Said:
-        who = next(one for one, words in PROMPTS.items() if words in lines[0].text)
-        self.read[who].append("\n".join(line.text for line in lines[1:]))
-        said = self._lines[who].pop(0)
-        return said if isinstance(said, Said) else Said(text=said)
+    def who(self, lines: Sequence[Line]) -> str:
+        return next(one for one, words in PROMPTS.items() if words in lines[0].text)
 
 
 def said_in(house: House) -> list[str]:
@@ -126,7 +111,7 @@ async def test_directions_and_words_make_versions_and_the_writer_reads_them_in_o
         await house.say("bo", "add a CTA", thread=thread)
         three = await house.card("accept", but=[one, two])
         assert block(three, "What is different from version 2") == "- v2\n+ v3"
-        last = model.read["copywriter"][2]
+        last = model.told("copywriter", 2)
         assert 0 < last.index("[human_reviewer] Shorter") < last.index("[human_reviewer] add a CTA")
         assert not model.read["editor"]
 

@@ -21,6 +21,7 @@ from bot.domain.ports import Tool
 from bot.domain.request import Kind
 from tests.examples.rehearsed import EXAMPLES, Rehearsal, shipped
 from tests.examples.theatre import a_theatre
+from tests.fakes.loopback import routed
 from tests.flows.stage import HASTY, Build, gone, settled
 from tests.flows.test_everyday import ROUTES
 
@@ -220,12 +221,5 @@ async def a_health_page(hits: list[str]) -> AsyncIterator[str]:
         hits.append(request.path)
         return web.Response(status=502, text="no")
 
-    app = web.Application()
-    app.router.add_get("/health", health)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with routed(web.get("/health", health), patience=0.1) as base:
+        yield base.removeprefix("http://")

@@ -132,7 +132,8 @@ async def test_each_of_the_four_reaches_a_manager_and_nothing_is_paid(build: Bui
 
         request = await request_of(house, card)
         assert request.kind is Kind.ESCALATION
-        assert moves(card) == ["take", "follow", "direct", "decline", "hand_to", "stop"]
+        details = ["details"] if "rule" in request.call.values else []  # what a rule hands over is a call to be read
+        assert moves(card) == ["take", "follow", "direct", "decline", "hand_to", *details, "stop"]
         assert not house.with_button("approve")
         assert len(await events(house, "request_opened")) == 1
         await house.press("direct", by="dana", card=card, fields={"text": "answer kindly, and promise nothing"})

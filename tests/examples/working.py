@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.playground.browser import become, dialog, say
+from tests.playground.browser import become, dialog
 from tests.playground.kinds import Shown
+from tests.playground.thread import asks, newest
 
 
 async def plan_code_deploy(page: Page) -> Shown:
     """The plan is Ana's to approve, the trial Bo's to sign; the picture is the script that is to be deployed."""
-    await _asks(page, "write a script that watches a folder and alerts on new files")
-    await _card(page, "Checkpoint").get_by_role("button", name="Approve & continue").click()
-    trial = _card(page, "High-risk: run_code")
+    plan = await asks(page, "write a script that watches a folder and alerts on new files", "Checkpoint")
+    await plan.get_by_role("button", name="Approve & continue").click()
+    trial = newest(page, "High-risk: run_code")
     await expect(trial).to_be_visible()
     await become(page, "bo")
     await trial.get_by_role("button", name="Details").click()
@@ -20,7 +21,7 @@ async def plan_code_deploy(page: Page) -> Shown:
     await page.locator("#sheet").get_by_role("button", name="Close details").click()
     await trial.get_by_role("button", name="Approve").click()
     await dialog(page).get_by_role("button", name="Approve").click()
-    script = _card(page, "# Tried:")
+    script = newest(page, "# Tried:")
     await expect(script).to_be_visible()
     await become(page, "ana")
     await expect(script.get_by_role("button", name="Approve & continue")).to_be_visible()
@@ -29,19 +30,7 @@ async def plan_code_deploy(page: Page) -> Shown:
 
 async def incident(page: Page) -> Shown:
     """The plan, before anything is done: Ana may take a step out, change one, or send all of it back."""
-    await _asks(page, "incident: the checkout answers 502 since 09:12")
-    plan = _card(page, "A plan to look at")
+    plan = await asks(page, "incident: the checkout answers 502 since 09:12", "A plan to look at")
     await expect(plan.get_by_role("button", name="Edit the steps")).to_be_visible()
     await expect(plan).to_contain_text("operator: restart checkout")
     return [plan]
-
-
-async def _asks(page: Page, line: str) -> None:
-    """Ana gives the task in #general."""
-    await page.evaluate("location.hash = 'as=ana&at=general'")
-    await expect(page.locator("#thread")).to_be_hidden()
-    await say(page, f"@countersign {line}")
-
-
-def _card(page: Page, text: str) -> Locator:
-    return page.locator("#thread .card", has_text=text).last

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.playground.browser import become, dialog, say
+from tests.playground.browser import become, dialog
 from tests.playground.kinds import Shown
+from tests.playground.thread import asks, go, newest
 
 
 async def support(page: Page) -> Shown:
@@ -39,22 +40,3 @@ async def vendor(page: Page) -> Shown:
     await expect(signed).to_contain_text("outside: vendor.example is not our own domain")
     await expect(signed.get_by_role("button", name="Approve", exact=True)).to_be_visible()
     return [signed]
-
-
-async def asks(page: Page, line: str, about: str) -> Locator:
-    """Ana gives the task in #general; the card that comes of it, in the task's thread."""
-    await go(page, "ana", "general")
-    await say(page, f"@countersign {line}")
-    card = newest(page, about)
-    await expect(card).to_be_visible()
-    return card
-
-
-def newest(page: Page, text: str) -> Locator:
-    """The last card of the thread that says *text*."""
-    return page.locator("#thread .card", has_text=text).last
-
-
-async def go(page: Page, user: str, at: str) -> None:
-    await page.evaluate("hash => { location.hash = hash; }", f"as={user}&at={at}")
-    await expect(page.locator("#thread")).to_be_hidden()

@@ -6,10 +6,10 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from tests.fakes.loopback import served
 from tests.fakes.office import Office
 from tests.fakes.slack import FakeSlack
 from tests.fakes.teamsbot import Bot, a_bot
@@ -41,12 +41,9 @@ def office(slack: FakeSlack, api: AsyncWebClient) -> Office:
 
 @pytest.fixture
 async def over_http(office: Office) -> AsyncIterator[Office]:
-    runner = web.AppRunner(office.app.web_app(path="/slack/events"), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    office.slack.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    yield office
-    await runner.cleanup()
+    async with served(office.app.web_app(path="/slack/events")) as base:
+        office.slack.request_url = f"{base}/slack/events"
+        yield office
 
 
 @pytest.fixture

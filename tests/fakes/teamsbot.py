@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from tests.fakes.loopback import routed
 from tests.fakes.teams import FakeTeams
 
 Body = dict[str, Any]
@@ -133,11 +134,6 @@ async def a_bot() -> AsyncIterator[Bot]:
     async with FakeTeams() as teams, aiohttp.ClientSession() as session:
         bot = Bot(teams, session)
         bot.furnish()
-        app = web.Application()
-        app.router.add_post("/api/messages", bot.take)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        teams.connect(f"http://127.0.0.1:{runner.addresses[0][1]}/api/messages")
-        yield bot
-        await runner.cleanup()
+        async with routed(web.post("/api/messages", bot.take)) as base:
+            teams.connect(f"{base}/api/messages")
+            yield bot

@@ -12,6 +12,7 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.errors import SlackApiError
 
+from tests.fakes.loopback import routed
 from tests.fakes.office import Office, refused
 
 # -------------------------------------------------------------------- sockets
@@ -157,16 +158,11 @@ async def test_an_app_that_does_not_answer_hears_of_it_again_with_the_reason(off
         await asyncio.Event().wait()
         raise AssertionError("nobody wakes it")
 
-    app = web.Application()
-    app.router.add_post("/", sleepy)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    office.slack.request_url, office.slack.ack_within = f"http://127.0.0.1:{runner.addresses[0][1]}/", 0.02
+    async with routed(web.post("/", sleepy), patience=0.1) as base:
+        office.slack.request_url, office.slack.ack_within = f"{base}/", 0.02
 
-    await office.slack.say(office.ana, office.ops, "hello")
-    reply = await office.slack.press(office.ana, office.ops, await office.card(), "Deny")
-    await runner.cleanup()
+        await office.slack.say(office.ana, office.ops, "hello")
+        reply = await office.slack.press(office.ana, office.ops, await office.card(), "Deny")
 
     *events, _click = office.slack.deliveries
     assert [one.headers.get("X-Slack-Retry-Reason") for one in events] == [None, *["http_timeout"] * 3]
@@ -179,15 +175,10 @@ async def test_an_app_may_ask_not_to_be_told_again(office: Office) -> None:
     async def busy(_: web.Request) -> web.Response:
         return web.Response(status=503, headers={"X-Slack-No-Retry": "1"})
 
-    app = web.Application()
-    app.router.add_post("/", busy)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    office.slack.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    async with routed(web.post("/", busy)) as base:
+        office.slack.request_url = f"{base}/"
 
-    await office.slack.say(office.ana, office.ops, "hello")
-    await runner.cleanup()
+        await office.slack.say(office.ana, office.ops, "hello")
 
     assert [one.reply.status for one in office.slack.deliveries] == [503]
 

@@ -12,21 +12,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.playground.browser import become, dialog, say
+from tests.playground.browser import become, dialog
+from tests.playground.thread import asks, go, newest
 
 Shown = Sequence[Locator]
 Scene = Callable[[Page], Awaitable[Shown]]
 
 
 async def question(page: Page) -> Shown:
-    card = await _asks(page, "paint the front door", "Question")
+    card = await asks(page, "paint the front door", "Question")
     await expect(card.get_by_role("button", name="green")).to_be_visible()
     return [card]
 
 
 async def form(page: Page) -> Shown:
     """Every kind of field: words, a day, a number, a choice, a person, several choices, yes or no."""
-    card = await _asks(page, "book a trip to Oslo", "Please fill in")
+    card = await asks(page, "book a trip to Oslo", "Please fill in")
     await card.get_by_role("button", name="Fill in").click()
     await dialog(page).get_by_label("day").fill("2027-05-04")
     await dialog(page).get_by_label("class").select_option("economy")
@@ -37,57 +38,57 @@ async def form(page: Page) -> Shown:
 
 
 async def row(page: Page) -> Shown:
-    card = await _asks(page, "import the price list", "Please fill in")
+    card = await asks(page, "import the price list", "Please fill in")
     await expect(card).to_contain_text("→ 42")
     return [card]
 
 
 async def review(page: Page) -> Shown:
     """The second round: the draft again, and what is different."""
-    card = await _asks(page, "announce that we move on Friday", "round 1 of 3")
+    card = await asks(page, "announce that we move on Friday", "round 1 of 3")
     await card.get_by_role("button", name="Revise").click()
     await dialog(page).get_by_label("What should be different").fill("say when the van comes")
     await dialog(page).get_by_role("button", name="Revise").click()
-    again = _card(page, "round 2 of 3")
+    again = newest(page, "round 2 of 3")
     await expect(again).to_contain_text("+ Version 2")
     return [again]
 
 
 async def plan(page: Page) -> Shown:
-    card = await _asks(page, "plan the summer party", "A plan to look at")
+    card = await asks(page, "plan the summer party", "A plan to look at")
     await expect(card.get_by_role("button", name="Edit the steps")).to_be_visible()
     return [card]
 
 
 async def escalation(page: Page) -> Shown:
     """As Dana, Ana's manager, finds it in her inbox."""
-    await _asks(page, "a customer threatens to sue us", "Handed over to people")
+    await asks(page, "a customer threatens to sue us", "Handed over to people")
     await become(page, "dana")
-    await _go(page, "dana", "inbox")
+    await go(page, "dana", "inbox")
     waiting = page.locator(".waiting", has_text="Handed over to people").last
     await expect(waiting.get_by_role("button", name="I take it")).to_be_visible()
     return [waiting.locator(".waiting-line"), waiting.locator(".card")]
 
 
 async def stuck(page: Page) -> Shown:
-    card = await _asks(page, "read every page of the report", "The agent is stuck")
+    card = await asks(page, "read every page of the report", "The agent is stuck")
     await expect(card).to_contain_text("has failed 3 times in a row")
     return [card]
 
 
 async def taken(page: Page) -> Shown:
     """Bo takes over while a card waits: it is closed, and the run is his until he hands it back."""
-    await _asks(page, "refund 120 for order 1042, it arrived broken", "Approval needed: refund")
+    await asks(page, "refund 120 for order 1042, it arrived broken", "Approval needed: refund")
     await become(page, "bo")
     await page.locator("#thread").get_by_role("button", name="Take over").click()
-    status = _card(page, "Bo works on this by hand")
+    status = newest(page, "Bo works on this by hand")
     await expect(status.get_by_role("button", name="Hand back")).to_be_visible()
     await expect(page.locator("#thread").get_by_role("button", name="Approve")).to_have_count(0)
     return [page.locator("#thread .byline").last, status, page.locator("#thread .card").last]
 
 
 async def grant(page: Page) -> Shown:
-    card = await _asks(page, "keep a diary in diary.txt", "Approval needed: write_file")
+    card = await asks(page, "keep a diary in diary.txt", "Approval needed: write_file")
     await card.get_by_role("button", name="Approve and allow more").click()
     await dialog(page).get_by_role("button", name="Show the terms").click()
     offer = page.locator("#thread .card", has=page.get_by_role("button", name="Approve and give it"))
@@ -97,13 +98,13 @@ async def grant(page: Page) -> Shown:
 
 async def sheet(page: Page) -> Shown:
     line = "cancel orders 1001, 1002 and 1003, the customer moved"
-    card = await _asks(page, line, "Approval needed: 3 × cancel_order")
+    card = await asks(page, line, "Approval needed: 3 × cancel_order")
     await expect(card.get_by_role("button", name="Approve all 3")).to_be_visible()
     return [card]
 
 
 async def details(page: Page) -> Shown:
-    card = await _asks(page, "refund 600 for order 1021, wrong item", "High-risk: refund")
+    card = await asks(page, "refund 600 for order 1021, wrong item", "High-risk: refund")
     await become(page, "dana")
     await card.get_by_role("button", name="Details").click()
     sheet = page.locator("#sheet")
@@ -113,7 +114,7 @@ async def details(page: Page) -> Shown:
 
 async def glass(page: Page) -> Shown:
     """Bo approves alone, with a reason; the thread is told, and somebody else is asked whether it was right."""
-    card = await _asks(page, "refund 610 for order 1021, wrong item", "High-risk: refund")
+    card = await asks(page, "refund 610 for order 1021, wrong item", "High-risk: refund")
     await become(page, "bo")
     await card.get_by_role("button", name="Details").click()
     await page.locator("#sheet").get_by_role("button", name="Close details").click()
@@ -121,13 +122,13 @@ async def glass(page: Page) -> Shown:
     await dialog(page).get_by_label("Why nobody else can be waited for").fill("the customer leaves in an hour")
     await dialog(page).get_by_role("button", name="Break glass").click()
     said = page.locator("#thread .words", has_text="Glass broken: Bo approved refund").last
-    asked = _card(page, "Glass was broken: please review")
+    asked = newest(page, "Glass was broken: please review")
     await expect(asked).to_be_visible()
     return [said, asked]
 
 
 async def typed(page: Page) -> Shown:
-    card = await _asks(page, "delete diary.txt", "High-risk: delete_file")
+    card = await asks(page, "delete diary.txt", "High-risk: delete_file")
     await become(page, "bo")
     await card.get_by_role("button", name="Details").click()
     await page.locator("#sheet").get_by_role("button", name="Close details").click()
@@ -138,7 +139,7 @@ async def typed(page: Page) -> Shown:
 
 async def handoff(page: Page) -> Shown:
     """A yes or no to go on with, which signs nothing; with the words the agent hands it over in."""
-    card = await _asks(page, "check with me before you close the shop", "close the shop")
+    card = await asks(page, "check with me before you close the shop", "close the shop")
     await expect(card.get_by_role("textbox").or_(card.get_by_role("button", name="Answer"))).to_be_visible()
     return [card]
 
@@ -146,21 +147,3 @@ async def handoff(page: Page) -> Shown:
 ANSWERED = (question, form, row, review, plan, escalation, stuck, handoff)
 SIGNED = (taken, grant, sheet, details, glass, typed)
 KINDS: Mapping[str, Scene] = {scene.__name__: scene for scene in (*ANSWERED, *SIGNED)}
-
-
-async def _asks(page: Page, line: str, about: str) -> Locator:
-    """Ana gives the task in #general; the card that comes of it, in the task's thread."""
-    await _go(page, "ana", "general")
-    await say(page, f"@countersign {line}")
-    card = _card(page, about)
-    await expect(card).to_be_visible()
-    return card
-
-
-def _card(page: Page, text: str) -> Locator:
-    return page.locator("#thread .card", has_text=text).last
-
-
-async def _go(page: Page, user: str, at: str) -> None:
-    await page.evaluate("hash => { location.hash = hash; }", f"as={user}&at={at}")
-    await expect(page.locator("#thread")).to_be_hidden()

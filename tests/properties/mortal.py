@@ -23,19 +23,19 @@ from typing import TypeVar
 from bot.domain.chat import Button, Field, FieldKind
 from bot.domain.errors import LeaseLost, NoSuchRequest
 from bot.domain.ports import Agent
-from bot.domain.request import Copy, Request, RequestId, RunId
+from bot.domain.request import RequestId, RunId
 from bot.domain.run import Opened, RunStatus
 from bot.domain.store import Batch, Fence, Loaded, Turn, Turned
 from bot.domain.wire import dumps
 from bot.runtime.engine import Engine
 from bot.runtime.host import in_order
 from bot.store.link import Link
-from bot.store.redis import RedisStore
 from tests.contracts.given import Clock
 from tests.contracts.on_redis import KEY, frozen
 from tests.fakes.chat import Posted
 from tests.flows.stage import policy
 from tests.house import House
+from tests.properties.fragile import Fragile
 from tests.properties.patterns import Cast, Drawn, Mind, World
 
 T = TypeVar("T")
@@ -67,45 +67,27 @@ class Doom:
         return self.lands()
 
 
-class Fragile(RedisStore):
-    """The real store. A write of a run's owner may be the last thing its process does."""
+class Dying(Fragile):
+    """Dead once and for all: whatever the process still writes is refused."""
 
     doom = Doom()
     is_dead = False
 
-    async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
-        return await self._risk(fence, _step(batch), partial(super().append, fence, run, batch))
-
-    async def open(
-        self,
-        fence: Fence,
-        batch: Batch,
-        request: Request,
-        copies: tuple[Copy, ...],
-        others: tuple[Request, ...] = (),
-    ) -> int:
-        write = partial(super().open, fence, batch, request, copies, others)
-        return await self._risk(fence, _step(batch), write)
-
-    async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
-        return await self._risk(fence, _step(batch), partial(super().spend, fence, batch, after))
+    def strikes(self, about: object) -> bool | None:
+        lands = self.doom.strikes(_step(about) if isinstance(about, Batch) else about)
+        self.is_dead = lands is not None
+        return lands
 
     async def turn(self, turn: Turn) -> Turned:
         """People's votes show no fence, and come from any process."""
         if turn.fence is None:
             return await super().turn(turn)
-        return await self._risk(turn.fence, ("closes", turn.after.path), partial(super().turn, turn))
+        return await self.risk(turn.fence, ("closes", turn.after.path), partial(super().turn, turn))
 
-    async def _risk(self, fence: Fence, step: object, write: Callable[[], Awaitable[T]]) -> T:
+    async def risk(self, fence: Fence, about: object, write: Callable[[], Awaitable[T]]) -> T:
         if self.is_dead:
             raise LeaseLost(fence.shard)
-        lands = self.doom.strikes(step)
-        if lands is None:
-            return await write()
-        self.is_dead = True
-        if lands:
-            await write()
-        raise LeaseLost(fence.shard)
+        return await super().risk(fence, about, write)
 
 
 def _step(batch: Batch) -> object:
@@ -117,7 +99,7 @@ def _step(batch: Batch) -> object:
 class Mortal(House):
     """A house of one run, whose process may be followed by another one at any time."""
 
-    store: Fragile
+    store: Dying
 
     def __init__(self, url: str, folder: Path, drawn: Drawn, doom: Doom, agent: Agent | None = None) -> None:
         self._doom, namespace = doom, f"p{uuid.uuid4().hex[:12]}"
@@ -131,7 +113,7 @@ class Mortal(House):
     async def __aenter__(self) -> Mortal:
         link = frozen(Link(self._url, shift=self._frozen))
         self._stack.push_async_callback(link.close)
-        self.store = Fragile(link, namespace=self._namespace, shards=1, key=KEY)
+        self.store = Dying(link, namespace=self._namespace, shards=1, key=KEY)
         self.store.doom = self._doom
         await self.store.prepare()
         self._stack.push_async_callback(self._leave)

@@ -19,9 +19,9 @@ from agents.toolbox import Toolbox, tool
 from bot.domain.calls import Risk
 from bot.domain.errors import LeaseLost
 from bot.domain.ports import Leave, Line, Model, RunContext, Said, Tool, WantedCall
-from bot.domain.request import Copy, Move, Request, RequestId, RunId, vote
+from bot.domain.request import Move, RequestId, vote
 from bot.domain.run import Decided
-from bot.domain.store import Batch, Effects, Fence, Loaded, Turn
+from bot.domain.store import Effects, Loaded, Turn
 from bot.domain.wire import dumps
 from bot.peoplefile import read_people
 from bot.policyfile import parse_policy
@@ -31,10 +31,10 @@ from bot.runtime.gate import Gate
 from bot.runtime.gatehouse import Gatehouse
 from bot.runtime.host import Host
 from bot.runtime.rights import Rights
-from bot.store.redis import RedisStore
 from bot.telemetry import Metrics
 from tests.contracts.given import LEASE, Clock, Owner, StoreHouse
 from tests.domain import given
+from tests.properties.fragile import Fragile
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = parse_policy(b'rules:\n  - {id: reading, when: tool.risk == "read", allow: true}\n')
@@ -159,34 +159,13 @@ class Crashes:
         return arrives
 
 
-class Fragile(RedisStore):
-    """The real store; a write may be the last thing its process does."""
+class Rough(Fragile):
+    """Each process dies as its plan has it."""
 
     crashes = Crashes([])
 
-    async def append(self, fence: Fence, run: RunId, batch: Batch) -> int:
-        return await self._risk(fence, lambda: super(Fragile, self).append(fence, run, batch))
-
-    async def open(
-        self,
-        fence: Fence,
-        batch: Batch,
-        request: Request,
-        copies: tuple[Copy, ...],
-        others: tuple[Request, ...] = (),
-    ) -> int:
-        return await self._risk(fence, lambda: super(Fragile, self).open(fence, batch, request, copies, others))
-
-    async def spend(self, fence: Fence, batch: Batch, after: Request) -> int:
-        return await self._risk(fence, lambda: super(Fragile, self).spend(fence, batch, after))
-
-    async def _risk(self, fence: Fence, write: Callable[[], Any]) -> int:
-        arrives = self.crashes.strikes()
-        if arrives is None:
-            return int(await write())
-        if arrives:
-            await write()
-        raise LeaseLost(fence.shard)
+    def strikes(self, about: object) -> bool | None:  # noqa: ARG002  # a plan counts writes
+        return self.crashes.strikes()
 
 
 class Watched(Host):
@@ -208,7 +187,7 @@ class Watched(Host):
 class Bench:
     """One run of one program, from process to process until it ends."""
 
-    def __init__(self, store: Fragile, clock: Clock, program: Program, world: World) -> None:
+    def __init__(self, store: Rough, clock: Clock, program: Program, world: World) -> None:
         self.store, self.program, self.world = store, program, world
         self.house = StoreHouse(store, clock)
         model: Model = Echo(world)

@@ -19,7 +19,7 @@ from bot.domain.grant import GIVE, SPANS, GrantId
 from bot.domain.request import Request, RequestId, RunId
 from bot.runtime.desk import Desk
 from tests.fakes.chat import Posted
-from tests.house import account, click
+from tests.house import account, click, is_high
 from tests.properties.book import Act, Away, Given
 from tests.properties.court import Court
 from tests.properties.people import RULES
@@ -95,7 +95,7 @@ class Scene:
             return
         button, details = way_of(post, way), [one for one in post.card.buttons if one.move == "details"]
         who = by or await self.likely(post, way // 10)
-        if way % 10 < 8 and details:
+        if details and way % 10 < (8 if is_high(post) else 1):  # what need not be read is looked at now and then
             await self.press([(who, post, details[0])], way)
         await self.press([(who, post, button)], way)
 

@@ -17,7 +17,7 @@ from bot.domain.run import Entry, Finished, Opened, Step
 from bot.store.link import Link
 from tests.contracts.given import Clock
 from tests.contracts.on_redis import KEY, frozen
-from tests.properties.replay import Bench, Crashes, Fragile, Op, Program, World
+from tests.properties.replay import Bench, Crashes, Op, Program, Rough, World
 
 LEAVES = st.sampled_from(["think", "look", "pay", "turn", "note", "random", "now", "sleep"]).map(Op)
 PROGRAMS = st.recursive(
@@ -60,7 +60,7 @@ async def _compare(url: str, program: Program, crashes: list[tuple[int, bool]], 
 async def _lived(
     link: Link, clock: Clock, program: Program, crashes: list[tuple[int, bool]], seed: int
 ) -> tuple[list[Any], tuple[Entry, ...], World]:
-    store = Fragile(link, namespace=f"p{uuid.uuid4().hex[:12]}", shards=1, key=KEY)
+    store = Rough(link, namespace=f"p{uuid.uuid4().hex[:12]}", shards=1, key=KEY)
     store.crashes = Crashes(list(crashes))
     world = World(random.Random(seed))
     bench = Bench(store, clock, program, world)

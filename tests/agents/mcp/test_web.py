@@ -14,6 +14,7 @@ from bot.domain.calls import Outcome
 from bot.domain.errors import BadSettings
 from tests.agents.given import call_of, leave_for, run
 from tests.agents.mcp.given import CANARY, QUICK, SEARCH, Desk, no_secrets, over_http, tool_named, tools_of, url
+from tests.fakes.loopback import answering
 
 
 @pytest.fixture
@@ -76,15 +77,10 @@ async def host() -> AsyncIterator[Host]:
         made.keys.add(request.headers.get("Authorization", ""))
         return web.Response(body=made.answer.body, status=made.answer.status, headers=made.answer.headers)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", hit)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     made = Host(web.Response(status=401))
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
-    yield made
-    await runner.cleanup()
+    async with answering(hit) as base:
+        made.url = f"{base}/mcp"
+        yield made
 
 
 STRANGE = [

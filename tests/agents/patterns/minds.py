@@ -39,7 +39,7 @@ class Minds:
     async def think(
         self, lines: Sequence[Line], tools: Sequence[ToolSpec], *, on_text: Callable[[str], None] | None = None
     ) -> Said:
-        who = lines[0].text.split()[0]
+        who = self.who(lines)
         self.order.append(who)
         self.read[who].append(tuple(lines))
         self.offered[who].append([one.name for one in tools])
@@ -55,6 +55,10 @@ class Minds:
             on_text(said.text)
         number = len(self.read[who])
         return replace(said, calls=tuple(_named(one, f"{who}-{number}-{at}") for at, one in enumerate(said.calls)))
+
+    def who(self, lines: Sequence[Line]) -> str:
+        """Whose conversation this is."""
+        return lines[0].text.split()[0]
 
     def told(self, who: str, turn: int = -1) -> str:
         """Everything *who* read at that turn."""

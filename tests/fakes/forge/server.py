@@ -8,11 +8,14 @@ async with FakeGitHub() as forge:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+
+from tests.fakes.loopback import served
 
 TOKEN = "canary-forge-token-51d"
 PATH = "acme/site"
@@ -71,7 +74,7 @@ class FakeForge:
         self.project, self.trouble = Project(), None
         self.asked: list[str] = []
         self.is_dead = False
-        self.url = ""
+        self.url, self._stack = "", AsyncExitStack()
 
     trouble: Say | Lose | None
 
@@ -85,16 +88,13 @@ class FakeForge:
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[self._served])
         app.add_routes(self.routes())
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = await self._stack.enter_async_context(served(app))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._runner.cleanup()
+        await self._stack.aclose()
 
     @web.middleware
     async def _served(self, request: web.Request, handler: Any) -> web.StreamResponse:

@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from tests.fakes.loopback import served
 from tests.fakes.slack import account, chat, people, streams, views
 from tests.fakes.slack.call import Call, Handler
 from tests.fakes.slack.faults import Fault, Faults, Kind
@@ -63,16 +64,12 @@ class Server:
         app.router.add_post("/upload/v1/{file}", self._upload)
         app.router.add_post("/actions/{url}", self._response_url)
         app.router.add_get("/link/", self._sockets.serve)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield
-        finally:
-            self._closing.set()
-            await self._sockets.close()
-            await runner.cleanup()
+        async with served(app) as self.base:
+            try:
+                yield
+            finally:
+                self._closing.set()
+                await self._sockets.close()
 
     # ---------------------------------------------------------------- the API
 

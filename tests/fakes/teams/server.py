@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from aiohttp import hdrs, web
 
+from tests.fakes.loopback import served
 from tests.fakes.teams import cards
 from tests.fakes.teams.connector import ROUTES, Call, Route
 from tests.fakes.teams.entra import AUDIENCES, BOT_SCOPE, GRAPH_SCOPE, ISSUER, Entra, TokenError
@@ -57,15 +58,11 @@ class Server:
     async def serving(self) -> AsyncIterator[None]:
         app = web.Application(client_max_size=BODY_MOST)
         app.router.add_route("*", "/{rest:.*}", self._any)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self._world.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield
-        finally:
-            self._closing.set()
-            await runner.cleanup()
+        async with served(app) as self._world.base:
+            try:
+                yield
+            finally:
+                self._closing.set()
 
     async def _any(self, request: web.Request) -> web.StreamResponse:
         raw = request.raw_path.partition("?")[0]
