@@ -304,8 +304,11 @@ def spend(request: Request, *, at: datetime, digest: Digest) -> Request:
 
 def seats(request: Request) -> Seats:
     """Fill the groups with approvals, one seat a person, as many as can be (bipartite matching)."""
+    if len(request.ask.groups) == 1:  # most rules name one: nobody stands in anybody's way
+        need, sitting = request.ask.groups[0].need, sum(1 for may in _seated(_approvals(request)) if may)
+        return Seats(filled=(min(sitting, need),), is_full=sitting >= need)
     taken: dict[tuple[int, int], int] = {}  # (group, chair) -> index of the vote sitting there
-    approvals = _seated([v for v in request.votes if v.move is Move.APPROVE])
+    approvals = _seated(_approvals(request))
 
     def sit(index: int, tried: set[tuple[int, int]]) -> bool:
         for group in approvals[index]:
@@ -321,6 +324,10 @@ def seats(request: Request) -> Seats:
         sit(index, set())
     filled = tuple(sum(1 for group, _ in taken if group == i) for i in range(len(request.ask.groups)))
     return Seats(filled=filled, is_full=all(n >= g.need for n, g in zip(filled, request.ask.groups, strict=True)))
+
+
+def _approvals(request: Request) -> list[Vote]:
+    return [vote for vote in request.votes if vote.move is Move.APPROVE]
 
 
 def _seated(approvals: Sequence[Vote]) -> list[tuple[int, ...]]:

@@ -35,4 +35,4 @@ class StoredAbsences:
         asked = self._store.now()
         if self._at is None or not self._at <= asked < self._at + self._good_for:
             self._seen, self._at = await self._store.absences(), asked
-        return {one.person: one for one in self._seen if one.until > asked}
+        return {one.person: one for one in self._seen if one.until > asked} if self._seen else {}

@@ -67,11 +67,13 @@ class Rights:
         """The person behind *account* and what they may fill. Raises NotEligible with the reason."""
         directory, away = self._judge(request), await self._away(request)
         person = await _known(request, account, directory)
-        named = await _named(request, directory)  # only the person who asks is looked at: the others may be many
-        own = tuple(i for i, people in enumerate(named) if person.id in people)
-        groups = await _active(named, directory) if away else ()
-        standing = await _standing(request, groups, away, directory)
-        lent = stands(request, person.id, groups, standing)
+        own = await _own(request, person.id, directory)
+        standing: Mapping[PersonId, PersonId] = {}
+        lent: tuple[Stand, ...] = ()
+        if away:
+            groups = await _groups(request, directory)
+            standing = await _standing(request, groups, away, directory)
+            lent = stands(request, person.id, groups, standing)
         if not own and not lent:
             raise NotEligible(request.id, person.id, await self._why_not(request, person, standing))
         return person, Chairs(own=own, stands_for=lent)
@@ -257,6 +259,14 @@ async def _members(request: Request, of: Audience, directory: Directory) -> froz
     return await resolve(of, directory=directory, requester=request.requester, approvers=frozenset())
 
 
+async def _own(request: Request, who: PersonId, directory: Directory) -> tuple[int, ...]:
+    """The groups whose seats *who*, who may answer, fills in their own right. The others are not looked at."""
+    if who in _barred(request):
+        return ()
+    named = await _meant(request, directory)
+    return tuple(i for i, people in enumerate(named) if who in people or who in request.standins)
+
+
 async def _groups(request: Request, directory: Directory) -> Groups:
     """Per group its members and whomever the ladder reached, as far as they may still answer anything."""
     return await _active(await _named(request, directory), directory)
@@ -264,12 +274,17 @@ async def _groups(request: Request, directory: Directory) -> Groups:
 
 async def _named(request: Request, directory: Directory) -> Groups:
     """The same, whoever they may be by now."""
-    meant = partial(whom, directory=directory, requester=request.requester, approvers=frozenset())
-    found = [await meant(need.of) for need in request.ask.groups]
+    barred = _barred(request)
     return tuple(
-        frozenset(who for who in members | {*request.standins} if not is_foreign(who, request.place)) - _barred(request)
-        for members in found
+        frozenset(who for who in members | {*request.standins} if not is_foreign(who, request.place)) - barred
+        for members in await _meant(request, directory)
     )
+
+
+async def _meant(request: Request, directory: Directory) -> list[frozenset[PersonId]]:
+    """Per group, whom its audience names."""
+    meant = partial(whom, directory=directory, requester=request.requester, approvers=frozenset())
+    return [await meant(need.of) for need in request.ask.groups]
 
 
 async def _active(groups: Groups, directory: Directory) -> Groups:

@@ -35,6 +35,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 KEEP = timedelta(days=30)
@@ -46,6 +47,7 @@ SHARED = (
     *("lease", "chain", "audit", "mail", "active", "timers", "outbox", "notes", "open", "asking", "recent", "bell"),
     *("away", "grants", "placed", "calls", "failing"),
 )
+_KINDS = {"other": "request", "others": "request"}  # other requests of a step are requests, too
 OWNED = ("run", "journal", "inbox", "request", "grant", "thread", "seen", "spent")
 
 
@@ -57,8 +59,12 @@ class Keyring:
         self._shared = {name: f"{self._tag}:{name}" for name in SHARED}
 
     def __call__(self, name: str, id: str = "") -> str:
-        kind = "request" if name in ("other", "others") else name  # other requests of a step are requests, too
-        return self._shared.get(name) or f"{self._tag}:{kind}:{id}"
+        return self._shared.get(name) or f"{self._tag}:{_KINDS.get(name, name)}:{id}"
+
+    def all(self, names: Iterable[str], ids: Mapping[str, str]) -> list[str]:
+        """The same for each of *names*, whose own *ids* stand under their names."""
+        shared, tag = self._shared, self._tag
+        return [shared.get(name) or f"{tag}:{_KINDS.get(name, name)}:{ids.get(name, '')}" for name in names]
 
 
 def keep_key(namespace: str, name: str) -> str:

@@ -6,14 +6,13 @@ every function answers the same write the same way, but it is the caller who dec
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import msgspec
 import redis.asyncio as redis
@@ -24,7 +23,6 @@ from redis.backoff import NoBackoff
 from bot.domain.errors import BadSettings, StoreUnavailable
 from bot.store.line import PATIENCE, Shared, Word
 
-T = TypeVar("T")
 _RING = "local answer = run()\nif rung.bell then redis.call('PUBLISH', rung.bell, rung.text) end\nreturn answer\n"
 _HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
 
@@ -69,15 +67,16 @@ class Link:
         self._pack = msgspec.msgpack.Encoder().encode
 
     async def call(
-        self, name: str, key: Callable[[str], str], args: dict[str, Any], more: Sequence[str] = ()
+        self, name: str, keys: Callable[[Sequence[str]], list[str]], args: dict[str, Any], more: Sequence[str] = ()
     ) -> list[Any]:
-        """Run one function, with *more* keys for its list. Its last value, the server's time, is kept and left out."""
+        """Run one function on its *keys*, with *more* for its list. Its last value, the server's time, is kept and left
+        out."""
         script = self._scripts[name]
         args["shift"] = int(self._shift().total_seconds() * 1000)
         packed = self._pack(args)
-        names = [*map(key, script.keys), *more]
+        names = [*keys(script.keys), *more]
         try:
-            reply = await _heeding(self._eval(script, names, packed))
+            reply = await self._eval(script, names, packed)
         except (gone.ConnectionError, gone.TimeoutError, OSError) as error:
             raise StoreUnavailable(f"Redis did not answer {name}: {error}") from error
         except gone.ResponseError as error:
@@ -88,7 +87,7 @@ class Link:
     async def ask(self, command: Awaitable[Any]) -> Any:
         """Await a read, with errors translated."""
         try:
-            return await _heeding(command)
+            return await command
         except (gone.ConnectionError, gone.TimeoutError, OSError) as error:
             raise StoreUnavailable(f"Redis did not answer: {error}") from error
         except gone.ResponseError as error:
@@ -116,20 +115,6 @@ class Link:
             return await run("EVALSHA", script.sha, len(keys), *keys, packed)
         except gone.NoScriptError:  # a new or restarted server: send the text once
             return await run("EVAL", script.text, len(keys), *keys, packed)
-
-
-async def _heeding(command: Awaitable[T]) -> T:
-    """Await *command*, and let nobody swallow a cancellation.
-
-    redis-py sends with `asyncio.wait_for`, which in Python 3.11 returns normally when the cancellation comes
-    just as the send ends: the task goes on for ever, and whoever cancelled it waits as long.
-    """
-    task = asyncio.current_task()
-    before = task.cancelling() if task else 0
-    result = await command
-    if task and task.cancelling() > before:
-        raise asyncio.CancelledError
-    return result
 
 
 def connect(url: str) -> Shared:

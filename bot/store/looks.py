@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +99,7 @@ class Looks(Bell):
             ring = self._rings[shard] = Keyring(self._namespace, shard)
         return ring
 
-    async def _call(self, name: str, shard: int, args: dict[str, Any], **ids: str) -> list[Any]:
+    def _call(self, name: str, shard: int, args: dict[str, Any], **ids: str) -> Awaitable[list[Any]]:
         """A function of scripts.lua on one shard; *ids* by the names of the keys that hold them."""
         ring = self._ring(shard)
-        return await self._link.call(name, lambda key: ring(key, ids.get(key, "")), args)
+        return self._link.call(name, lambda keys: ring.all(keys, ids), args)

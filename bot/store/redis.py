@@ -96,7 +96,7 @@ class RedisStore(Runs):
 
     async def beat(self, owner: str, time: timedelta) -> int:
         key = f"{{{self._namespace}}}:processes"
-        (living,) = await self._link.call("beat", lambda _: key, {"owner": owner, "ttl": ms(time)})
+        (living,) = await self._link.call("beat", lambda _: [key], {"owner": owner, "ttl": ms(time)})
         return int(living)
 
     # ---------------------------------------------------------- the journal
@@ -135,7 +135,7 @@ class RedisStore(Runs):
         args["elsewhere"] = await self._crowding.elsewhere(fence.shard, Opening.limited(batch, request, *others))
         keys = {"run": run, "journal": run, "inbox": run, "request": request.id}
         more = [ring("others", other.id) for other in others]
-        code, told = await self._link.call("open", lambda key: ring(key, keys.get(key, "")), args, more)
+        code, told = await self._link.call("open", lambda names: ring.all(names, keys), args, more)
         if code not in (b"ok", b"again"):
             raise not_opened(fence, batch, request, code, told)
         self._shelf.opened(request, copies)
@@ -290,7 +290,9 @@ class RedisStore(Runs):
             "effects": effects_args(effects),
         }
         ring = self._ring(fence.shard)
-        (code,) = await self._link.call("posted", lambda k: ring(*holder) if k == "holder" else ring(k), args)
+        (code,) = await self._link.call(
+            "posted", lambda names: [ring(*holder) if name == "holder" else ring(name) for name in names], args
+        )
         if code == b"stale":
             raise LeaseLost(fence.shard)
         self._shelf.posted(row, copy)
