@@ -154,7 +154,10 @@ class Reachable(abc.ABC):
 
 
 async def quorums(wanted: Wanted[T], here: Directory, outside: frozenset[str], name: str) -> AsyncIterator[Remark]:
-    """Can those of *here* meet the policy's quorums, on the platform called *name*? *outside* could not be read."""
+    """Can those of *here* meet the policy's quorums, on the platform called *name*? *outside* could not be read.
+
+    Nothing of it keeps the bot from starting: what nobody can sign is refused when it is asked.
+    """
     try:
         async with asyncio.timeout(QUORUMS_WITHIN):
             problems = await wanted.judge(here, outside | wanted.told_elsewhere)
@@ -162,7 +165,8 @@ async def quorums(wanted: Wanted[T], here: Directory, outside: frozenset[str], n
         yield weak(f"quorums were not looked at: that takes more than {QUORUMS_WITHIN:.0f} s here")
         return
     for problem in problems:
-        yield bad(f"{problem}, as {name} is now; add people who may, or change the rule")
+        told = "until you add people who may, or change the rule, what nobody can sign is refused"
+        yield weak(f"{problem}, as {name} is now; {told}")
     if not problems:
         also = " or where else this bot is" if wanted.elsewhere else ""
         yield good(f"every quorum can be met by people who are on {name}{also} now")

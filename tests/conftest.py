@@ -26,7 +26,9 @@ from tests.crash import matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = tuple(f"{ROOT / room}{os.sep}" for room in ("bot", "agents", "adapters"))
-CREDENTIALS = re.compile(r"(OPENAI|SLACK|TEAMS|SMTP|COUNTERSIGN)_.*|(HTTPS?|ALL|NO)_PROXY|REDIS_URL", re.IGNORECASE)
+CREDENTIALS = re.compile(
+    r"(OPENAI|SLACK|TEAMS|SMTP|COUNTERSIGN)_.*|.*_API_KEY|(HTTPS?|ALL|NO)_PROXY|REDIS_URL", re.IGNORECASE
+)
 
 
 class HouseRule(RuntimeError):

@@ -229,7 +229,7 @@ class House:
         Whoever *is_careful* opens the details of what is high-risk before they approve it.
         """
         post = card or await self.card(move)
-        if is_careful and move in SIGNING and any(button.move == DETAILS for button in post.card.buttons):
+        if is_careful and move in SIGNING and is_high(post):
             await self.desk.click(click(find(post, DETAILS), post, by, uuid.uuid4().hex[:8]))
         button = find(post, move)
         number = delivery or uuid.uuid4().hex[:8]
@@ -315,6 +315,11 @@ def account(user: str) -> Account:
 def find(post: Posted, move: str) -> Button:
     """The newest button of this move that *post* ever had: people press what is still on their screen."""
     return next(button for card in reversed(post.cards) for button in card.buttons if button.move == move)
+
+
+def is_high(post: Posted) -> bool:
+    """Has it to be read first? What is high-risk is asked once more before it is approved."""
+    return any(button.move == "approve" and button.confirm for button in post.card.buttons)
 
 
 def click(button: Button, post: Posted, by: str, number: str) -> Click:

@@ -160,6 +160,22 @@ def _aftermath(answer: dict[str, Json] | None = None) -> Card:
     return _ended(aftermath(_broken(), spec(), id=RequestId("q9"), breaker="Bo"), answer)
 
 
+ENDS: Mapping[Status, tuple[Cause, str]] = {  # without an answer: why, and what people are told with it
+    Status.EXPIRED: (Cause.DEADLINE, ""),
+    Status.CANCELLED: (Cause.STOPPED, ""),
+    Status.SUPERSEDED: (Cause.SUPERSEDED, "Bo <!channel> took the run over"),
+}
+
+
+def _over(kind: Kind, status: Status) -> Card:
+    """What nobody answered, for the usual reason."""
+    cause, told = ENDS[status]
+    if kind is Kind.RECOVERY:
+        return drawn(decided(status, by=(), kind=kind, cause=cause, reason=told))
+    asked = aftermath(_broken(), spec(), id=RequestId("q9"), breaker="Bo") if kind is Kind.AFTERMATH else _put(kind)
+    return _ended(replace(asked, status=status, decision=Decision(status=status, at=NOW, cause=cause, reason=told)))
+
+
 def _inquiry(kind: Kind, *, is_answered: bool = False) -> Card:
     return _ended(_put(kind), ASKED[kind][2] if is_answered else None)
 
@@ -168,6 +184,12 @@ def _put(kind: Kind, **args: Json) -> Request:
     """A question of this *kind*, with some arguments of its own."""
     tool, given, _ = ASKED[kind]
     return request(kind=kind, call=call({**given, **args}, tool=tool), ask=ask(Need(of="requester")))
+
+
+def _defaulted() -> Request:
+    """Nobody answered a question for which the agent had declared what it would do then."""
+    late = Decision(status=Status.EXPIRED, at=NOW, cause=Cause.DEADLINE)
+    return replace(_put(Kind.QUESTION, default="red <!here>"), status=Status.EXPIRED, decision=late)
 
 
 def _stage(flavour: str, answer: dict[str, Json] | None = None, **args: Json) -> Card:
@@ -193,8 +215,8 @@ def _finding(answer: dict[str, Json] | None = None) -> Card:
     return _ended(asked, answer)
 
 
-def _ended(asked: Request, answer: dict[str, Json] | None) -> Card:
-    """The card of *asked* as Ana answered it; without an *answer*, as it waits for one."""
+def _ended(asked: Request, answer: dict[str, Json] | None = None) -> Card:
+    """The card of *asked* as Ana answered it; without an *answer*, as it stands."""
     if answer is not None:
         end = Decision(status=Status.ANSWERED, at=NOW, by=(ANA,), answer=canonical(answer).decode())
         asked = replace(asked, status=Status.ANSWERED, decision=end)
@@ -286,7 +308,7 @@ CARDS: Mapping[str, Callable[[], Card]] = {
         request(call=call({"note": "<!channel> `*_~:smile:\u202e <@U1>\n\t"}), why="<!here>")
     ),
     "approved": lambda: drawn(decided(Status.APPROVED)),
-    "spent_running": lambda: drawn(decided(Status.SPENT)),
+    "spent": lambda: drawn(decided(Status.SPENT)),
     "spent_done": lambda: _spent(Outcome.OK, "RF-001"),
     "spent_failed": lambda: _spent(Outcome.ERROR, "order 7 is unknown"),
     "spent_unknown": lambda: _spent(Outcome.UNKNOWN, ""),
@@ -295,8 +317,10 @@ CARDS: Mapping[str, Callable[[], Card]] = {
     "cancelled": lambda: drawn(decided(Status.CANCELLED, by=(), cause=Cause.STOPPED)),
     "superseded": lambda: drawn(decided(Status.SUPERSEDED, by=(), replaced_by=RequestId("q2"))),
     "recovery_open": lambda: drawn(request(kind=Kind.RECOVERY)),
-    "recovery_happened": lambda: drawn(decided(Status.ANSWERED, kind=Kind.RECOVERY)),
-    "recovery_stopped": lambda: drawn(decided(Status.REJECTED, kind=Kind.RECOVERY)),
+    "recovery_answered": lambda: drawn(decided(Status.ANSWERED, kind=Kind.RECOVERY)),
+    "recovery_rejected": lambda: drawn(decided(Status.REJECTED, kind=Kind.RECOVERY)),
+    "recovery_approved": lambda: drawn(decided(Status.APPROVED, kind=Kind.RECOVERY)),
+    "recovery_spent": lambda: drawn(decided(Status.SPENT, kind=Kind.RECOVERY)),
     "run_working": lambda: _run(RunStatus.ACTIVE, "Looking up order 7"),
     "run_done": lambda: _run(RunStatus.DONE, "Refunded."),
     "run_taken": lambda: _run(RunStatus.WAITING, "Bo took this over", taken_by=BO),
@@ -310,6 +334,8 @@ CARDS: Mapping[str, Callable[[], Card]] = {
     "offer_given": lambda: drawn(replace(_offered(), status=Status.APPROVED, decision=SIGNED, gave="g-0-1")),
     **{f"{kind}_open": partial(_inquiry, kind) for kind in ASKED},
     **{f"{kind}_answered": partial(_inquiry, kind, is_answered=True) for kind in ASKED},
+    **{f"{kind}_{end}": partial(_over, kind, end) for kind in (*ASKED, Kind.RECOVERY, Kind.AFTERMATH) for end in ENDS},
+    "question_default": lambda: _ended(_defaulted()),
     "stage_review": lambda: _stage("review", role="editor", instructions="Approve or suggest edits. <!channel>"),
     "stage_check": lambda: _stage("check", role="QA", criteria="No typos.", note="checker: It fails. <@U1>"),
     "stage_checkpoint": lambda: _stage("checkpoint", name="Analysis", stage="1/3"),

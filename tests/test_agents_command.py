@@ -25,7 +25,7 @@ async def test_an_agent_of_an_unknown_kind_keeps_the_bot_from_starting(tmp_path:
 async def test_a_file_of_agents_that_is_named_and_not_there_is_told(tmp_path: Path) -> None:
     told = await refusal(tmp_path / "var", COUNTERSIGN_AGENTS=str(tmp_path / "no.yml"))
 
-    assert told == "no.yml:1:1: cannot be read: No such file or directory\n"
+    assert told == "no.yml:1:1: cannot be read: No such file or directory; correct COUNTERSIGN_AGENTS\n"
 
 
 async def test_the_command_lists_the_shipped_agents(tmp_path: Path) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from agents.patterns.calls import CALLS
 from agents.rehearsal import playbook
+from agents.rehearsal.mind import Spoken, answer
 from agents.roster import Roster
 from bot.agentsbuild import Shelf, built
 from bot.agentscheck import default_of
@@ -19,6 +19,7 @@ from bot.agentskinds import KINDS
 from bot.domain.chat import Place
 from bot.domain.routing import Listing, choose
 from tests.house import ROOT
+from tests.outside import own_tests
 
 DOC = (ROOT / "docs" / "agents.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -38,13 +39,36 @@ def roster(text: str) -> Roster:
 
 def test_the_first_agents_of_the_page_are_read_and_found_by_how_a_task_begins() -> None:
     """A2-07, A2-12: as somebody pastes them into agents.yml."""
-    [text] = blocks("yaml")
+    text = blocks("yaml")[0]
     place = Place(platform="playground", tenant="local", channel="general")
 
     found = roster(text)
 
     assert found.choose("write about queues", place).listing.name == "team"
     assert [one.name for one in found.listings()] == ["team", "writer"]
+
+
+def test_the_scene_of_the_page_is_played_from_a_folder_of_ones_own(tmp_path: Path) -> None:
+    """GN-22: the file as it stands there, and the call it tells of that needs no scene."""
+    _, text = blocks("yaml")
+    (tmp_path / "rehearsal.yml").write_text(text)
+    book = playbook.load(playbook.SHIPPED, tmp_path / "rehearsal.yml")
+    (spelled,) = re.findall(r"`(call restart [^`]+)`", DOC)
+
+    for line in (book.tries[-1].line, spelled.replace("\n", " ")):
+        reply = answer(book, [Spoken(role="user", text=f"[ana] @countersign {line}")], ["restart"])
+        assert [(call.tool, json.loads(call.args)["service"]) for call in reply.calls] == [("restart", "billing-2")]
+
+
+SET = re.compile(r"^(?:[A-Z_]+=\S*|.*' )\s*make play", re.MULTILINE)
+
+
+def test_a_page_that_starts_the_bot_with_a_setting_says_that_the_other_one_is_stopped_first() -> None:
+    """Two of them share a folder and a port, and the second one refuses to start."""
+    pages = [page for page in (ROOT / "docs" / "examples").glob("*.md") if SET.search(page.read_text())]
+
+    assert len(pages) >= 5
+    assert [page.name for page in pages if "stop the other one first" not in " ".join(page.read_text().split())] == []
 
 
 def test_all_code_of_the_page_runs_as_it_stands(tmp_path: Path) -> None:
@@ -54,15 +78,7 @@ def test_all_code_of_the_page_runs_as_it_stands(tmp_path: Path) -> None:
         assert name is not None, code
         (tmp_path / name[1]).write_text(code)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "."],
-        cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{tmp_path}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = own_tests(tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout

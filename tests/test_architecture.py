@@ -42,6 +42,8 @@ REACH: Mapping[str, frozenset[str]] = {
     "bot.mcpfile": frozenset({"agents"}),
     "bot.services": frozenset({"agents"}),
     "bot.worktools": frozenset({"agents"}),
+    "bot.outside": frozenset({"agents"}),  # the doctor's looks, with the very tools that are used later
+    "bot.loaded": frozenset({"agents"}),  # one error alone
     "bot.exampledata": frozenset({"agents"}),  # lays files through the door of the file tools
     "bot.cli": frozenset({"adapters"}),  # manifests: pure functions, printed without opening anything
 }

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +15,8 @@ from bot.domain.chat import Message, MessageRef, Place
 from bot.domain.wire import dumps
 from bot.store.embedded import EmbeddedServer
 from bot.store.link import Link
-from tests.house import ROOT, account
+from tests.house import account
+from tests.outside import bot
 
 LOG = "{countersign:0}:audit"
 
@@ -49,12 +48,6 @@ async def kept(tmp_path: Path) -> Path:
 
 def command(var: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return bot(var, "audit", *words)
-
-
-def bot(var: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "COUNTERSIGN_VAR": str(var)}
-    call = [sys.executable, "-m", "bot", *words]
-    return subprocess.run(call, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 async def tamper(var: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:

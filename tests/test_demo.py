@@ -15,12 +15,12 @@ import pytest
 from bot.demo import play_demo
 from bot.domain.errors import BadSettings
 from tests.house import ROOT
+from tests.outside import python
 
 
 def play(*options: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(path)} if path else dict(os.environ)
-    command = [sys.executable, "-m", "bot", "demo", *options]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=100, check=False)
+    return python("-m", "bot", "demo", *options, cwd=cwd, seconds=100, **env)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
-import subprocess
 import sys
 import textwrap
 import zipfile
@@ -14,6 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 import bot
+from agents.rehearsal.mind import Spoken, answer
+from agents.rehearsal.playbook import shipped
 from bot.cli import app
 from bot.config import Settings
 from bot.peoplefile import parse_people, read_people
@@ -21,6 +24,7 @@ from bot.policycheck import check
 from bot.policyfile import parse_policy
 from tests.agents.given import call_of, run
 from tests.house import ROOT
+from tests.outside import own_tests, python
 
 README = (ROOT / "README.md").read_text()
 
@@ -32,6 +36,7 @@ def blocks(language: str) -> list[str]:
 
 
 (PEOPLE, TEAMS_PEOPLE, RULE) = blocks("yaml")
+PASTED = textwrap.indent(RULE, "  ")  # as it stands in the README, which says that it is indented
 (TOOL, PREVIEWED, AGENT_TEST) = blocks("python")
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
 NO_LOOKS = ("serve", "demo", "manifest")  # they stay, or write
@@ -68,23 +73,66 @@ async def test_the_tool_with_a_preview_finds_out_what_it_says(tmp_path: Path, mo
 
 
 def test_the_test_of_an_agent_passes_as_it_stands(tmp_path: Path) -> None:
-    """AS-05, AS-32: an author's own pytest, with the README's tool beside it and nothing of the bot running."""
+    """AS-05, AS-32: an author's own pytest, with the README's tool and rule in place and nothing of the bot running."""
     (tmp_path / "my_tools.py").write_text(TOOL)
     (tmp_path / "test_my_agent.py").write_text(AGENT_TEST)
+    (tmp_path / "policy.yml").write_text((ROOT / "policy.yml").read_text() + PASTED)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "."],
-        cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{tmp_path}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = own_tests(tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
-    assert "bo: reject('it is being repaired')" in done.stdout
+
+
+def test_without_the_rule_of_the_readme_its_test_fails(tmp_path: Path) -> None:
+    """AS-05: it is the author's own policy.yml that judges; as it ships, one approver is enough."""
+    (tmp_path / "my_tools.py").write_text(TOOL)
+    (tmp_path / "test_my_agent.py").write_text(AGENT_TEST)
+    (tmp_path / "policy.yml").write_text((ROOT / "policy.yml").read_text())
+
+    done = own_tests(tmp_path)
+
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_files_of_the_readme_pass_this_repositorys_linter_as_they_stand(tmp_path: Path) -> None:
+    """They are put beside the Makefile, where `make check` looks at them, too."""
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    for name in ("agents", "bot"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    files = {code.splitlines()[0].removeprefix("# "): code for code in (TOOL, PREVIEWED, AGENT_TEST)}
+    for name, code in files.items():
+        (tmp_path / name).write_text(code)
+
+    for words in (["check"], ["format", "--check"]):
+        done = python("-m", "ruff", *words, "--no-cache", *files, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_the_call_that_the_readme_spells_out_is_one_the_rehearsal_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GN-22: a newcomer sees their own tool asked about without a key; its arguments fit the tool."""
+    (tmp_path / "my_tools.py").write_text(TOOL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_tools", raising=False)
+    import my_tools  # type: ignore[import-not-found,unused-ignore]  # written a moment ago
+
+    (line,) = re.findall(r"`@countersign (call [^`]+)`", README)
+    (made,) = answer(shipped(), [Spoken(role="user", text=f"[ana] {line}")], ["restart"]).calls
+
+    assert made.tool == "restart"
+    assert my_tools.restart.check(json.loads(made.args)) is not None
+
+
+def test_the_agents_file_quotes_lines_that_the_rehearsal_plays() -> None:
+    """A2-12: whoever tries what stands there sees a text, and not that the line is unknown."""
+    files = README + (ROOT / "agents.yml").read_text()
+    quoted = re.findall(r"@countersign (?:writer: )?((?:a haiku|write) [^`\n]+)", files)
+
+    assert {line.strip() for line in quoted} == {"a haiku about queues", "write an article about queues"}
+    for line in quoted:
+        assert "do not know" not in answer(shipped(), [Spoken(role="user", text=f"[ana] {line.strip()}")]).text
 
 
 def test_both_ways_to_hand_over_are_explained() -> None:
@@ -128,6 +176,14 @@ async def test_the_rule_has_no_problems_with_the_shipped_people() -> None:
     assert [problem for problem in problems if "unknown tool" not in problem and "restart" not in problem] == []
 
 
+def test_the_rule_can_be_added_to_the_end_of_the_shipped_policy() -> None:
+    """GN-22: copied as it stands there, spaces and all."""
+    policy = parse_policy(((ROOT / "policy.yml").read_text() + PASTED).encode())
+
+    assert f"```yaml\n{PASTED}```" in README
+    assert policy.rules[-1].id == "restart"
+
+
 def test_the_channel_of_approvers_can_be_added_to_the_shipped_people() -> None:
     """CD-07: whoever is in the channel signs."""
     people = parse_people((ROOT / "people.yml").read_bytes() + PEOPLE.encode())
@@ -154,15 +210,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 @pytest.mark.parametrize("command", [c for c in BOT_COMMANDS if c[2] not in NO_LOOKS], ids=" ".join)
 def test_every_look_of_the_readme_runs(command: list[str], tmp_path: Path) -> None:
     """ST-27: as a newcomer runs it: from the project's folder, with nothing set."""
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "COUNTERSIGN_VAR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = python(*command, COUNTERSIGN_VAR=str(tmp_path))
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -180,14 +228,7 @@ def test_the_package_of_the_readme_is_made_as_it_says(tmp_path: Path, monkeypatc
 
 def test_the_demo_ends_well_although_its_bot_is_killed_twice() -> None:
     """D-50, CD-05b: exit 0 only if the audit verifies and every effect happened exactly once."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bot", "demo", "--kill"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = python("-m", "bot", "demo", "--kill", cwd=ROOT, seconds=100, **os.environ)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "everything happened exactly once" in done.stdout

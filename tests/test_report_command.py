@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -15,7 +13,7 @@ import pytest
 from bot.app import opened_store
 from bot.config import Settings
 from bot.domain.wire import dumps
-from tests.house import ROOT
+from tests.outside import bot
 
 
 def body(event: str, **fields: Any) -> bytes:
@@ -44,9 +42,7 @@ async def kept(tmp_path: Path) -> Path:
 
 
 def command(var: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "COUNTERSIGN_VAR": str(var)}
-    call = [sys.executable, "-m", "bot", "report", *words]
-    return subprocess.run(call, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return bot(var, "report", *words)
 
 
 async def test_a_table_has_a_row_for_each_person_and_one_for_all(kept: Path) -> None:

@@ -74,7 +74,7 @@ SLACK_AWAY = {
         ({"PORT": "notaport"}, r"PORT"),
         (SLACK_AWAY, r"Slack at http://127\.0\.0\.1:1/api/ cannot be reached \(.*\); .* SLACK_API_URL"),
         ({"OPENAI_API_KEY": "your-api-key-here"}, r"OPENAI_API_KEY"),
-        ({"COUNTERSIGN_AGENT": "nosuch"}, r"COUNTERSIGN_AGENT: the default agent nosuch is not on the roster"),
+        ({"COUNTERSIGN_AGENT": "nosuch"}, r"COUNTERSIGN_AGENT: there is no agent 'nosuch' that people can ask"),
         ({"COUNTERSIGN_VAR": "/dev/null"}, r"/dev/null"),
         ({"COUNTERSIGN_TOOLS": "nowhere:tool"}, r"COUNTERSIGN_TOOLS: nowhere:tool cannot be loaded"),
     ],
@@ -107,6 +107,8 @@ async def test_a_health_port_that_is_taken_is_named(tmp_path: Path) -> None:
         text = await refusal(tmp_path, COUNTERSIGN_HEALTH_PORT=port)
 
     assert f"COUNTERSIGN_HEALTH_PORT {port} on 127.0.0.1 cannot be used" in text
+    assert "address already in use; set it to another port, or to 0 for any that is free" in text
+    assert "Errno" not in text
 
 
 async def test_a_bot_whose_embedded_server_dies_says_so_and_ends(tmp_path: Path) -> None:
@@ -145,7 +147,7 @@ async def test_a_second_start_on_the_same_folder_says_who_has_it(tmp_path: Path)
 
         text = await refusal(tmp_path)
 
-    assert re.search(rf"already in use by process {first.pid}", text), text
+    assert re.search(rf"already in use by process {first.pid}; stop it or set COUNTERSIGN_VAR to another", text), text
 
 
 async def test_a_password_in_the_url_is_never_shown(tmp_path: Path) -> None:

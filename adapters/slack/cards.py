@@ -120,8 +120,8 @@ class Hands:
     def __init__(self) -> None:
         self._count: Counter[str] = Counter()
 
-    def rows(self, buttons: Sequence[Button], value_of: Callable[[Button], str]) -> Iterator[Raw]:
-        for row in _by(ROW if len(buttons) <= 5 * ROW else 25, buttons):
+    def rows(self, buttons: Sequence[Button], value_of: Callable[[Button], str], most: int = ROW) -> Iterator[Raw]:
+        for row in _by(most if len(buttons) <= 5 * ROW else 25, buttons):
             yield {"type": "actions", "elements": [self.one(button, value_of(button)) for button in row]}
 
     def one(self, button: Button, value: str) -> Raw:

@@ -255,11 +255,10 @@ class Installed:
 
     async def _look(self, team: str) -> Bot | None:
         """The workspace's own bot, or else its organisation's."""
-        for owner in (team, await self._installs.organisation(team) if team else None):
-            row = await self._installs.row(owner) if owner else Installs()
-            if row.bot:
-                return Bot(**row.bot)
-        return None
+        row = await self._installs.row(team) if team else Installs()
+        if not row.bot and team and (owner := await self._installs.organisation(team)):
+            row = await self._installs.row(owner)
+        return Bot(**row.bot) if row.bot else None
 
 
 def owner_of(enterprise: str | None, team: str | None, is_whole: bool | None = False) -> str:

@@ -50,7 +50,7 @@ class Rollcall:
 
     async def _group(self, name: str, source: GroupSource) -> Remark:
         try:
-            active = await self._people.active(await self._people.members(name))
+            active = await self._here().active(await self._people.members(name))
         except (Unsatisfiable, Unavailable) as error:
             self._unread.add(name)
             if isinstance(error, Unsatisfiable):
@@ -146,9 +146,11 @@ class Rollcall:
     # -------------------------------------------------------------- quorums
 
     async def _quorums(self) -> AsyncIterator[Remark]:
-        here = OnSlack(self._people, self._teams, self._wanted.met_elsewhere)
-        async for remark in quorums(self._wanted, here, frozenset(self._unread), "Slack"):
+        async for remark in quorums(self._wanted, self._here(), frozenset(self._unread), "Slack"):
             yield remark
+
+    def _here(self) -> OnSlack:
+        return OnSlack(self._people, self._teams, self._wanted.met_elsewhere)
 
 
 class OnSlack(Reachable):

@@ -53,7 +53,7 @@ class Rollcall:
 
     async def _group(self, name: str, source: GroupSource) -> Remark:
         try:
-            active = await self._people.active(await self._people.members(name))
+            active = await self._here().active(await self._people.members(name))
         except Unsatisfiable as error:  # it says what to change
             self._unread.add(name)
             return bad(error.why)
@@ -127,9 +127,11 @@ class Rollcall:
     # -------------------------------------------------------------- quorums
 
     async def _quorums(self) -> AsyncIterator[Remark]:
-        here = InTeams(self._people, self._wanted.trust.tenants, self._wanted.met_elsewhere)
-        async for remark in quorums(self._wanted, here, frozenset(self._unread), "Teams"):
+        async for remark in quorums(self._wanted, self._here(), frozenset(self._unread), "Teams"):
             yield remark
+
+    def _here(self) -> InTeams:
+        return InTeams(self._people, self._wanted.trust.tenants, self._wanted.met_elsewhere)
 
 
 class InTeams(Reachable):

@@ -3,7 +3,8 @@
 messages -> the newest open line that a scene knows -> how many turns were played since? -> the next turn
                                                                                 └ none left -> a report
 
-"Open" are the lines after the last answer without calls. Nothing is remembered between two requests.
+A call that somebody spells out (`spelled`) is a scene of its own, before those of the book. "Open" are the lines after
+the last answer without calls. Nothing is remembered between two requests.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from agents.rehearsal.playbook import FLAGS, Correction, Ending, Fault, Plan, Playbook, Scene, Turn
+from agents.rehearsal.spelled import spelled_out
 from bot.domain.errors import BadJson
 from bot.domain.wire import Json, Record, read_foreign, replace
 
@@ -56,7 +58,7 @@ def answer(book: Playbook, talk: Sequence[Spoken], tools: Collection[str] | None
 
 
 def _play(book: Playbook, talk: Sequence[Spoken], tools: Collection[str] | None) -> Reply:
-    found = _anchor(book, talk)
+    found = _anchor(book, talk, tools)
     if found is None:
         return Reply(text=_text(book.unknown, {"tries": _tries(book)}))
     at, scene, values = found
@@ -87,17 +89,26 @@ def _next(scene: Scene, played: int, results: Sequence[str]) -> tuple[Turn, Valu
     return next(((turn, found.groupdict("")) for found in fits if found), None)
 
 
-def _anchor(book: Playbook, talk: Sequence[Spoken]) -> tuple[int, Scene, Values] | None:
+def _anchor(book: Playbook, talk: Sequence[Spoken], tools: Collection[str] | None) -> tuple[int, Scene, Values] | None:
     """Which line is being answered, by which scene, and what its pattern caught."""
     asides: list[tuple[int, Scene, Values]] = []
     for at in range(len(talk) - 1, -1, -1):
         if talk[at].role == "assistant" and not talk[at].calls:
             break
-        for scene, values in _matches(book, talk, at):
+        for scene, values in (*_spelled(talk[at], tools), *_matches(book, talk, at)):
             if not scene.is_aside:
                 return at, scene, values
             asides.append((at, scene, values))
     return asides[0] if asides else None
+
+
+def _spelled(line: Spoken, tools: Collection[str] | None) -> Iterator[tuple[Scene, Values]]:
+    """The scene of a call that a person spells out, of a tool that is on offer."""
+    called = spelled_out(_words(line)) if line.role == "user" else None
+    if called is not None and (tools is None or called[0] in tools):
+        plan = Plan(tool=called[0], raw=called[1])
+        turn = Turn(say="I call what you spelled out.", calls=(plan,))
+        yield Scene(name="a call spelled out", match="", turns=(turn,)), {}
 
 
 def _matches(book: Playbook, talk: Sequence[Spoken], at: int) -> Iterator[tuple[Scene, Values]]:

@@ -417,15 +417,20 @@ class Keep(Protocol):
 
     async def claim(self, name: str, value: bytes, *, keep: timedelta) -> bytes | None:
         """Put *value* there if nothing is; return what was there before. Atomic and durable."""
-        ...
 
     async def put(self, name: str, value: bytes, *, keep: timedelta | None = None) -> None: ...
     async def get(self, name: str) -> bytes | None: ...
     async def take(self, name: str) -> bytes | None:
         """Return and forget it, atomically: of two takers one gets it."""
-        ...
 
     async def forget(self, *names: str) -> None: ...
+
+    async def enrol(self, roll: str, name: str, value: bytes, *, keep: timedelta, most: int) -> None:
+        """Put *value* under `<roll>:<name>`, and that on *roll*, which all processes read; both for *keep* from now.
+        Of more than *most* on a roll, those whose time ends first leave it. `put` changes the value alone."""
+
+    async def enrolled(self, roll: str) -> Mapping[str, bytes]:
+        """The values on *roll* by name, those whose time ends first in front; nothing that was forgotten."""
 
 
 # ------------------------------------------------------------------ meters
@@ -436,12 +441,9 @@ class Meter(Protocol):
 
     def count(self, name: str, **labels: str) -> None:
         """One more of *name*."""
-        ...
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """One measured *value*; times are seconds."""
-        ...
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """What *name* is just now."""
-        ...

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import os
 import re
-import sys
 import time
 import uuid
 import zlib
@@ -267,8 +266,8 @@ def parts(store: RedisStore, stamps: Stamps, pace: Pace, agent: str) -> Parts:
         key=KEY,
         owner=f"bench:{os.getpid()}:{uuid.uuid4().hex[:6]}",
         pace=pace,
-        open_most=sys.maxsize,  # Ana asks for all of them
-        place_most=sys.maxsize,
+        open_most=None,  # Ana asks for all of them
+        place_most=None,
         may_repeat=True,
     )
 

@@ -279,8 +279,8 @@ async def _running(given: Said) -> AsyncIterator[tuple[Replica, Slack, Loose]]:
                     key=KEY,
                     owner=f"bench:{os.getpid()}:{uuid.uuid4().hex[:6]}",
                     pace=STEADY,
-                    open_most=sys.maxsize,
-                    place_most=sys.maxsize,
+                    open_most=None,
+                    place_most=None,
                 )
                 front, engine = Front(), Engine(parts)
                 async with slack.serve(front), engine.running() as front.desk:

@@ -96,6 +96,7 @@ def grant(**changes: Any) -> Grant:
         "until": NOW + timedelta(hours=1),
         "is_whole": False,
         "hidden": (),
+        "agent": "react",
         "by": BO,
         "account": Account(platform="slack", tenant="T1", user="U_bo"),
         "request": "q1",

@@ -297,7 +297,7 @@ def test_every_event_that_is_written_has_the_fields_that_are_read() -> None:
         events.away_ended(ANA, Cause.PERSON, "d"),
         events.grant_offered(request(), ANA, None),
         events.grant_given(grant(), request()),
-        events.grant_used(grant(), run.id, "/1.0", call()),
+        events.grant_used(grant(), run.id, "/1.0", call(), "react"),
         events.grant_revoked(grant(), "d"),
         start.started(key="k", epoch=1, is_idempotent=False),
         start.finished(Outcome.OK),

@@ -139,7 +139,7 @@ def test_every_byte_that_would_run_is_displayed_or_there_is_no_approve(size: int
     if is_approvable(asked):
         assert displayed(shown) == asked.call.args.encode()
     else:
-        assert labels(shown) == ["Reject", "Stop"]
+        assert labels(shown) == ["Reject", "Details", "Stop"]
         assert "more than the 256,000" in shown.status
 
 
@@ -181,7 +181,7 @@ def test_a_call_that_does_not_match_its_digest_cannot_be_approved() -> None:
     shown = drawn(asked)
 
     assert not is_approvable(asked)
-    assert labels(shown) == ["Reject", "Stop"]
+    assert labels(shown) == ["Reject", "Details", "Stop"]
     assert "9999" not in "".join(texts(shown))
 
 
@@ -302,7 +302,7 @@ def test_a_tool_that_is_gone_shows_no_argument_at_all() -> None:
     shown = card(asked, None, names=NAMES, seal=str)
 
     assert "CANARY" not in repr(shown)
-    assert labels(shown) == ["Reject", "Stop"]
+    assert labels(shown) == ["Reject", "Details", "Stop"]
     assert "gone" in shown.status
 
 
@@ -370,12 +370,13 @@ def test_every_button_carries_its_subject_and_its_own_seal() -> None:
     """T13: a seal per move; Stop is about the run."""
     shown = drawn()
 
-    assert labels(shown) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
+    assert labels(shown) == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop"]
     assert {(one.move, one.subject) for one in shown.buttons} == {
         ("approve", "q1"),
         ("edit", "q1"),
         ("reject", "q1"),
         ("explain", "q1"),
+        ("details", "q1"),
         ("stop", "r1"),
     }
     assert all(one.token == f"seal({one.move})" for one in shown.buttons)
@@ -410,6 +411,7 @@ def test_a_recovery_card_offers_what_may_have_happened() -> None:
         ("It happened", "answer"),
         ("It did not – run it now", "approve"),
         ("Skip it – leave it in doubt", "reject"),
+        ("Details", "details"),
         ("Stop", "stop"),
     ]
     assert [(one.name, one.is_required) for one in button(shown, "It happened").fields] == [("result", False)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from tests.house import QUICK, ROOT, House
 HASTY = dataclasses.replace(QUICK, evict_after=timedelta(0), shutdown_grace=timedelta(0))  # memory given back at once
 STEADY = dataclasses.replace(QUICK, lease=timedelta(hours=9))  # a lease that is given up stays free
 DONE, STOPPED, FAILED = RunStatus.DONE, RunStatus.STOPPED, RunStatus.FAILED
+FREE = "rules: [{id: all, allow: true}]"
 EXPLAINED = "Because the customer waits."
 Turn = Said | Callable[[Sequence[Line]], Said]
 
@@ -81,6 +83,16 @@ class Played:
                 await self._changed.wait()
 
 
+class Dear(Played):
+    """Each answer takes 400 tokens in and 100 out."""
+
+    async def think(
+        self, lines: Sequence[Line], tools: Sequence[ToolSpec], *, on_text: Callable[[str], None] | None = None
+    ) -> Said:
+        said = await super().think(lines, tools, on_text=on_text)
+        return Said(text=said.text, calls=said.calls, tokens_in=400, tokens_out=100)
+
+
 def results(lines: Sequence[Line]) -> list[str]:
     return [line.text for line in lines if line.role == "tool"]
 
@@ -92,6 +104,10 @@ def call(tool_name: str, **args: Json) -> WantedCall:
 
 def calls(*wanted: WantedCall, text: str = "") -> Said:
     return Said(text=text, calls=wanted)
+
+
+def peeks(count: int) -> tuple[Said, ...]:
+    return tuple(calls(call("peek", what=f"drawer {number}")) for number in range(count))
 
 
 class Hands:
@@ -188,6 +204,15 @@ rules:
 
 
 # ------------------------------------------------------------------- looks
+
+
+def thread_on(house: House, shard: int) -> str:
+    """A thread whose runs live on *shard*."""
+    return next(
+        thread
+        for number in itertools.count()
+        if house.store.shard_of(f"playground/local/general/{(thread := f't{number}')}") == shard
+    )
 
 
 async def request_of(house: House, post: Posted) -> Request:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 
 import pytest
 
 from agents.react import ReAct
 from bot.domain.budget import Budgets, Limit, Price, Usage, day_of
-from bot.domain.calls import ToolSpec
 from bot.domain.chat import PersonId
 from bot.domain.errors import StoreUnavailable
-from bot.domain.ports import Line, RunContext, Said
+from bot.domain.ports import RunContext, Said
 from bot.domain.run import RunStatus, Step, Task
 from bot.domain.store import Batch
 from tests.flows.doors import answered_never, around
 from tests.flows.stage import (
     EXPLAINED,
+    FREE,
     HASTY,
     Build,
+    Dear,
     Hands,
     Played,
     call,
     calls,
     events,
     gone,
+    peeks,
     policy,
     run_of,
     settled,
@@ -33,24 +34,9 @@ from tests.flows.stage import (
 )
 from tests.house import House, words
 
-FREE = "rules: [{id: all, allow: true}]"
 WIRE = calls(call("wire", amount=90))
 ANA, BO = PersonId("ana"), PersonId("bo")
 NOBODY = Usage()
-
-
-class Dear(Played):
-    """Each answer takes 400 tokens in and 100 out."""
-
-    async def think(
-        self, lines: Sequence[Line], tools: Sequence[ToolSpec], *, on_text: Callable[[str], None] | None = None
-    ) -> Said:
-        said = await super().think(lines, tools, on_text=on_text)
-        return Said(text=said.text, calls=said.calls, tokens_in=400, tokens_out=100)
-
-
-def peeks(count: int) -> tuple[Said, ...]:
-    return tuple(calls(call("peek", what=f"drawer {number}")) for number in range(count))
 
 
 async def spent(house: House, person: PersonId = ANA) -> tuple[Usage, Usage]:

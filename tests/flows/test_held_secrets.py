@@ -19,6 +19,7 @@ from bot.domain.wire import Json, pack
 from tests.agents.mcp.given import Desk, over_http, tool_named, tools_of, url
 from tests.fakes.forge.github import FakeGitHub
 from tests.fakes.forge.server import TOKEN, Say, Thing
+from tests.fakes.loopback import answering
 from tests.flows.stage import Build, Played, call, calls, policy, results, settled
 from tests.flows.test_canaries import everything, spellings
 
@@ -70,14 +71,7 @@ async def git(stack: AsyncExitStack, folder: Path) -> tuple[list[str], Sequence[
         told.append(request.headers.get("Authorization", ""))
         return web.Response(status=401, text=str(told), headers={"WWW-Authenticate": "Basic"})
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", refuse)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    base = f"http://{host}:{port}/"
+    base = f"{await stack.enter_async_context(answering(refuse))}/"
     login = Login(site=base, user="x-access-token", token=lambda: OF_GIT)
     return told, git_tools(Repos([Clone(Source.read(f"ours={base}x.git"), folder / "clones", [login])]))
 

@@ -51,6 +51,23 @@ async def listed(house: House, who: str) -> list[Waiting]:
     return list(await views_of(house).waiting_for(account(who)))
 
 
+async def test_the_list_says_what_each_question_asks(build: Build) -> None:
+    """PN-12: several that wait for one person are told apart by their words, shown on one line and inert."""
+    asks = calls(
+        call("ask_people", question="Which colour?", options=["red", "blue"]),
+        call("ask_people", question="Which\ndoor?", options=["left", "right"]),
+    )
+    async with build(policy=policy(), model=Played(asks)) as house:
+        await house.mention("ana", "paint the door")
+        await house.chat.until(lambda: len(house.with_button("pick_a")) == 2, "two cards")
+
+        rows = (await ordered(house, "ana", "pending")).splitlines()[1:]
+
+        assert [row.startswith("Question · ") for row in rows] == [True, True]
+        assert sorted("Which colour?" in row for row in rows) == [False, True]
+        assert sorted("Which door?" in row for row in rows) == [False, True]
+
+
 async def test_what_is_put_off_leaves_ones_own_list_until_then(build: Build, hands: Hands) -> None:
     """PN-12: bo's list alone; chris's, the card, the ladder and bo's right are what they were."""
     ladder = "{after: 3h, remind: here}, {after: 3d, expire: true}"

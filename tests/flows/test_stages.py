@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -15,43 +14,13 @@ from agents.patterns.phases import Phases
 from agents.patterns.review_loop import ReviewLoop
 from agents.patterns.room import Room, Turn
 from agents.patterns.sequential import Sequential
-from agents.react import ReAct
-from bot.domain.calls import ToolSpec
-from bot.domain.ports import Line, RunContext, Said
+from bot.domain.ports import RunContext, Said
 from bot.domain.request import RequestId
 from bot.domain.run import Task
+from tests.agents.patterns.minds import Minds, agent
 from tests.fakes.chat import Posted
 from tests.flows.stage import HASTY, Build, Hands, call, calls, events, gone, moves, policy, request_of, settled
 from tests.house import House, words
-
-Say = str | Said
-
-
-class Voices:
-    """A model that speaks for every agent: each by its prompt, one turn for each answer it already gave."""
-
-    name = "voices"
-
-    def __init__(self, lines: Mapping[str, Sequence[Say]]) -> None:
-        self._lines = lines
-        self.asked: dict[str, list[tuple[Line, ...]]] = {prompt: [] for prompt in lines}
-
-    async def think(
-        self,
-        lines: Sequence[Line],
-        tools: Sequence[ToolSpec],  # noqa: ARG002  # the port's signature
-        *,
-        on_text: Callable[[str], None] | None = None,  # noqa: ARG002
-    ) -> Said:
-        prompt = lines[0].text
-        self.asked[prompt].append(tuple(lines))
-        given = sum(line.role == "assistant" for line in lines)
-        said = self._lines[prompt][given]
-        return Said(text=said) if isinstance(said, str) else said
-
-
-def agent(name: str, *tools: str) -> ReAct:
-    return ReAct(name=name, prompt=name, tools=tools)
 
 
 def said(house: House) -> list[tuple[str, str]]:
@@ -68,7 +37,7 @@ TEAM = Sequential(name="team", members=(agent("one"), agent("two", "wire"), agen
 
 async def test_every_turn_is_an_entry_under_its_agents_name(build: Build, hands: Hands) -> None:
     """AS-15: three turns, three labelled entries, in order."""
-    model = Voices({"one": ["first"], "two": ["second"], "three": ["third"]})
+    model = Minds(one=["first"], two=["second"], three=["third"])
     async with build(policy=policy(), tools=hands.tools, agents=[TEAM], model=model) as house:
         await house.mention("ana", "go")
         assert await settled(house)
@@ -78,16 +47,16 @@ async def test_every_turn_is_an_entry_under_its_agents_name(build: Build, hands:
 
 async def test_while_the_second_waits_the_third_is_never_called_and_stop_ends_all(build: Build, hands: Hands) -> None:
     """AS-04: one card, no answer of the third's model; after Stop one message says so, and nothing waits."""
-    model = Voices({"one": ["first"], "two": [calls(call("wire", amount=5)), "x"], "three": ["third"]})
+    model = Minds(one=["first"], two=[calls(call("wire", amount=5)), "x"], three=["third"])
     async with build(policy=policy(), tools=hands.tools, agents=[TEAM], model=model) as house:
         await house.mention("ana", "go")
         card = await house.card("approve")
-        assert not model.asked["three"]
+        assert not model.read["three"]
 
         await house.press("stop", by="ana", card=card)
         assert await settled(house)
 
-        assert not model.asked["three"]
+        assert not model.read["three"]
         assert not hands.did
         assert len([body for _, body in said(house) if body.startswith("Stopped by")]) == 1
         assert len(await events(house, "run_ended")) == 1
@@ -108,12 +77,12 @@ rules:
     ladder: [{after: 4h, expire: true}]
 """
     members = tuple(agent(name, "tidy") for name in ("one", "two", "three"))
-    tidy: dict[str, Sequence[Say]] = {
+    tidy: dict[str, list[str | Said]] = {
         name: [calls(call("tidy", what=f"{name} a")), calls(call("tidy", what=f"{name} b")), "ok"]
         for name in ("one", "two", "three")
     }
     team = Sequential(name="team", members=members)
-    async with build(policy=rules, tools=hands.tools, agents=[team], model=Voices(tidy)) as house:
+    async with build(policy=rules, tools=hands.tools, agents=[team], model=Minds(**tidy)) as house:
         await house.mention("ana", "go")
         first = await house.card("approve")
         assert hands.did == ["tidy one a", "tidy one b", "tidy two a", "tidy two b"]
@@ -143,7 +112,7 @@ WRITING = Sequential(
 
 async def test_a_person_is_a_member_with_a_role_and_nothing_is_final_before_their_yes(build: Build) -> None:
     """A2-06, A2-08, A2-14: the card's first words are their instructions; the draft is marked, and final comes once."""
-    model = Voices({"writer": ["draft one"], "editor": ["the final text"]})
+    model = Minds(writer=["draft one"], editor=["the final text"])
     async with build(policy=policy(), agents=[WRITING], model=model) as house:
         await house.mention("ana", "announce it")
         card = await house.card("accept")
@@ -166,40 +135,40 @@ async def test_a_person_is_a_member_with_a_role_and_nothing_is_final_before_thei
 async def test_a_draft_edited_by_people_is_what_the_editor_gets_and_a_rejected_one_is_not(build: Build) -> None:
     """GN-16: rejected, the editor's model is not asked; edited, it reads the edited draft."""
     for move, text, heard in (("leave", "", 0), ("take_over", "draft by bo", 1)):
-        model = Voices({"writer": ["draft one"], "editor": ["edited"]})
+        model = Minds(writer=["draft one"], editor=["edited"])
         async with build(policy=policy(), agents=[WRITING], model=model) as house:
             await house.mention("ana", "announce it")
             await house.press(move, by="bo", card=await house.card(move), fields={"text": text})
             assert await settled(house)
 
-            assert len(model.asked["editor"]) == heard
+            assert len(model.read["editor"]) == heard
             if heard:
-                last = model.asked["editor"][0][-1].text
+                last = model.read["editor"][0][-1].text
                 assert last == "[human_reviewer] Use exactly this instead:\ndraft by bo"
 
 
 async def test_a_flag_on_a_step_puts_a_card_after_it(build: Build) -> None:
     """A2-03: after step 2."""
     team = Sequential(name="team", members=(agent("one"), agent("two"), agent("three")), look_after=("two",))
-    model = Voices({"one": ["first"], "two": ["second"], "three": ["third"]})
+    model = Minds(one=["first"], two=["second"], three=["third"])
     async with build(policy=policy(), agents=[team], model=model) as house:
         await house.mention("ana", "go")
         card = await house.card("accept")
         assert "second" in words(card)
-        assert not model.asked["three"]
+        assert not model.read["three"]
 
         await house.press("accept", by="ana", card=card)
         assert await settled(house)
 
         assert len(await events(house, "request_opened")) == 1
-        assert len(model.asked["three"]) == 1
+        assert len(model.read["three"]) == 1
 
 
 async def test_a_check_fails_with_notes_and_passes_the_next(build: Build) -> None:
     """A2-09, ST-09: the output is held against its criteria, and goes nowhere before it passes."""
     qa = Person(name="qa_reviewer", of="approvers", does="check", criteria="No typos.")
     team = Sequential(name="team", members=(agent("writer"), qa, agent("editor")))
-    model = Voices({"writer": ["teh text", "the text"], "editor": ["out"]})
+    model = Minds(writer=["teh text", "the text"], editor=["out"])
     async with build(policy=policy(), agents=[team], model=model) as house:
         await house.mention("ana", "go")
         first = await house.card("accept")
@@ -209,17 +178,17 @@ async def test_a_check_fails_with_notes_and_passes_the_next(build: Build) -> Non
 
         await house.press("revise", by="bo", card=first, fields={"text": "typo"})
         second = await house.card("accept", but=[first])
-        assert model.asked["writer"][1][-1].text == "[qa_reviewer] typo"
-        assert not model.asked["editor"]
+        assert model.read["writer"][1][-1].text == "[qa_reviewer] typo"
+        assert not model.read["editor"]
         await house.press("accept", by="bo", card=second)
         assert await settled(house)
 
-        assert len(model.asked["editor"]) == 1
+        assert len(model.read["editor"]) == 1
 
 
 async def test_six_turns_without_a_yes_end_at_a_limit_that_asks(build: Build) -> None:
     """AU-13, D-09: after the third draft people extend, write it themselves or end it; words alone begin nothing."""
-    model = Voices({"writer": ["one", "two", "three"], "editor": ["out"]})
+    model = Minds(writer=["one", "two", "three"], editor=["out"])
     async with build(policy=policy(), agents=[WRITING], model=model) as house:
         thread = await house.mention("ana", "plan it")
         seen: list[Posted] = []
@@ -233,7 +202,7 @@ async def test_six_turns_without_a_yes_end_at_a_limit_that_asks(build: Build) ->
         await house.say("bo", "no, I am not happy with it", thread=thread)
         assert await settled(house)
 
-        assert not model.asked["editor"]
+        assert not model.read["editor"]
         assert "Its status is: unaccepted." in said(house)[-1][1]
 
 
@@ -245,8 +214,8 @@ FLOW = Phases(
 )
 
 
-def outputs() -> Voices:
-    return Voices({name: [f"{name} 1", f"{name} 2"] for name in ("analyst", "planner", "tester")})
+def outputs() -> Minds:
+    return Minds(**{name: [f"{name} 1", f"{name} 2"] for name in ("analyst", "planner", "tester")})
 
 
 async def test_each_phase_ends_at_a_checkpoint_and_only_its_button_begins_the_next(build: Build) -> None:
@@ -263,11 +232,11 @@ async def test_each_phase_ends_at_a_checkpoint_and_only_its_button_begins_the_ne
         await house.say("ana", "no", thread=thread)
         again = await house.card("accept", but=[first])
         assert again.card.title == "Checkpoint 1/3"
-        assert not model.asked["planner"]
+        assert not model.read["planner"]
         await house.press("accept", by="ana", card=again)
         second = await house.card("accept", but=[first, again])
         assert second.card.title == "Checkpoint 2/3"
-        read = [line.text for line in model.asked["planner"][0]]
+        read = [line.text for line in model.read["planner"][0]]
         assert read[-4:] == [
             "[analyst, an agent] analyst 1",
             "[approver] no",
@@ -294,7 +263,7 @@ async def test_stop_at_a_checkpoint_halts_and_names_who_did(build: Build) -> Non
         assert await settled(house)
 
         assert said(house)[-1] == ("flow", "Workflow halted by Ana.")
-        assert not model.asked["planner"]
+        assert not model.read["planner"]
 
 
 async def test_the_word_stop_at_a_checkpoint_ends_it_too(build: Build) -> None:
@@ -308,7 +277,7 @@ async def test_the_word_stop_at_a_checkpoint_ends_it_too(build: Build) -> None:
         assert await settled(house)
 
         assert said(house)[-1][1] == "Stopped by Ana."
-        assert not model.asked["planner"]
+        assert not model.read["planner"]
 
 
 async def test_a_phase_taken_over_by_hand_goes_on_from_what_they_say(build: Build) -> None:
@@ -323,7 +292,7 @@ async def test_a_phase_taken_over_by_hand_goes_on_from_what_they_say(build: Buil
         second = await house.card("accept", but=[first])
 
         assert second.card.title == "Checkpoint 1/3"
-        assert not model.asked["planner"]
+        assert not model.read["planner"]
         await house.press("leave", by="ana", card=second)
         assert await settled(house)
 
@@ -333,17 +302,12 @@ async def test_a_phase_taken_over_by_hand_goes_on_from_what_they_say(build: Buil
 
 async def test_a_helpers_card_names_it_and_its_answer_comes_back_to_it(build: Build, hands: Hands) -> None:
     """PP-05: the lead asks two at once; what one of them wants signed is its own, also after a restart."""
-    clerk = ReAct(name="clerk", prompt="clerk", tools=("wire",))
-    coder = ReAct(name="coder", prompt="coder")
-    lead = ReAct(name="lead", prompt="lead", helpers=(clerk, coder))
+    clerk, coder = agent("clerk", "wire"), agent("coder")
+    lead = agent("lead", helpers=(clerk, coder))
     both = calls(call("ask_clerk", task="pay"), call("ask_coder", task="code"))
-    lines: dict[str, Sequence[Say]] = {
-        "lead": [both, "all done"],
-        "clerk": [calls(call("wire", amount=5)), "paid"],
-        "coder": ["coded"],
-    }
+    model = Minds(lead=[both, "all done"], clerk=[calls(call("wire", amount=5)), "paid"], coder=["coded"])
     tools = (*hands.tools, *helper_tools(lead))
-    async with build(policy=policy(), tools=tools, agents=[lead], model=Voices(lines), pace=HASTY) as house:
+    async with build(policy=policy(), tools=tools, agents=[lead], model=model, pace=HASTY) as house:
         await house.mention("ana", "go")
         card = await house.card("approve")
         assert facts(card)["Asked by"] == "Ana, through clerk"
@@ -364,14 +328,12 @@ async def test_calls_of_an_agent_and_of_its_helpers_are_answered_in_any_order(
     back to who asked, and every result stands in its call's place.
     """
     clerk, coder = agent("clerk", "wire"), agent("coder", "wire")
-    lead = ReAct(name="lead", prompt="lead", tools=("wire",), helpers=(clerk, coder))
+    lead = agent("lead", "wire", helpers=(clerk, coder))
     turn = calls(call("ask_clerk", task="pay"), call("wire", amount=1), call("ask_coder", task="code"))
-    model = Voices(
-        {
-            "lead": [turn, "all done"],
-            "clerk": [calls(call("wire", amount=2)), "the clerk could not pay"],
-            "coder": [calls(call("wire", amount=3)), "the coder paid"],
-        }
+    model = Minds(
+        lead=[turn, "all done"],
+        clerk=[calls(call("wire", amount=2)), "the clerk could not pay"],
+        coder=[calls(call("wire", amount=3)), "the coder paid"],
     )
     tools = (*hands.tools, *helper_tools(lead))
     async with build(policy=policy(), tools=tools, agents=[lead], model=model) as house:
@@ -388,12 +350,12 @@ async def test_calls_of_an_agent_and_of_its_helpers_are_answered_in_any_order(
         assert await settled(house)
 
         assert sorted(hands.did) == ["wire 1 bank", "wire 3 bank"]
-        assert [line.text for line in model.asked["lead"][-1] if line.role == "tool"] == [
+        assert [line.text for line in model.read["lead"][-1] if line.role == "tool"] == [
             "the clerk could not pay",
             "ok wire 1 bank",
             "the coder paid",
         ]
-        assert "rejected by Bo. Reason: 'not now'" in model.asked["clerk"][-1][-1].text
+        assert "rejected by Bo. Reason: 'not now'" in model.read["clerk"][-1][-1].text
         assert said(house)[-1] == ("lead", "all done")
 
 
@@ -416,8 +378,8 @@ class Listens:
 
 async def test_a_reply_reaches_both_branches_and_whoever_waits_for_them_once(build: Build) -> None:
     """AS-06: both helpers hear it, and after them the lead, in one line."""
-    lead = ReAct(name="lead", prompt="lead", helpers=(Listens("one"), Listens("two")))
-    model = Voices({"lead": [calls(call("ask_one", task="a"), call("ask_two", task="b")), "done"]})
+    lead = agent("lead", helpers=(Listens("one"), Listens("two")))
+    model = Minds(lead=[calls(call("ask_one", task="a"), call("ask_two", task="b")), "done"])
     async with build(policy=policy(), tools=helper_tools(lead), agents=[lead], model=model) as house:
         thread = await house.mention("ana", "go")
         await model_asked(model, house)
@@ -425,21 +387,21 @@ async def test_a_reply_reaches_both_branches_and_whoever_waits_for_them_once(bui
         house.clock.advance(hours=2)
         assert await settled(house)
 
-        last = [line.text for line in model.asked["lead"][-1]]
+        last = [line.text for line in model.read["lead"][-1]]
         assert last[-3:] == ["one heard 'order 8, I mean'", "two heard 'order 8, I mean'", "[ana] order 8, I mean"]
 
 
-async def model_asked(model: Voices, house: House) -> None:
+async def model_asked(model: Minds, house: House) -> None:
     """Wait until the lead has asked, and both sleep."""
-    while not model.asked["lead"]:
+    while not model.read["lead"]:
         await house.store.totals(0)
 
 
 async def test_a_finish_tells_what_comes_next(build: Build) -> None:
     """ST-17: the message at the end lists it."""
-    ends = ReAct(name="ends", prompt="ends", tools=("finish",))
+    ends = agent("ends", "finish")
     turn = calls(call("finish", answer="Refunded.", next_steps=["Tell the customer"]))
-    async with build(policy=policy(), agents=[ends], model=Voices({"ends": [turn]})) as house:
+    async with build(policy=policy(), agents=[ends], model=Minds(ends=[turn])) as house:
         await house.mention("ana", "go")
         assert await settled(house)
 
@@ -448,7 +410,7 @@ async def test_a_finish_tells_what_comes_next(build: Build) -> None:
 
 async def test_the_request_of_a_look_is_bound_to_the_draft_that_was_shown(build: Build) -> None:
     """I12: what people accept is what stands in the call, whatever a room says later."""
-    model = Voices({"writer": ["draft one"], "editor": ["x"]})
+    model = Minds(writer=["draft one"], editor=["x"])
     async with build(policy=policy(), agents=[WRITING], model=model) as house:
         await house.mention("ana", "go")
         card = await house.card("accept")
@@ -470,11 +432,11 @@ async def test_a_loops_gate_is_a_person_other_than_whoever_asked_where_the_polic
     rules = policy(more="reviews: {of: approvers, separate_duties: true}")
     gate = Person(name="gate")
     loop = ReviewLoop(name="loop", maker=agent("maker"), checker=agent("checker"), gate=gate)
-    turns: dict[str, Sequence[Say]] = {
-        "maker": ["v1", "v2"],
-        "checker": [calls(call("verdict", move="revise", text="typo")), calls(call("verdict", move="accept"))],
-    }
-    async with build(policy=rules, agents=[loop], model=Voices(turns)) as house:
+    model = Minds(
+        maker=["v1", "v2"],
+        checker=[calls(call("verdict", move="revise", text="typo")), calls(call("verdict", move="accept"))],
+    )
+    async with build(policy=rules, agents=[loop], model=model) as house:
         await house.mention("bo", "announce it")
         card = await house.card("accept")
         assert card.card.blocks[-1].text == "checker: It passes."
@@ -497,18 +459,18 @@ async def test_a_threat_goes_to_the_manager_before_the_member_does_anything(buil
     """GN-09, GN-10: she reads the words, the reason and a suggestion; what she says is what the member acts on."""
     threats = Trigger(name="A legal threat", words=("lawyer",), suggestion="Offer a call.")
     desk = Escalation(name="desk", member=agent("support", "tidy"), triggers=(threats,))
-    model = Voices({"support": [calls(call("tidy", what="the answer")), "done"]})
+    model = Minds(support=[calls(call("tidy", what="the answer")), "done"])
     rules = policy().replace('tool.risk == "read"', 'tool.name != "wire"')
     async with build(policy=rules, tools=hands.tools, agents=[desk], model=model) as house:
         await house.mention("ana", "They say: our lawyer will write to you")
         card = await house.card("direct")
-        assert not model.asked["support"]
+        assert not model.read["support"]
         for part in ("A legal threat", "our lawyer will write to you", "Offer a call."):
             assert part in words(card)
 
         await house.press("direct", by="dana", card=card, fields={"text": "answer kindly"})
         assert await settled(house)
 
-        assert model.asked["support"][0][-1].text == "[people] Dana answered. Their direction: 'answer kindly'"
+        assert model.read["support"][0][-1].text == "[people] Dana answered. Their direction: 'answer kindly'"
         assert hands.did == ["tidy the answer"]
         assert said(house)[-1] == ("desk", "done")

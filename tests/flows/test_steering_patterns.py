@@ -21,15 +21,12 @@ from agents.patterns.sequential import Sequential
 from agents.react import ReAct
 from bot.domain.calls import ToolSpec
 from bot.domain.ports import Agent, Line, Said, Tool
+from tests.agents.patterns.minds import agent
 from tests.flows.stage import Build, Hands, call, calls, gone, handed_back, status, taken_over
 from tests.house import House, words
 
 AT_ONCE = 2  # seconds, in which people are heard whatever is going on (AS-11)
 FREE = "rules:\n  - {id: free, when: tool.name == 'peek', allow: true}\n"
-
-
-def agent(name: str, *tools: str, helpers: tuple[Agent, ...] = ()) -> ReAct:
-    return ReAct(name=name, prompt=name, tools=tools, helpers=helpers)
 
 
 def worker() -> ReAct:

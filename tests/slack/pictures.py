@@ -7,7 +7,6 @@ The cards and forms are those of `tests.stories`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from bot.domain.pages import RunView, Settled, Waiting
 from bot.domain.request import RequestId, RunId, Status
 from bot.domain.wire import replace
 from tests.domain.given import ANA, BO, NOW, PLACE, call, decided, drawn, request
+from tests.goldens import texts, write
 from tests.stories import CARDS, FORMS, LONG, details_card, form_button, high_card, open_card
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,22 +68,8 @@ def pictures() -> dict[str, str]:
         found[name] = {"text": shown.text, "blocks": shown.blocks, "files": files}
     found |= {"home": _home(), "home_report": _home(REPORT)} | {f"form_{name}": _form(name) for name in FORMS}
     found["details"] = details_view(details_card())
-    return {
-        name: json.dumps(picture, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-        for name, picture in found.items()
-    }
-
-
-def write() -> None:
-    """Write every picture, and take away those that nobody draws any more."""
-    GOLDEN.mkdir(exist_ok=True)
-    drawn_now = pictures()
-    for path in GOLDEN.glob("*.json"):
-        if path.stem not in drawn_now:
-            path.unlink()
-    for name, text in drawn_now.items():
-        (GOLDEN / f"{name}.json").write_text(text, encoding="utf-8")
+    return texts(found)
 
 
 if __name__ == "__main__":
-    write()
+    write(GOLDEN, pictures())

@@ -15,10 +15,11 @@ from adapters.slack.cards import Drawn, button_value, draw, read_action, read_va
 from adapters.slack.limits import UPDATE_TEXT, faults, view_faults
 from bot.domain.chat import Block, Button, Card, Fact, PersonId
 from bot.domain.errors import Undeliverable
-from bot.domain.request import Status
+from bot.domain.request import Kind, Status
 from bot.domain.wire import replace
 from tests.contracts.chat import HOSTILE
 from tests.domain.given import ANA, BO, CY, ask, call, decided, drawn, request
+from tests.goldens import picture_name, statuses
 from tests.hostile import ANY_CARD, TEXT, nodes, said
 from tests.slack.drawing import MARKUP, buttons, labels, parsed, texts
 from tests.slack.pictures import GOLDEN, SLACK_USERS, pictures
@@ -170,7 +171,7 @@ def test_long_arguments_stay_attached_as_the_renderer_made_them() -> None:
 
     assert picture.files == card.attachments
     assert card.attachments[0].sha256 in "".join(texts(picture.blocks))
-    assert labels(picture.blocks) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
+    assert labels(picture.blocks) == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop"]
 
 
 def test_code_too_long_for_one_text_moves_whole_to_a_file() -> None:
@@ -237,7 +238,7 @@ def test_a_card_of_too_many_parts_goes_into_one_file_with_its_buttons_left() -> 
 
     (file,) = picture.files
     assert all(f"{block.label}\n{block.text}" in file.content.decode() for block in blocks)
-    assert labels(picture.blocks) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
+    assert labels(picture.blocks) == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop"]
     assert card.title in texts(picture.blocks)
 
 
@@ -353,6 +354,14 @@ def test_every_picture_keeps_slacks_limits(name: str) -> None:
     else:
         found = view_faults(picture) + sdk_view_faults(picture)
     assert found == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_golden_picture_in_every_status_it_can_come_to(kind: Kind) -> None:
+    """A new kind, or a new way for one to end, is seen here before anybody sees it in Slack."""
+    missing = {status for status in statuses(kind) if not (GOLDEN / f"{picture_name(kind, status)}.json").exists()}
+
+    assert missing == set()
 
 
 def test_no_golden_picture_is_left_over() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,52 +20,32 @@ from adapters.slack.manifest import SCOPES
 from adapters.slack.workspace import REMEDIES
 from bot.app import opened_store
 from bot.config import load_settings
-from bot.doctor import Finding, examine
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.world import APP
-
-POLICY = """\
-defaults:
-  ask: {groups: [finance], separate_duties: true}
-  ladder: [{after: 4h, expire: true}]
-rules:
-  - id: mail
-    when: tool.name == "send_email"
-    ask: {groups: [{asked}], separate_duties: true}
-    place: "#{place}"
-"""
-PEOPLE = """\
-tenants: {{slack: {team}}}
-people:
-  ana: {{name: Ana, accounts: {{slack: {ana}}}}}
-  bo: {{name: Bo, email: bo@example.org}}
-{more}groups:
-  finance: {{{source}}}
-"""
+from tests.house import ROOT
+from tests.ward import AnyWard
 
 
-@dataclass
-class Ward:
+@dataclass(kw_only=True)
+class Ward(AnyWard):
     """A workspace in which all is well: two people in @finance, the bot in #approvals. Tests make it worse."""
 
     slack: FakeSlack
-    patch: pytest.MonkeyPatch
-    folder: Path
-    ana: str = ""
-    bo: str = ""
     group: str = ""
     approvals: str = ""
-    place: str = ""
     source: str = "slack_usergroup: finance"
-    asked: str = "finance"  # who signs mails
-    more: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, str]:
+        known = {"ana": f"accounts: {{slack: {self.ana}}}", "bo": "email: bo@example.org"}
+        return {"tenant": f"slack: {self.slack.team}", **known}
 
     def furnish(self) -> None:
         slack = self.slack
         slack.scopes.intersection_update(SCOPES)
         self.ana, self.bo = slack.add_user("ana"), slack.add_user("bo", email="bo@example.org")
         self.group = slack.add_usergroup("finance", [self.ana, self.bo])
-        self.place = self.approvals = slack.add_channel("approvals", [self.ana, self.bo])
+        self.approvals = slack.add_channel("approvals", [self.ana, self.bo])
+        self.place = f"#{self.approvals}"
         slack.add_profile_field("Manager")
         slack.add_profile_field("Shoe size", type="text")
         self.sets(
@@ -77,10 +57,6 @@ class Ward:
             SLACK_MANAGER_FIELD="Manager",
             SLACK_MATCH_EMAIL="true",
         )
-
-    def sets(self, **settings: str) -> None:
-        for name, value in settings.items():
-            self.patch.setenv(name, value)
 
     def is_for_many(self) -> None:
         """An app that any workspace may install, instead of one token."""
@@ -97,28 +73,12 @@ class Ward:
         async with opened_store(settings) as store:
             await KeptInstalls(store.keep(), settings.slack_client_id or "").async_save_bot(bot)
 
-    def lists(self, line: str) -> None:
-        """One more person in people.yml."""
-        self.more.append(f"  {line}\n")
-
-    async def findings(self) -> list[Finding]:
-        """What the doctor says; no sentence shows a secret."""
-        people = PEOPLE.format(team=self.slack.team, ana=self.ana, source=self.source, more="".join(self.more))
-        (self.folder / "people.yml").write_text(people)
-        (self.folder / "policy.yml").write_text(POLICY.replace("{place}", self.place).replace("{asked}", self.asked))
-        found = await examine()
-        assert not [one for one in found for secret in load_settings().secrets if secret in one.text]
-        return found
-
-    async def says(self, mark: str) -> list[str]:
-        return [one.text for one in await self.findings() if one.mark == mark]
-
 
 @pytest.fixture
 async def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str, namespace: str) -> AsyncIterator[Ward]:
     monkeypatch.chdir(tmp_path)
     async with FakeSlack() as slack:
-        ward = Ward(slack, monkeypatch, tmp_path)
+        ward = Ward(slack=slack, patch=monkeypatch, folder=tmp_path)
         ward.furnish()
         ward.sets(REDIS_URL=redis_url, COUNTERSIGN_NAMESPACE=namespace, COUNTERSIGN_KEY="0123456789abcdef" * 4)
         yield ward
@@ -217,7 +177,7 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ),
     (
         "a channel that is not there",
-        gives(place="C0NOSUCHONE"),
+        gives(place="#C0NOSUCHONE"),
         "policy.yml, rule `mail`: {team} has no channel C0NOSUCHONE that the bot can see; correct it, or if it is "
         f"private, {INVITE}",
     ),
@@ -234,7 +194,7 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ),
     (
         "a channel without the bot, by name",
-        lambda w: vars(w).update(place=w.slack.channel(w.slack.add_channel("lobby", with_bot=False)).name),
+        lambda w: vars(w).update(place="#" + w.slack.channel(w.slack.add_channel("lobby", with_bot=False)).name),
         "policy.yml, rule `mail`: channel lobby is there in {team}, but the bot is not in it; " + INVITE,
     ),
     (
@@ -313,13 +273,9 @@ FAULTS: list[tuple[str, Fault, str]] = [
         "people.yml: the address of eve is of nobody in Slack, or not confirmed; correct it, or list the user id under "
         "accounts",
     ),
-    (
-        "a quorum of one, who is the one that asks",
-        lambda w: w.slack.usergroup(w.group).users.remove(w.bo),
-        "policy.yml:7:10: rule `mail`: nobody could sign calls of ana: it needs 1 of finance, the requester not "
-        "counted, as Slack is now; add people who may, or change the rule",
-    ),
 ]
+
+UNMET = "until you add people who may, or change the rule, what nobody can sign is refused"
 
 
 @pytest.mark.parametrize(("fault", "sentence"), [(one[1], one[2]) for one in FAULTS], ids=[one[0] for one in FAULTS])
@@ -359,7 +315,7 @@ async def test_more_scopes_than_the_bot_needs_are_weak(ward: Ward) -> None:
 
 async def test_a_channel_that_is_known_by_name_alone_is_weak(ward: Ward) -> None:
     """Slack takes names for posts; looking for a lost one, and files, need the id."""
-    ward.place = "approvals"
+    ward.place = "#approvals"
 
     found = await ward.says("!")
 
@@ -389,7 +345,37 @@ async def test_somebody_whom_nobody_meets_on_slack_is_weak_and_signs_nothing(war
     told = "on Slack nobody is them; add `accounts: {slack: U…}` or an address"
     assert f"people.yml: eli, eve without account or address: {told}" in [one.text for one in found if one.is_weak]
     nobody = "policy.yml:7:10: rule `mail`: group 'cashiers' has nobody who may answer"
-    assert f"{nobody}, as Slack is now; add people who may, or change the rule" in [one.text for one in found]
+    assert f"{nobody}, as Slack is now; {UNMET}" in [one.text for one in found if one.is_weak]
+
+
+async def test_a_quorum_that_todays_people_cannot_meet_is_weak(ward: Ward) -> None:
+    """The bot runs without them: what nobody can sign is refused when asked. Of those listed, who is there counts."""
+    ward.lists("eve: {name: Eve, groups: [finance], accounts: {playground: eve}}")
+    ward.slack.usergroup(ward.group).users.remove(ward.bo)
+
+    found = await ward.findings()
+
+    needs = "it needs 1 of finance, the requester not counted"
+    told = f"policy.yml:7:10: rule `mail`: nobody could sign calls of ana: {needs}, as Slack is now; {UNMET}"
+    assert told in [one.text for one in found if one.is_weak]
+    assert "group finance: 1 may answer" in [one.text for one in found]
+    assert not [one.text for one in found if one.is_bad]
+
+
+async def test_two_people_get_through_the_readmes_walk_and_are_told_what_wants_a_third(ward: Ward) -> None:
+    """With the shipped files, and both groups from one channel: only the review of broken glass has nobody left."""
+    both = "groups:\n  approvers: {slack_channel: approvals}\n  managers: {slack_channel: approvals}\n"
+    (ward.folder / "shipped.yml").write_text((ROOT / "people.yml").read_text() + both)
+    ward.sets(COUNTERSIGN_POLICY=str(ROOT / "policy.yml"), COUNTERSIGN_PEOPLE=str(ward.folder / "shipped.yml"))
+    for name in ("SLACK_MATCH_EMAIL", "SLACK_MANAGER_FIELD", "SLACK_FALLBACK_CHANNEL"):
+        ward.patch.delenv(name)
+
+    found = await ward.findings()
+
+    assert [one.text for one in found if one.is_bad] == []
+    assert "group approvers: 2 may answer" in [one.text for one in found]
+    [third] = [one.text for one in found if one.is_weak and one.text.endswith(UNMET)]
+    assert "rule `big-refund`: break_glass: nobody of managers could review it" in third
 
 
 async def test_a_sentence_names_ten_people_at_most(ward: Ward) -> None:
@@ -399,7 +385,7 @@ async def test_a_sentence_names_ten_people_at_most(ward: Ward) -> None:
     ward.slack.user(ward.ana).fields[manager] = ward.bo
     ward.asked = "manager(requester)"
 
-    [told] = [one for one in await ward.says("✗") if "nobody could sign" in one]
+    [told] = [one for one in await ward.says("!") if "nobody could sign" in one]
 
     first = ", ".join(["bo", *(f"slack.{ward.slack.team}.{member}" for member in members[:9])])
     assert f"nobody could sign calls of {first} and 3 others: it needs 1 of manager(requester)" in told

@@ -31,6 +31,7 @@ from bot.domain.ports import Keep
 from bot.store.keep import RedisKeep
 from bot.store.link import Link
 from tests.fakes.keep import MemoryKeep
+from tests.fakes.loopback import routed
 from tests.fakes.slack import FakeSlack
 
 BETA, ORG = "T0BETA", "E0ORG"
@@ -103,21 +104,8 @@ class Site:
 async def opened(slack: FakeSlack, keep: Keep, api_url: str = "", *only: str) -> AsyncIterator[Site]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         site = Site(slack, keep, session, api_url=api_url, only=frozenset(only))
-        async with served(site.pages.routes) as site.url:
+        async with routed(*site.pages.routes) as site.url:
             yield site
-
-
-@asynccontextmanager
-async def served(routes: tuple[web.RouteDef, ...]) -> AsyncIterator[str]:
-    app = web.Application()
-    app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture
@@ -187,7 +175,7 @@ async def test_people_agree_on_the_site_that_the_web_api_belongs_to(keep: Memory
     settings = SlackSettings(client_id="1.2", client_secret="s", signing_secret="s", api_url=api_url)
     async with opened_office(settings, keep) as office, aiohttp.ClientSession() as browser:
         assert office.pages is not None
-        async with served(office.pages.routes) as url, browser.get(url + INSTALL) as page:
+        async with routed(*office.pages.routes) as url, browser.get(url + INSTALL) as page:
             text = await page.text()
 
     assert f'href="https://{site}/oauth/v2/authorize?client_id=1.2&amp;' in text
@@ -323,7 +311,7 @@ async def test_a_wrong_client_secret_is_told_to_whoever_runs_us(slack: FakeSlack
     """The person at the page cannot help it; the log names the settings, and no value."""
     async with opened(slack, keep) as site:
         slack.client_secret = "another"
-        async with served(site.pages.routes) as site.url:
+        async with routed(*site.pages.routes) as site.url:
             with capture_logs() as logs:
                 page = await site.finish()
 
@@ -428,7 +416,7 @@ async def grid(grant: Mapping[str, Any] = ORG_GRANT) -> AsyncIterator[str]:
         whole = {"ok": True, "url": "https://org.slack.com/", "bot_id": "B0ORG", "enterprise_id": ORG}
         return web.json_response(grant if is_grant else whole)
 
-    async with served((web.post("/api/{method}", answer),)) as url:
+    async with routed(web.post("/api/{method}", answer)) as url:
         yield f"{url}/api/"
 
 
@@ -671,7 +659,7 @@ async def test_a_token_of_another_kind_is_refused(slack: FakeSlack, keep: Memory
     async def person(_request: web.Request) -> web.Response:
         return web.json_response({"ok": True, "team_id": BETA, "user_id": "U1"})
 
-    async with served((web.post("/api/auth.test", person),)) as url, opened(slack, keep, f"{url}/api/") as site:
+    async with routed(web.post("/api/auth.test", person)) as url, opened(slack, keep, f"{url}/api/") as site:
         with pytest.raises(BadSettings, match="is not a bot's token"):
             await OneWorkspace.of("xoxp-1", site.client)
 
@@ -681,7 +669,7 @@ async def test_a_token_for_a_whole_organisation_is_every_workspaces(slack: FakeS
         told = {"team_id": ORG, "enterprise_id": ORG, "user_id": "W1", "bot_id": "B1", "is_enterprise_install": True}
         return web.json_response({"ok": True, **told})
 
-    async with served((web.post("/api/auth.test", whole),)) as url, opened(slack, keep, f"{url}/api/") as site:
+    async with routed(web.post("/api/auth.test", whole)) as url, opened(slack, keep, f"{url}/api/") as site:
         one = await OneWorkspace.of("xoxb-1", site.client)
 
     assert (await one.token("T0ONE"), await one.bot_user("T0TWO"), await one.teams()) == ("xoxb-1", "W1", ())

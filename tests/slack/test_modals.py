@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import aiohttp
 import pytest
+from slack_sdk.oauth.installation_store import Installation
 
 from adapters.slack import modals
+from adapters.slack.installs import REMEMBERED, Installed, KeptInstalls
+from adapters.slack.workspace import bare_client
 from bot.domain.chat import (
     Account,
     Answer,
@@ -19,6 +25,7 @@ from bot.domain.chat import (
 )
 from bot.domain.errors import BadSeal, NoSuchRequest, StoreUnavailable
 from bot.domain.wire import replace
+from tests.fakes.keep import MemoryKeep
 from tests.fakes.slack import FakeView
 from tests.slack.listening import CARD, REASON, REJECT, House, a_house
 
@@ -65,6 +72,52 @@ async def test_a_window_opens_before_anybody_asks_the_store() -> None:
     assert filled.id == waiting.id
     assert filled.title == "Reject"
     assert house.front.came == []
+
+
+async def test_only_whose_token_it_is_is_read_before_a_window_opens_and_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PP-11: with many workspaces it is kept in Redis. Of the request nothing is read before the window is there."""
+    order, clock = list[str](), [0.0]
+    keep = MemoryKeep()
+    async with a_house() as house, aiohttp.ClientSession() as session:
+        ana, ops, card = await ana_and_a_card(house)
+        installs, team = KeptInstalls(keep, "1.2"), house.slack.team
+        await installs.async_save(
+            Installation(
+                team_id=team,
+                user_id=ana,
+                bot_token=house.slack.bot_token,
+                bot_id="B1",
+                bot_user_id=house.slack.bot_user,
+            )
+        )
+        found = Installed(installs, bare_client(session, house.slack.api_url), lambda: clock[0])
+        monkeypatch.setattr(house.teams, "token", found.token)
+        monkeypatch.setattr(house.teams, "bot_user", found.bot_user)
+        noted(monkeypatch, order, (keep, "get", "redis"), (house.views, "button", "request"))
+        noted(monkeypatch, order, (house.front, "click", "request"), (house.api, "call", "slack"))
+
+        for seconds in (0, REMEMBERED - 1, 2):
+            clock[0] += seconds
+            await house.slack.press(ana, ops, card, "Reject")
+            await the_form(house, ana, "Reason")
+            await house.slack.close_view(ana)
+
+    opened = ["slack", "request", "slack"]  # the window, its fields, the window filled
+    assert order == ["redis", *opened, *opened, "redis", *opened]
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, order: list[str], *watched: tuple[object, str, str]) -> None:
+    """Each call of a method is written into *order*: (whose, method, word)."""
+    for owner, method, word in watched:
+        real = getattr(owner, method)
+
+        async def call(*args: Any, real: Any = real, word: str = word, **more: Any) -> Any:
+            order.append(word)
+            return await real(*args, **more)
+
+        monkeypatch.setattr(owner, method, call)
 
 
 async def test_a_sent_form_is_the_press_it_was_opened_by_and_what_was_typed() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,40 +11,16 @@ from adapters.pace import LONGEST_WAIT, REMEMBERED
 from adapters.slack.codes import FAMILY_OF
 from adapters.slack.pace import TIERS, Pace
 from bot.domain.errors import ChatUnavailable
+from tests.pacing import Hours, busiest, others_first
 
 POST = "chat.postMessage"
-
-
-class Hours:
-    """Time in seconds. `pass_by` wakes sleepers in order, each at the time it asked for."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        woken = asyncio.Event()
-        heapq.heappush(self._sleepers, (self.now + seconds, len(self._sleepers), woken))
-        await woken.wait()
-
-    async def pass_by(self, seconds: float) -> None:
-        end = self.now + seconds
-        await _settled()
-        while self._sleepers and self._sleepers[0][0] <= end:
-            self.now, _, woken = heapq.heappop(self._sleepers)
-            woken.set()
-            await _settled()
-        self.now = end
 
 
 class Callers:
     """Calls that wait for their turns, and when each of them started."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
-        self.hours = Hours()
+        self.hours = Hours(now=1_000.0)
         self.pace = Pace(self.hours.clock, self.hours.sleep)
         self.started: list[tuple[str, float]] = []
         self.sent_away: list[tuple[str, float]] = []
@@ -54,7 +29,7 @@ class Callers:
     async def ask(self, *names: str, method: str = POST, channel: str = "C1", team: str = "T1") -> None:
         for name in names:
             self._group.create_task(self._one(name, team, method, channel))
-        await _settled()
+        await others_first()
 
     async def _one(self, name: str, team: str, method: str, channel: str) -> None:
         try:
@@ -63,16 +38,6 @@ class Callers:
             self.sent_away.append((name, error.retry_after or 0.0))
         else:
             self.started.append((name, self.hours.now - 1_000.0))
-
-
-async def _settled() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-def _busiest(times: Sequence[float], window: float) -> int:
-    """The most starts in any *window* seconds."""
-    return max(sum(1 for time in times if start <= time < start + window) for start in times)
 
 
 @pytest.fixture
@@ -91,7 +56,7 @@ async def test_a_short_burst_goes_at_once_and_then_about_one_a_second(names: Ite
     times = [at for _, at in callers.started]
     assert times[:5] == [0.0] * 5
     assert len(times) == 10
-    assert _busiest(times, 5.0) == 5
+    assert busiest(times, 5.0) == 5
 
 
 async def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
@@ -117,7 +82,7 @@ async def test_a_tier_is_kept_in_every_minute(method: str, per_minute: int, name
         await callers.hours.pass_by(LONGEST_WAIT)
 
     times = [at for _, at in callers.started]
-    assert per_minute * 0.8 <= _busiest(times, 60.0) <= per_minute
+    assert per_minute * 0.8 <= busiest(times, 60.0) <= per_minute
     assert len(times) >= 3 * per_minute  # 200 s: nearly all that Slack would take
 
 

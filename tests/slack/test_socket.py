@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +17,7 @@ from adapters.slack.ears import Ears
 from adapters.slack.reading import Payload
 from adapters.slack.socket import LOOK_EVERY, PING_EVERY, SILENT_AFTER, Sockets, SocketSettings, Timing
 from bot.domain.chat import Answer
+from tests.fakes.loopback import answering
 from tests.slack.listening import House, a_house
 
 
@@ -62,20 +62,6 @@ class Counted:
     async def take(self, payload: Payload) -> BoltResponse:
         self.taken += 1
         return await self.ears.take(payload)
-
-
-@asynccontextmanager
-async def served(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
-    """A Web API that gives *answer* to everything."""
-    app = web.Application()
-    app.router.add_route("*", "/api/{method}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
-    finally:
-        await runner.cleanup()
 
 
 async def until_open(house: House, lines: int = 1, *, opened: int = 1) -> None:
@@ -268,8 +254,8 @@ async def test_a_page_instead_of_an_address_ends_no_bot(page: dict[str, Any]) ->
             asked.set()
         return web.Response(**page)
 
-    async with a_house(over="nothing yet") as house, served(answer) as base_url:
-        settings = SocketSettings(app_token="xapp-1", base_url=base_url)
+    async with a_house(over="nothing yet") as house, answering(answer) as base:
+        settings = SocketSettings(app_token="xapp-1", base_url=f"{base}/api/")
         async with Sockets(settings, house.ears, Time().timing).open(), asyncio.timeout(5):
             await asked.wait()
 

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from agents.patterns.handoff import Handoff
-from agents.patterns.sequential import Sequential
-from agents.toolbox import Shown, tool
-from bot.domain.budget import Budgets, Limit
-from bot.domain.calls import Risk
 from bot.domain.chat import PersonId
-from bot.domain.ports import Leave, Said
+from bot.domain.ports import Said
 from bot.domain.preferences import Preferences
-from tests.agents.patterns.minds import Minds, agent, call
+from tests.agents.patterns.minds import Minds, call
 from tests.fakes.slack import FakeMessage
-from tests.flows.stage import Hands, Played, calls, events, policy, settled
+from tests.flows.stage import FREE, Hands, Played, calls, events, policy, settled
 from tests.flows.stage import call as wanted
-from tests.flows.test_budgets import Dear, peeks
 from tests.flows.test_exhibits import PNG
+from tests.several import DESK, TEAM, TO_BILLING, draw, more_is_given, steps_are_read
 from tests.slack.whole import Build, Site
-
-FREE = "rules: [{id: all, allow: true}]"
-TEAM = Sequential(name="team", members=(agent("one"), agent("two"), agent("three")))
-DESK = Handoff(name="desk", triage=agent("triage"), members=(agent("billing", "wire"), agent("tech")))
-GO_ON = "Go on, with as much again"
-TO_BILLING = call("hand_to", name="billing", note="an invoice, I think")
-
-
-@tool(risk=Risk.READ)
-def draw(what: str, leave: Leave) -> object:  # noqa: ARG001  # a tool as any other
-    """Draw a chart."""
-    return Shown(f"a chart of {what}", files=[(f"{what}.png", PNG)])
 
 
 async def test_each_turn_is_a_message_that_names_its_agent(site: Site, build: Build) -> None:
@@ -96,22 +79,8 @@ async def test_the_steps_open_in_a_window_and_the_trace_only_for_those_allowed(
     site: Site, build: Build, hands: Hands
 ) -> None:
     """AS-29, D-43, A2-01: ana gave the task; erin had no hand in it and reads the steps alone."""
-    turn = calls(wanted("tidy", what="cellar"), text="The cellar it is.")
-    async with build(policy=FREE, tools=hands.tools, model=Played(turn)) as bot:
-        await site.asks("ana", "tidy up")
-        await bot.shows("Results:")
-        assert await settled(bot)
-        status = await bot.seen("Steps")
-
-        ana, erin = await looks(site, "ana", status), await looks(site, "erin", status)
-
-        assert "tidy · done" in ana
-        assert "thought: The cellar it is." in ana
-        assert "tidy · done" in erin
-        assert "cellar" not in erin
-        assert "Reasoning, arguments and results are for whoever gave this task" in erin
-        assert site.whispers("ana") == []
-        assert {one["person"] for one in await events(bot, "trace_opened")} == {"ana"}
+    await steps_are_read(site, build, hands, looks)
+    assert site.whispers("ana") == []
 
 
 async def looks(site: Site, who: str, card: FakeMessage) -> str:
@@ -128,18 +97,7 @@ def read(site: Site, who: str) -> str:
 
 async def test_a_budget_that_is_nearly_spent_is_a_question_with_buttons(site: Site, build: Build, hands: Hands) -> None:
     """D-37, AS-19: the one who gave the task gives more, with one press; nothing is thought before."""
-    model = Dear(*peeks(3))
-    async with build(policy=FREE, tools=hands.tools, model=model, budgets=Budgets(run=Limit(tokens=1_200))) as bot:
-        await site.asks("ana", "look")
-        card = await bot.seen(GO_ON)
-        before = len(model.asked)
-        assert "1,000 of 1,200 tokens" in site.text(card)
-
-        await site.presses("ana", GO_ON, card)
-
-        await bot.shows("Results:")
-        assert len(model.asked) > before
-        assert await settled(bot)
+    await more_is_given(site, build, hands)
 
 
 async def test_the_agents_and_what_somebody_likes_are_read_by_a_command(site: Site, build: Build) -> None:

@@ -83,7 +83,7 @@ async def test_glass_is_broken_in_a_window_and_reviewed_on_a_card(site: Site, bu
 
         assert "Glass broken: Bo approved wire" in site.said(thread)
         review = await bot.seen("It was right")
-        assert site.slack.buttons_of(review) == ["It was right", "It was wrong"]
+        assert site.slack.buttons_of(review) == ["It was right", "It was wrong", "Details"]
         await site.opens("dana", "It was right", review)
         await site.submits("dana", text="it had to be")
         await bot.shows("It was right: 'it had to be'")

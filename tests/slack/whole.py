@@ -73,7 +73,7 @@ class Site:
 
         Whoever approves what is high-risk reads its details first.
         """
-        if label == "Approve" and "Details" in self.slack.buttons_of(card):
+        if label == "Approve" and "⚠ High-risk" in self.text(card):
             await self.reads(by, card)
         return await self.clicks(by, self.press(by, label, card))
 

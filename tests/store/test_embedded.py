@@ -109,7 +109,8 @@ async def test_a_killed_server_is_reported_to_whoever_watches(folder: Path) -> N
 async def test_a_second_start_on_the_same_folder_is_refused_and_names_the_first(folder: Path) -> None:
     """One folder, one owner; the first goes on undisturbed."""
     async with EmbeddedServer(folder) as first, _client(first) as redis:
-        with pytest.raises(BadSettings, match=f"var is already in use by process {os.getpid()}; stop it or set"):
+        told = f"var is already in use by process {os.getpid()}; stop it or set COUNTERSIGN_VAR"
+        with pytest.raises(BadSettings, match=told):
             async with EmbeddedServer(folder):
                 pass
 

@@ -7,7 +7,6 @@ The cards and forms are those of `tests.stories`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from adapters.teams.fields import Fill
 from adapters.teams.windows import dialog, form
 from bot.domain.chat import PersonId
 from tests.domain.given import ANA, BO, NAMES
+from tests.goldens import texts, write
 from tests.stories import CARDS, FORMS, details_card, form_button
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -32,22 +32,8 @@ def pictures() -> dict[str, str]:
         found[name] = {"card": shown.card, "summary": shown.summary}
     found |= {f"form_{name}": {"dialog": form(form_button(name), behind="q1", fill=PEOPLE)} for name in FORMS}
     found["details"] = {"dialog": dialog(details_card())}
-    return {
-        name: json.dumps(picture, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-        for name, picture in found.items()
-    }
-
-
-def write() -> None:
-    """Write every picture, and take away those that nobody draws any more."""
-    GOLDEN.mkdir(exist_ok=True)
-    drawn_now = pictures()
-    for path in GOLDEN.glob("*.json"):
-        if path.stem not in drawn_now:
-            path.unlink()
-    for name, text in drawn_now.items():
-        (GOLDEN / f"{name}.json").write_text(text, encoding="utf-8")
+    return texts(found)
 
 
 if __name__ == "__main__":
-    write()
+    write(GOLDEN, pictures())

@@ -22,10 +22,11 @@ from bot.domain.chat import Attachment, Block, Button, Card, Fact, Field, FieldK
 from bot.domain.errors import Undeliverable
 from bot.domain.inert import show
 from bot.domain.render import DETAILS
-from bot.domain.request import Status
+from bot.domain.request import Kind, Status
 from bot.domain.wire import replace
 from tests.contracts.chat import HOSTILE
 from tests.domain.given import ANA, BO, CY, ask, call, decided, drawn, request
+from tests.goldens import picture_name, statuses
 from tests.hostile import ANY_CARD, TEXT, nodes, said
 from tests.stories import CARDS, LONG
 from tests.teams.drawing import actions, live, sending, texts, titles, typed_into, unshown
@@ -222,7 +223,7 @@ def test_long_arguments_stand_on_the_card_itself() -> None:
 
     (file,) = card.attachments
     assert show(file.content.decode()) in "".join(texts(picture.card))
-    assert titles(picture.card) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
+    assert titles(picture.card) == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop"]
 
 
 def test_a_form_too_large_for_the_card_opens_in_a_dialog() -> None:
@@ -329,7 +330,7 @@ def test_a_card_of_too_many_parts_keeps_its_name_and_what_lets_nothing_run() -> 
 
     picture = shown(replace(drawn(), blocks=blocks))
 
-    assert titles(picture.card) == ["Show all", "Reject", "Stop"]
+    assert titles(picture.card) == ["Show all", "Reject", "Details", "Stop"]
     assert texts(picture.card)[0] == "Approval needed: refund"
 
 
@@ -472,6 +473,14 @@ def test_every_picture_keeps_teams_limits_and_the_official_schema(name: str) -> 
     found = faults(picture["card"]) if "card" in picture else dialog_faults(picture["dialog"])
     assert found == ()
     assert complaints(picture.get("card") or picture["dialog"]) == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_golden_picture_in_every_status_it_can_come_to(kind: Kind) -> None:
+    """A new kind, or a new way for one to end, is seen here before anybody sees it in Teams."""
+    missing = {status for status in statuses(kind) if not (GOLDEN / f"{picture_name(kind, status)}.json").exists()}
+
+    assert missing == set()
 
 
 def test_no_golden_picture_is_left_over() -> None:

@@ -31,10 +31,10 @@ from adapters.teams.credentials import Secret
 from adapters.teams.pace import Pace
 from adapters.teams.tokens import Tokens
 from bot.domain.errors import ChatUnavailable, Refused
+from tests.fakes.loopback import Handler
 from tests.teams.wires import (
     APP,
     TENANT,
-    Handler,
     Hours,
     Site,
     a_session,
@@ -239,10 +239,10 @@ async def test_a_500_is_not_asked_again_at_once() -> None:
 async def test_a_connection_that_is_refused_was_never_sent_and_is_tried_again() -> None:
     """A restart of Microsoft's takes a second: the message goes out after it, once."""
     async with a_desk(POSTED) as desk:
-        port = desk.teams.port
+        url = desk.teams.url
     async with a_desk(POSTED) as desk:
-        nobody = Where(tenant=TENANT, service_url=f"http://127.0.0.1:{port}/", conversation="19:a")
-        desk.connector._cloud = cloud_at(f"http://127.0.0.1:{port}")
+        nobody = Where(tenant=TENANT, service_url=f"{url}/", conversation="19:a")
+        desk.connector._cloud = cloud_at(url)
         with pytest.raises(ChatUnavailable) as told:
             await desk.connector.post(nobody, MESSAGE)
     assert not isinstance(told.value, PerhapsDone)

@@ -7,7 +7,7 @@ somebody did wrong, and what the doctor then says. D-40: every sentence names th
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,48 +16,28 @@ from adapters.teams.places import Places
 from adapters.teams.shapes import Inbound
 from bot.app import opened_store
 from bot.config import load_settings
-from bot.doctor import Finding, examine
 from tests.fakes.teams import FakeTeams
+from tests.ward import AnyWard
 
-POLICY = """\
-defaults:
-  ask: {groups: [finance], separate_duties: true}
-  ladder: [{after: 4h, expire: true}]
-rules:
-  - id: mail
-    when: tool.name == "send_email"
-    ask: {groups: [{asked}], separate_duties: true}
-    place: "{place}"
-"""
-PEOPLE = """\
-tenants: {{teams: {tenant}}}
-people:
-  ana: {{name: Ana, accounts: {{teams: {ana}}}}}
-  bo: {{name: Bo, accounts: {{teams: {bo}}}}}
-{more}groups:
-  finance: {{{source}}}
-"""
 ELSEWHERE = "99999999-8888-7777-6666-555555555555"
 ID = "the Object ID that Entra shows"
 
 
-@dataclass
-class Ward:
+@dataclass(kw_only=True)
+class Ward(AnyWard):
     """A tenant in which all is well: two people in the team Finance with its channel ops, who have the app, too.
 
     Teams told us so: its words are in the store. Tests make it worse.
     """
 
     teams: FakeTeams
-    patch: pytest.MonkeyPatch
-    folder: Path
-    ana: str = ""
-    bo: str = ""
     team: str = ""
     place: str = "teams/#ops"
     source: str = "teams_team: Finance"
-    asked: str = "finance"  # who signs mails
-    more: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, str]:
+        known = {"ana": f"accounts: {{teams: {self.ana}}}", "bo": f"accounts: {{teams: {self.bo}}}"}
+        return {"tenant": f"teams: {self.teams.tenant}", **known}
 
     async def furnish(self) -> None:
         teams = self.teams
@@ -83,35 +63,13 @@ class Ward:
                 who = self.bo if one == self.teams.direct_chat(self.bo) else self.ana
                 await places.learn(Inbound.of(self.teams.words(who, one, "hello")))
 
-    def sets(self, **settings: str) -> None:
-        for name, value in settings.items():
-            self.patch.setenv(name, value)
-
-    def lists(self, line: str) -> None:
-        """One more person in people.yml."""
-        self.more.append(f"  {line}\n")
-
-    async def findings(self) -> list[Finding]:
-        """What the doctor says; no sentence shows a secret."""
-        people = PEOPLE.format(
-            tenant=self.teams.tenant, ana=self.ana, bo=self.bo, source=self.source, more="".join(self.more)
-        )
-        (self.folder / "people.yml").write_text(people)
-        (self.folder / "policy.yml").write_text(POLICY.replace("{place}", self.place).replace("{asked}", self.asked))
-        found = await examine()
-        assert not [one for one in found for secret in load_settings().secrets if secret in one.text]
-        return found
-
-    async def says(self, mark: str) -> list[str]:
-        return [one.text for one in await self.findings() if one.mark == mark]
-
 
 @pytest.fixture
 async def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str, namespace: str) -> AsyncIterator[Ward]:
     """Before anybody installed anything."""
     monkeypatch.chdir(tmp_path)
     async with FakeTeams() as teams:
-        ward = Ward(teams, monkeypatch, tmp_path)
+        ward = Ward(teams=teams, patch=monkeypatch, folder=tmp_path)
         await ward.furnish()
         ward.sets(REDIS_URL=redis_url, COUNTERSIGN_NAMESPACE=namespace, COUNTERSIGN_KEY="0123456789abcdef" * 4)
         yield ward
@@ -285,13 +243,9 @@ FAULTS: list[tuple[str, Fault, str]] = [
         ),
         f"people.yml: the address of eve is of nobody in Entra who may answer; correct it, or list {ID} under accounts",
     ),
-    (
-        "a quorum of one, who is the one that asks",
-        lambda w: w.teams._world.teams[w.team].members.discard(w.bo),
-        "policy.yml:7:10: rule `mail`: nobody could sign calls of ana: it needs 1 of finance, the requester not "
-        "counted, as Teams is now; add people who may, or change the rule",
-    ),
 ]
+
+UNMET = "until you add people who may, or change the rule, what nobody can sign is refused"
 
 
 @pytest.mark.parametrize(("fault", "sentence"), [(one[1], one[2]) for one in FAULTS], ids=[one[0] for one in FAULTS])
@@ -390,7 +344,21 @@ async def test_whom_nobody_meets_in_teams_is_weak_and_signs_nothing(ward: Ward) 
     told += ", or set TEAMS_MATCH_EMAIL=true"
     assert f"people.yml: pat with an address alone: {told}" in [one.text for one in found if one.is_weak]
     nobody = "policy.yml:7:10: rule `mail`: group 'cashiers' has nobody who may answer"
-    assert f"{nobody}, as Teams is now; add people who may, or change the rule" in [one.text for one in found]
+    assert f"{nobody}, as Teams is now; {UNMET}" in [one.text for one in found if one.is_weak]
+
+
+async def test_a_quorum_that_todays_people_cannot_meet_is_weak(ward: Ward) -> None:
+    """The bot runs without them: what nobody can sign is refused when asked. Of those listed, who is there counts."""
+    ward.lists("eve: {name: Eve, groups: [finance], accounts: {playground: eve}}")
+    ward.teams._world.teams[ward.team].members.discard(ward.bo)
+
+    found = await ward.findings()
+
+    needs = "it needs 1 of finance, the requester not counted"
+    told = f"policy.yml:7:10: rule `mail`: nobody could sign calls of ana: {needs}, as Teams is now; {UNMET}"
+    assert told in [one.text for one in found if one.is_weak]
+    assert "group finance: 1 may answer" in [one.text for one in found]
+    assert not [one.text for one in found if one.is_bad]
 
 
 async def test_a_manager_whom_only_entra_knows_may_be_asked_for(ward: Ward) -> None:
@@ -398,10 +366,10 @@ async def test_a_manager_whom_only_entra_knows_may_be_asked_for(ward: Ward) -> N
     ward.teams.person(ward.ana).manager, ward.teams.person(ward.bo).manager = ward.bo, ward.ana
     ward.asked = "manager(requester)"
 
-    assert await ward.says("✗") == []
+    assert not [one.text for one in await ward.findings() if one.is_bad or one.text.endswith(UNMET)]
 
     ward.teams.person(ward.bo).manager = None
-    [told] = await ward.says("✗")
+    [told] = [one for one in await ward.says("!") if one.endswith(UNMET)]
     assert "nobody could sign calls of bo: it needs 1 of manager(requester)" in told
 
 
@@ -454,8 +422,8 @@ async def test_somebody_who_is_met_in_slack_counts_where_the_bot_is_on_both(ward
 async def test_a_group_that_slack_tells_is_not_empty_for_teams(ward: Ward) -> None:
     """Only Slack knows who is in it; without Slack, nobody is."""
     ward.source, nobody = "slack_usergroup: finance", "group 'finance' has nobody who may answer"
-    assert [one for one in await ward.says("✗") if nobody in one]
+    assert [one for one in await ward.says("!") if nobody in one and one.endswith(UNMET)]
 
     ward.sets(SLACK_BOT_TOKEN="xoxb-1", SLACK_APP_TOKEN="xapp-1", SLACK_API_URL="http://127.0.0.1:1/api/")
 
-    assert not [one for one in await ward.says("✗") if nobody in one]
+    assert not [one.text for one in await ward.findings() if nobody in one.text]

@@ -17,44 +17,13 @@ from bot.domain.forms import fields_of, values_from_fields
 from bot.domain.wire import Json, replace
 from tests.contracts.chat import HOSTILE
 from tests.domain.given import ANA, BO
-from tests.hostile import NASTY, TEXT
+from tests.forms import SCHEMA, VALUES, any_field
+from tests.hostile import NASTY
 from tests.teams.drawing import live, sent, texts, typed_into
 from tests.teams.oracle import complaints
 
-SCHEMA: dict[str, Json] = {
-    "type": "object",
-    "properties": {
-        "order_id": {"type": "string"},
-        "amount": {"type": "number", "description": "In euros."},
-        "currency": {"type": "string", "enum": ["EUR", "USD"]},
-        "is_express": {"type": "boolean"},
-        "note": {"type": "string"},
-        "parcel": {"type": "object"},
-        "until": {"type": ["string", "null"]},
-    },
-    "required": ["order_id", "amount", "is_express", "until"],
-}
-VALUES: dict[str, Json] = {
-    "order_id": "7",
-    "amount": 150,
-    "currency": "EUR",
-    "is_express": True,
-    "note": "two\nlines",
-    "parcel": {"kg": 2},
-    "until": "May",
-}
-ANY_FIELD = st.builds(
-    Field,
-    name=TEXT,
-    label=TEXT,
-    kind=st.sampled_from(list(FieldKind)),
-    value=TEXT,
-    is_required=st.booleans(),
-    options=st.lists(TEXT, max_size=5, unique=True).map(tuple)
-    | st.integers(90, 120).map(lambda count: tuple(map(str, range(count)))),
-    hint=TEXT,
-    may_start_empty=st.booleans(),
-)
+NEEDED = {**SCHEMA, "required": ["order_id", "amount", "is_express", "until"]}
+ANY_FIELD = any_field(may_start_empty=st.booleans())
 REASONS = ("late", "lo,st", "=br%oken")
 WHY = Field(name="why", label="Why", kind=FieldKind.MULTI, options=REASONS, value="lo,st\n=br%oken")
 DAY = Field(name="day", label="Day", kind=FieldKind.DATE, value="2026-03-31")
@@ -71,7 +40,7 @@ def dialog(*fields: Field, **fill: Any) -> dict[str, Any]:
 
 
 def edit(values: dict[str, Json]) -> dict[str, Any]:
-    return dialog(*fields_of(SCHEMA, values))
+    return dialog(*fields_of(NEEDED, values))
 
 
 def element(field: Field, **fill: Any) -> dict[str, Any]:
@@ -87,7 +56,7 @@ def pressed(card: dict[str, Any], **typed: str | None) -> Pressed:
 
 
 def read_back(card: dict[str, Any], **typed: str | None) -> dict[str, Json]:
-    return values_from_fields(SCHEMA, pressed(card, **typed).fields, was=VALUES)
+    return values_from_fields(NEEDED, pressed(card, **typed).fields, was=VALUES)
 
 
 # ---------------------------------------------------------------- drawing
@@ -328,7 +297,7 @@ def test_numbers_and_switches_of_other_clients_are_read_too() -> None:
 
 def test_a_problem_stands_beside_its_field_and_what_was_typed_stays() -> None:
     """A dialog is drawn again; nobody writes a long answer twice."""
-    card = dialog(*fields_of(SCHEMA, VALUES), typed={"amount": "many", "note": "mine"}, problems={"amount": "a number"})
+    card = dialog(*fields_of(NEEDED, VALUES), typed={"amount": "many", "note": "mine"}, problems={"amount": "a number"})
 
     found = typed_into(card)
     assert (found["edit.amount"]["type"], found["edit.amount"]["value"]) == ("Input.Text", "many")
@@ -347,7 +316,7 @@ def test_a_problem_of_no_field_stands_above_them() -> None:
 
 def test_where_nothing_can_be_redrawn_the_words_name_field_and_problem() -> None:
     """Decision 8: a click's answer is a line under the card."""
-    fields = fields_of(SCHEMA, VALUES)
+    fields = fields_of(NEEDED, VALUES)
 
     assert told({"amount": "a number, please", "": "Try again."}, fields) == "amount: a number, please · Try again."
     assert told({"amount": ""}, []) == "amount: "
@@ -356,7 +325,7 @@ def test_where_nothing_can_be_redrawn_the_words_name_field_and_problem() -> None
 
 def test_a_form_on_a_card_is_the_same_form() -> None:
     """ShowCard or dialog: one drawer, one reader."""
-    fields = fields_of(SCHEMA, VALUES)
+    fields = fields_of(NEEDED, VALUES)
     inner = drawn(button(*fields), 1)["card"]
 
     assert inner["body"] == inputs(fields, "edit")[0] == edit(VALUES)["body"]

@@ -14,44 +14,17 @@ from adapters.teams import limits
 from adapters.teams.inboxview import Lists, inbox_card
 from adapters.teams.presses import read_data
 from adapters.teams.reading import read_behind
-from bot.domain.chat import Attachment, Block, Button, Card, Fact, MessageRef
+from bot.domain.chat import Attachment, Card
 from bot.domain.grant import offer_from_form
-from bot.domain.pages import RunView, Settled, Waiting
-from bot.domain.request import RequestId, RunId, Status
+from bot.domain.pages import Waiting
 from bot.domain.verdict import Grantable
 from bot.domain.wire import dumps, replace
 from tests.contracts.chat import HOSTILE
-from tests.domain.given import ANA, NOW, PLACE, ask, call, decided, drawn, grant, request, spec
-from tests.hostile import TEXT, WORDS
+from tests.domain.given import ANA, NOW, ask, call, drawn, grant, request, spec
+from tests.hostile import TEXT
+from tests.lists import ANY_CARD, REF, running, settled, waiting
 from tests.teams.drawing import live, texts, unshown
 from tests.teams.oracle import complaints
-
-REF = MessageRef(place=PLACE, id="2.0")
-STOP = Button(subject="r1", move="stop", label="Stop", token="seal", style="danger")
-CARDS = st.builds(
-    Card,
-    title=TEXT,
-    facts=st.lists(st.builds(Fact, label=WORDS | st.just("Risk"), value=TEXT), max_size=14).map(tuple),
-    blocks=st.lists(st.builds(Block, label=WORDS, text=TEXT, is_code=st.booleans()), max_size=4).map(tuple),
-    status=TEXT,
-    buttons=st.just((replace(STOP, move="approve", label="Approve"), STOP)),
-)
-
-
-def waiting(card: Card | None = None, ref: MessageRef | None = REF, **more: Any) -> Waiting:
-    opened = NOW - timedelta(hours=3)
-    row = Waiting(request=RequestId("q1"), run=RunId("r1"), card=card or drawn(), place=PLACE, ref=ref, opened=opened)
-    return replace(row, **more)
-
-
-def running(task: str = "refund order 7") -> RunView:
-    run = RunView(run=RunId("r1"), status="waiting", task=task, requester=ANA, place=PLACE, began=NOW)
-    return replace(run, stop=STOP)
-
-
-def settled(card: Card | None = None) -> Settled:
-    shown = card or drawn(decided(Status.REJECTED))
-    return Settled(request=RequestId("q0"), run=RunId("r0"), card=shown, move="reject", at=NOW)
 
 
 def shown(*waits: Waiting, told: str = "", **more: Any) -> dict[str, Any]:
@@ -81,7 +54,7 @@ def test_a_short_request_can_be_signed_in_its_row_and_its_buttons_say_which_card
     """PN-12, T14: its arguments and every fact but the tool and digest stand there."""
     card = shown(waiting())
 
-    assert titles(card)[:6] == ["Approve", "Edit", "Reject", "Explain", "Stop", "Open"]
+    assert titles(card)[:7] == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop", "Open"]
     assert '"amount": 150' in read(card).replace("\u00a0", " ")
     assert "Asked 3 hours ago." in read(card)
     pressed = [read_data(action["data"]) for action in actions(card)]
@@ -163,7 +136,7 @@ def test_a_list_too_large_for_one_card_still_says_what_waits() -> None:
 
 
 @given(
-    cards=st.lists(CARDS, max_size=3),
+    cards=st.lists(ANY_CARD, max_size=3),
     text=TEXT | st.just(HOSTILE),
 )
 @settings(max_examples=60, deadline=None)

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from adapters.teams.keys import ASK_AGAIN, DAY, PATIENCE, KeySet, _NoKeys, opened_keys
 from bot.domain.errors import ChatUnavailable
-from tests.teams.wires import Handler, Hours, Site, a_session, a_site, hangs, metadata, says, waits, wire_key
+from tests.fakes.loopback import Handler
+from tests.teams.wires import Hours, Site, a_session, a_site, hangs, metadata, says, waits, wire_key
 
 SHORT = {"kid": "K9", "kty": "RSA", "n": "_" * 86, "e": "AQAB", "endorsements": ["msteams"]}  # 512 bits
 

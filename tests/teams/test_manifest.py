@@ -225,6 +225,37 @@ def test_the_command_writes_it_and_says_where_it_goes(tmp_path: Path) -> None:
     assert "Upload" in told.output
 
 
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_the_id_may_stand_where_the_settings_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Whoever wrote TEAMS_APP_ID into .env is not asked for it again; an id that is given goes first."""
+    monkeypatch.chdir(tmp_path)
+    other = "99999999-2222-3333-4444-555555555555"
+    if where == "file":
+        (tmp_path / ".env").write_text(f"TEAMS_APP_ID={APP.id}\n")
+    else:
+        (tmp_path / ".env").write_text(f"TEAMS_APP_ID={other}\n")
+        monkeypatch.setenv("TEAMS_APP_ID", APP.id)
+
+    told = CliRunner().invoke(app, ["manifest", "--teams", "--domain", APP.domain])
+
+    assert told.exit_code == 0, told.output
+    assert (tmp_path / "countersign-teams.zip").read_bytes() == package(APP)
+    given = App(id=other, domain=APP.domain)
+    CliRunner().invoke(app, ["manifest", "--teams", "--app-id", other, "--domain", APP.domain])
+    assert (tmp_path / "countersign-teams.zip").read_bytes() == package(given)
+
+
+def test_an_id_that_stands_nowhere_is_asked_for_with_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    told = CliRunner().invoke(app, ["manifest", "--teams", "--domain", APP.domain])
+
+    assert isinstance(told.exception, BadSettings)
+    assert str(told.exception).endswith("application id in Entra, a GUID; TEAMS_APP_ID sets it, too")
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     told = CliRunner().invoke(
         app,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.teams.connector import PerhapsDone
-from adapters.teams.mouth import AI
+from adapters.teams.mouth import AI, Mouth
 from bot.domain.chat import Block, Card, Click, MessageRef, Person, PersonId, Place
 from bot.domain.errors import ChatUnavailable, Undeliverable
 from bot.domain.wire import replace
@@ -29,6 +29,20 @@ def press(ref: MessageRef, house: Indoors, *, id: str = "", token: str = "seal-a
     there = replace(ref, id=id or ref.id)
     by = house.account(house.bo)
     return Click(delivery="d", by=by, ref=there, subject=subject, move="approve", token=token)
+
+
+async def lost(house: Indoors) -> tuple[str, Mouth]:
+    """Teams takes a card with the key k, and its answer never comes; the thread, and whose post it was."""
+    thread, mouth = await house.settle(), house.mouth()
+    house.teams.faults.lose_reply(POST)
+    with pytest.raises(PerhapsDone):
+        await mouth.post(signable(), house.place(thread), key="k")
+    return thread, mouth
+
+
+def let_go(house: Indoors) -> None:
+    """The time is up for which one process alone may post a card."""
+    house.keep.expire(*[name for name in house.keep.values if ":posting:" in name])
 
 
 # --------------------------------------------------------------------------- where
@@ -104,11 +118,8 @@ async def test_what_was_meant_for_one_person_is_shown_to_nobody_else(house: Indo
 
 async def test_a_lost_answer_is_not_repeated_blindly(house: Indoors) -> None:
     """Decision 9: Teams took the card and the connection dropped. For 30 s nothing is posted again."""
-    thread, mouth = await house.settle(), house.mouth()
-    house.teams.faults.lose_reply(POST)
-    with pytest.raises(PerhapsDone):
-        await mouth.post(signable(), house.place(thread), key="k")
-    house.keep.expire(*[name for name in house.keep.values if ":posting:" in name])
+    thread, mouth = await lost(house)
+    let_go(house)
 
     with pytest.raises(ChatUnavailable) as waits:
         await mouth.post(signable(), house.place(thread), key="k")
@@ -119,11 +130,8 @@ async def test_a_lost_answer_is_not_repeated_blindly(house: Indoors) -> None:
 
 async def test_the_first_press_on_a_lost_card_adopts_it(house: Indoors) -> None:
     """Decision 9: the press names the message; from then on the key means it, in every process."""
-    thread, mouth = await house.settle(), house.mouth()
-    house.teams.faults.lose_reply(POST)
-    with pytest.raises(PerhapsDone):
-        await mouth.post(signable(), house.place(thread), key="k")
-    house.keep.expire(*[name for name in house.keep.values if ":posting:" in name])
+    thread, mouth = await lost(house)
+    let_go(house)
     arrived = house.only(house.ops)
 
     pressed = press(MessageRef(place=house.place(), id=arrived.id), house)
@@ -137,10 +145,7 @@ async def test_the_first_press_on_a_lost_card_adopts_it(house: Indoors) -> None:
 
 async def test_a_press_whose_seal_we_never_posted_there_adopts_nothing(house: Indoors) -> None:
     """T14: whoever makes a card up does not make its message one of ours."""
-    thread, mouth = await house.settle(), house.mouth()
-    house.teams.faults.lose_reply(POST)
-    with pytest.raises(PerhapsDone):
-        await mouth.post(signable(), house.place(thread), key="k")
+    await lost(house)
     ref = MessageRef(place=house.place(), id="1700000000000")
 
     for forged in (press(ref, house, token="made up"), press(ref, house, subject="q-2")):
@@ -151,11 +156,8 @@ async def test_a_press_whose_seal_we_never_posted_there_adopts_nothing(house: In
 
 async def test_after_half_a_minute_it_is_posted_again_and_both_are_one(house: Indoors) -> None:
     """Decision 9: a press on either counts for the request, and both show its end."""
-    thread, mouth = await house.settle(), house.mouth()
-    house.teams.faults.lose_reply(POST)
-    with pytest.raises(PerhapsDone):
-        await mouth.post(signable(), house.place(thread), key="k")
-    house.keep.expire(*[name for name in house.keep.values if ":posting:" in name])
+    thread, mouth = await lost(house)
+    let_go(house)
     house.time.later(30.0)
 
     ref = await mouth.post(signable(), house.place(thread), key="k")
@@ -169,11 +171,8 @@ async def test_after_half_a_minute_it_is_posted_again_and_both_are_one(house: In
 
 async def test_a_press_on_the_first_that_comes_while_the_second_is_posted_wins(house: Indoors) -> None:
     """Decision 9: the first message is the request's by then; the second doubles it."""
-    thread, mouth = await house.settle(), house.mouth()
-    house.teams.faults.lose_reply(POST)
-    with pytest.raises(PerhapsDone):
-        await mouth.post(signable(), house.place(thread), key="k")
-    house.keep.expire(*[name for name in house.keep.values if ":posting:" in name])
+    thread, mouth = await lost(house)
+    let_go(house)
     house.time.later(30.0)
     may_go = house.teams.faults.gate(POST)
     async with asyncio.TaskGroup() as group:
@@ -369,7 +368,7 @@ async def test_a_service_that_stumbles_all_day_does_not_get_a_card_each_time(hou
     house.teams.faults.fail(POST, 500, "ServiceError", times=ALWAYS)
     tries = 0
     for _ in range(12):
-        house.keep.expire(*[name for name in house.keep.values if ":posting:" in name])
+        let_go(house)
         with pytest.raises(ChatUnavailable):
             await mouth.post(signable(), house.place(thread), key="k")
         house.time.later(10.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Sequence
 
 import pytest
@@ -11,33 +10,7 @@ import pytest
 from adapters.pace import LONGEST_WAIT
 from adapters.teams.pace import READS, TENANT, WRITES, YIELDING, Kind, Pace
 from bot.domain.errors import ChatUnavailable
-
-
-class Hours:
-    """Time in seconds. `pass_by` wakes sleepers in order, each at the time it asked for."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
-        self._count = 0
-
-    def clock(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        woken = asyncio.Event()
-        self._count += 1
-        heapq.heappush(self._sleepers, (self.now + seconds, self._count, woken))
-        await woken.wait()
-
-    async def pass_by(self, seconds: float) -> None:
-        end = self.now + seconds
-        await _settled()
-        while self._sleepers and self._sleepers[0][0] <= end:
-            self.now, _, woken = heapq.heappop(self._sleepers)
-            woken.set()
-            await _settled()
-        self.now = end
+from tests.pacing import Hours, busiest, others_first
 
 
 class Callers:
@@ -53,7 +26,7 @@ class Callers:
     ) -> None:
         for _ in range(times):
             self._group.create_task(self._one(name, kind, at, tenant))
-        await _settled()
+        await others_first()
 
     async def _one(self, name: str, kind: Kind, at: str, tenant: str) -> None:
         try:
@@ -65,16 +38,6 @@ class Callers:
 
     def times(self, name: str) -> list[float]:
         return [at for said, at in self.started if said == name]
-
-
-async def _settled() -> None:
-    for _ in range(8):
-        await asyncio.sleep(0)
-
-
-def _busiest(times: Sequence[float], window: float) -> int:
-    """The most starts in any *window* seconds."""
-    return max(sum(1 for time in times if start <= time < start + window) for start in times)
 
 
 @pytest.mark.parametrize(("kind", "windows"), [(Kind.WRITE, WRITES), (Kind.READ, READS), (Kind.YIELD, YIELDING)])
@@ -90,7 +53,7 @@ async def test_every_window_of_a_conversation_is_kept(kind: Kind, windows: Seque
 
     times = callers.times("one")
     for most, seconds in windows:
-        assert _busiest(times, seconds) <= most
+        assert busiest(times, seconds) <= most
     assert len(times) >= windows[-1][0]  # an hour's worth, nearly as fast as may be
     assert callers.sent_away
 
@@ -138,7 +101,7 @@ async def test_an_escalation_never_waits_behind_edits() -> None:
             await callers.ask(f"escalation {second}")
             assert callers.times(f"escalation {second}") == [second]
         await callers.hours.pass_by(60)
-    assert _busiest(callers.times("edit"), 30.0) == YIELDING[2][0]
+    assert busiest(callers.times("edit"), 30.0) == YIELDING[2][0]
 
 
 async def test_the_threads_of_a_channel_share_its_limit() -> None:
@@ -149,7 +112,7 @@ async def test_the_threads_of_a_channel_share_its_limit() -> None:
             await callers.ask("any", at=f"19:a@thread.tacv2;messageid={number}")
         await callers.hours.pass_by(5)
 
-    assert _busiest(callers.times("any"), 1.0) <= WRITES[0][0]
+    assert busiest(callers.times("any"), 1.0) <= WRITES[0][0]
 
 
 async def test_a_tenant_has_a_limit_over_all_its_conversations() -> None:
@@ -161,7 +124,7 @@ async def test_a_tenant_has_a_limit_over_all_its_conversations() -> None:
 
     times = callers.times("any")
     assert len(times) == 120
-    assert _busiest(times, TENANT[0][1]) == TENANT[0][0]
+    assert busiest(times, TENANT[0][1]) == TENANT[0][0]
 
 
 async def test_a_pause_holds_up_its_conversation_alone_and_whoever_waits_there_already() -> None:

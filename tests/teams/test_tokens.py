@@ -18,10 +18,10 @@ from structlog.testing import capture_logs
 from adapters.teams.credentials import Certificate, Credential, Secret
 from adapters.teams.tokens import REMEDIES, RENEW, REST, STOPPED, NoToken, Tokens
 from bot.domain.errors import BadSettings
+from tests.fakes.loopback import Handler
 from tests.teams.wires import (
     APP,
     TENANT,
-    Handler,
     Hours,
     Site,
     a_session,

@@ -24,7 +24,7 @@ async def test_a_mention_becomes_a_card_and_a_signature_one_effect(site: Site, b
     card = await bot.seen("Approve")
 
     assert (card.conversation, card.thread) == (site.ops, thread)
-    assert site.buttons(card) == ["Approve", "Edit", "Reject", "Explain", "Stop"]
+    assert site.buttons(card) == ["Approve", "Edit", "Reject", "Explain", "Details", "Stop"]
     assert site.teams.typing(site.ops)
     assert await site.presses("bo", "Approve", card) == "Approved. It runs now."
 

@@ -161,7 +161,7 @@ async def test_glass_is_broken_with_a_reason_and_reviewed_on_a_card(site: Site, 
 
         assert "Glass broken: Bo approved wire" in site.said(thread)
         review = await bot.seen("It was right")
-        assert site.buttons(review) == ["It was right", "It was wrong"]
+        assert site.buttons(review) == ["It was right", "It was wrong", "Details"]
         await site.presses("dana", "It was right", review, **{"right.text": "it had to be"})
         await bot.shows("It was right: 'it had to be'")
         await quiet(bot)

@@ -74,7 +74,7 @@ class Site:
 
         Whoever approves what is high-risk reads its details first.
         """
-        if label == "Approve" and "Details" in self.buttons(card):
+        if label == "Approve" and "⚠ High-risk" in self.text(card):
             await self.reads(by, card)
         return await self.clicks(by, label, card, **typed)
 

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,12 +17,11 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from adapters.teams.clouds import Changes, Cloud, cloud_of
+from tests.fakes.loopback import Handler, answering
 
 APP, TENANT = "11111111-2222-3333-4444-555555555555", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 TEAMS = "https://smba.trafficmanager.net/emea/"
 ISSUER = "https://api.botframework.com"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -57,11 +56,7 @@ class Site:
 
     answers: list[Handler]
     asked: list[Asked] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    url: str = ""
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -75,16 +70,8 @@ class Site:
 @asynccontextmanager
 async def a_site(*answers: Handler) -> AsyncIterator[Site]:
     site = Site(list(answers))
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", site.take)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        site.port = runner.addresses[0][1]
+    async with answering(site.take) as site.url:
         yield site
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager
