@@ -74,6 +74,12 @@ def house_rules(breaches: Breaches) -> Iterator[None]:
     assert not breaches
 
 
+@pytest.fixture(autouse=True)
+def own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that is run in a test sets up no log: it would stay so for every other test."""
+    monkeypatch.setattr("bot.telemetry.configure_logging", lambda *_, **__: None)
+
+
 # -------------------------------------------------------------- the real server
 
 

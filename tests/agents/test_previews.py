@@ -99,7 +99,7 @@ def test_a_preview_takes_what_its_tool_takes_or_is_refused_when_it_is_written(pr
 
 
 def test_a_preview_needs_some_time() -> None:
-    with pytest.raises(TypeError, match="preview_timeout is 0:00:00"):
+    with pytest.raises(TypeError, match="write a time, such as preview_timeout"):
         wiring(lambda amount, pin: (amount, pin), seconds=0)
 
 

@@ -239,7 +239,6 @@ async def test_your_own_tools_are_listed_with_who_is_asked(
 
 def test_what_needs_a_look_is_printed_last(here: pytest.MonkeyPatch) -> None:
     here.setenv("COUNTERSIGN_HOST", "192.0.2.1")
-    here.setattr("bot.telemetry.configure_logging", lambda *_, **__: None)  # it would stay so for every other test
 
     told = CliRunner().invoke(app, ["doctor"])
 
