@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import gc
 
-YOUNG = 5_000  # new objects until the next look, not 700: a click leaves about a thousand; a look at them takes 0.5 ms
-OLDER = (2, 5)  # looks, until those that survived are looked at again: what nobody needs must not pile up meanwhile
+YOUNG = 5_000  # new objects until the next look; Python's own 700 are reached at nearly every click
+OLDER = (2, 5)  # looks, until what survived is looked at again: with 10,000, 10 and 10, ten thousand runs left 70 MB, not 33
 
 
 def hold() -> None:

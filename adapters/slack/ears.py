@@ -282,8 +282,7 @@ class Lean(AsyncApp):
 
 
 class Presses(AsyncMiddleware):
-    """bolt's way to take a press without asking its listeners, whose matching and arguments are a fifth of our own work
-    (90 µs): so many people press at once, and each waits."""
+    """bolt's way to take a press without asking its listeners: their matching and arguments cost each click 90 µs."""
 
     def __init__(self, pressed: Callable[[Body, AsyncAck], Awaitable[None]]) -> None:
         self._pressed = pressed

@@ -287,6 +287,20 @@ async def test_a_press_names_the_card_as_posting_named_it_though_people_replied_
     assert (click.subject, click.move, click.token) == (APPROVE.subject, APPROVE.move, APPROVE.token)
 
 
+async def test_bolt_makes_no_web_client_for_a_payload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every payload would pay for one that nobody asks for; a bolt that makes it elsewhere is noticed here."""
+    made = list[object]()
+    async with a_house() as house:
+        ana, ops, card = await ana_and_a_card(house)
+        monkeypatch.setattr("slack_bolt.app.async_app.AsyncWebClient", lambda **given: made.append(given))
+
+        await house.slack.press(ana, ops, card, "Approve")
+        await house.slack.say(ana, ops, f"{house.slack.mention} refund 40")
+
+    assert len(house.front.came) >= 2
+    assert not made
+
+
 async def test_a_click_replayed_a_hundred_times_is_one_delivery() -> None:
     """T12: somebody overheard the request and sends it again, byte for byte, within the five minutes."""
     async with a_house() as house:
