@@ -75,6 +75,12 @@ def house_rules(breaches: Breaches) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def patient_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no broken Redis. Whoever tests the silence of one sets what they wait for."""
+    monkeypatch.setattr("bot.store.line.PATIENCE", 20.0)
+
+
+@pytest.fixture(autouse=True)
 def own_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that is run in a test sets up no log: it would stay so for every other test."""
     monkeypatch.setattr("bot.telemetry.configure_logging", lambda *_, **__: None)

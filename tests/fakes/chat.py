@@ -79,10 +79,20 @@ class FakeChat:
         return nullcontext()
 
     async def until(self, holds: Callable[[], object], what: str = "") -> None:
-        """Wait until *holds* is true of what was posted; look again at every post and update."""
+        """Wait until *holds* is true of what was posted; look again at every post and update.
+
+        What *holds* looks for and does not find, because it is not posted yet, does not hold yet.
+        """
+
+        def is_so() -> bool:
+            try:
+                return bool(holds())
+            except LookupError:
+                return False
+
         try:
             async with asyncio.timeout(10):
-                while not holds():
+                while not is_so():
                     self.changed.clear()
                     await self.changed.wait()
         except TimeoutError:

@@ -235,8 +235,8 @@ async def run_of(house: House, thread: str) -> RunId:
 
 
 def status(house: House) -> Posted:
-    """The living status message of the newest run."""
-    return next(post for post in reversed(house.chat.posts) if post.key.endswith("/status"))
+    """The living status message of the newest run; LookupError while none is posted."""
+    return [post for post in house.chat.posts if post.key.endswith("/status")][-1]
 
 
 async def events(house: House, name: str) -> list[dict[str, object]]:
