@@ -149,7 +149,8 @@ class Ears(Line):
     def _take(self, answer: Any) -> None:
         if isinstance(answer, list) and answer[0] == b"message":
             self.heard.append(answer[2])
-            self._news.set()
+            # An answer that came with it goes first, and whom that wakes: most rings are about our own writing.
+            self._loop.call_soon(self._loop.call_soon, self._news.set)
         else:
             super()._take(answer)
 

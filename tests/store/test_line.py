@@ -61,6 +61,28 @@ async def test_a_caller_who_gives_up_harms_nobody(client: Shared, namespace: str
     assert await client.get(f"{namespace}:a") == b"a"
 
 
+async def test_an_answer_goes_before_the_ring_that_came_with_it(client: Shared, namespace: str) -> None:
+    """Whoever a decision wakes does not wait for the doorbell about that very decision."""
+    heard: list[str] = []
+    ears = await client.ears(namespace)
+    script = "redis.call('PUBLISH', KEYS[1], 'x') return 1"
+
+    async def listen() -> None:
+        await ears.listen()
+        heard.append("ring")
+
+    async def decide() -> None:
+        await client.execute_command("EVAL", script, 1, namespace)
+        heard.append("answer")
+        await asyncio.sleep(0)  # the sleeper it wakes has its turn as well
+        heard.append("woken")
+
+    await asyncio.gather(listen(), decide())
+
+    assert heard == ["answer", "woken", "ring"]
+    ears.close()
+
+
 async def test_what_is_read_together_is_of_one_moment(client: Shared, namespace: str) -> None:
     """Another client's write falls before or after, never in between."""
     one, other = f"{namespace}:one", f"{namespace}:other"
