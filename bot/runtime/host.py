@@ -325,7 +325,7 @@ class Host:
 
     def others(self, path: str) -> tuple[Past, ...]:
         """This run's other calls in the order of its steps, as a policy may ask about them."""
-        return tuple(self.past[where] for where in in_order(self.past) if where != path)
+        return tuple(self.past[where] for where in in_order(where for where in self.past if where != path))
 
     def before(self, path: str) -> tuple[Past, ...]:
         """This run's calls at the steps before *path*."""

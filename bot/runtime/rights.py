@@ -296,7 +296,8 @@ async def _refreshed(request: Request, directory: Directory) -> Request:
     """Only those are looked at who voted, or for whom somebody did."""
     lent = {stand.person for vote in request.votes for stand in vote.stands_for}
     active = await directory.active(frozenset({vote.person for vote in request.votes} | lent) - _barred(request))
-    groups = tuple(members & active for members in await _named(request, directory))
+    own = frozenset(who for who in active if not is_foreign(who, request.place))
+    groups = tuple((members | {*request.standins}) & own for members in await _meant(request, directory))
     votes = (
         replace(v, seats=tuple(i for i in v.seats if v.person in groups[i]), stands_for=still(v, groups, active))
         for v in request.votes

@@ -21,6 +21,7 @@ local a = cmsgpack.unpack(ARGV[1])
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000) + a.shift
 local function ms(n) return string.format('%.0f', n) end
+local function push(list, one, two) list[#list + 1] = one; list[#list + 1] = two end
 
 -- A lease that ran out still fences until somebody takes over: taking over raises the epoch.
 local function is_owner()
@@ -28,6 +29,13 @@ local function is_owner()
   return l[1] == a.owner and tonumber(l[2]) == a.epoch
 end
 
+-- A run as it stood before this function. A look costs one command however much it reads: look once, hand it on.
+local function look()
+  local r = redis.call('HMGET', K.run, 'n', 'op', 'status', 'trail', 'mail')
+  return { key = K.run, count = tonumber(r[1]), op = r[2], status = r[3], trail = r[4], mail = tonumber(r[5] or 0) }
+end
+
+-- Where *run* is given, it finds its own lines again: their numbers are its trail.
 local function audit(bodies, run)
   if not bodies or #bodies == 0 then return end
   local head = redis.call('HMGET', K.chain, 'seq', 'link')
@@ -41,10 +49,9 @@ local function audit(bodies, run)
   end
   redis.call('RPUSH', K.audit, unpack(lines))
   redis.call('HSET', K.chain, 'seq', ms(seq), 'link', link)
-  local known = run and redis.call('HMGET', run, 'status', 'trail')
-  if known and known[1] then
+  if run and run.status then
     local part = ms(first) .. (seq > first and '-' .. ms(seq) or '')
-    redis.call('HSET', run, 'trail', known[2] and known[2] .. ',' .. part or part)
+    redis.call('HSET', run.key, 'trail', run.trail and run.trail .. ',' .. part or part)
   end
 end
 
@@ -54,8 +61,9 @@ local function ring(text) rung.bell, rung.text = K.bell, text end
 
 local function mark(rows)
   if not rows or #rows == 0 then return end
-  local stamp = redis.call('HINCRBY', K.chain, 'out', #rows) - #rows
-  for i, row in ipairs(rows) do redis.call('ZADD', K.outbox, stamp + i, row) end
+  local stamp, scored = redis.call('HINCRBY', K.chain, 'out', #rows) - #rows, {}
+  for i, row in ipairs(rows) do push(scored, stamp + i, row) end
+  redis.call('ZADD', K.outbox, unpack(scored))
   ring(rung.text or '')
 end
 
@@ -63,15 +71,15 @@ local function effects(e, run)
   audit(e.audit, run)
   for _, note in ipairs(e.notes or {}) do redis.call('HSET', K.notes, note[1], note[2]) end
   for _, timer in ipairs(e.timers or {}) do redis.call('ZADD', K.timers, timer[2], timer[1]) end
-  for _, timer in ipairs(e.untime or {}) do redis.call('ZREM', K.timers, timer) end
+  if e.untime and #e.untime > 0 then redis.call('ZREM', K.timers, unpack(e.untime)) end
   mark(e.dirty)
 end
 
 local function is_live(status) return status == 'active' or status == 'waiting' or status == 'stopping' end
 
 -- Nobody reads the mail of a run that has ended.
-local function deliver_mail(run_id)
-  if not is_live(redis.call('HGET', K.run, 'status')) then return 0 end
+local function deliver_mail(run_id, run)
+  if not is_live(run.status) then return 0 end
   local count = redis.call('HINCRBY', K.run, 'mail', 1)
   redis.call('ZADD', K.mail, 'NX', now, run_id)
   ring(run_id .. ' ' .. ms(count))
@@ -79,32 +87,33 @@ local function deliver_mail(run_id)
 end
 
 -- The owner's side of a run: count and op make the same write count once.
-local function is_repeat()
-  local r = redis.call('HMGET', K.run, 'n', 'op')
-  return r[2] == a.op and tonumber(r[1]) == a.count + #a.entries
-end
+local function is_repeat(run) return run.op == a.op and run.count == a.count + #a.entries end
 
-local function write_journal()
-  for _, entry in ipairs(a.entries) do redis.call('RPUSH', K.journal, entry) end
+local function write_journal(run)
   local fields = { 'n', ms(a.count + #a.entries), 'op', a.op }
-  local function set(name, value) if value then table.insert(fields, name); table.insert(fields, value) end end
+  local function set(name, value) if value then push(fields, name, value) end end
   set('status', a.status); set('line', a.line); set('doc', a.doc); set('told', a.told and ms(a.told))
   redis.call('HSET', K.run, unpack(fields))
   if a.status == 'active' then redis.call('SADD', K.active, a.run) end
   if a.status == 'waiting' then redis.call('SREM', K.active, a.run) end
-  if a.seen and a.seen >= tonumber(redis.call('HGET', K.run, 'mail') or 0) then redis.call('ZREM', K.mail, a.run) end
-  return redis.call('LLEN', K.journal)
+  if a.seen and a.seen >= run.mail then redis.call('ZREM', K.mail, a.run) end
+  if #a.entries == 0 then return redis.call('LLEN', K.journal) end
+  return redis.call('RPUSH', K.journal, unpack(a.entries))
 end
 
 -- Tokens, steps and money of a day, in the step that spends them: a write that is repeated adds nothing.
 local function count_spent(s)
-  for _, one in ipairs(s.add) do redis.call('HINCRBY', K.spent, one[1], one[2]) end
-  redis.call('EXPIRE', K.spent, s.keep)
+  local is_new = false
+  for _, one in ipairs(s.add) do is_new = redis.call('HINCRBY', K.spent, one[1], one[2]) == one[2] or is_new end
+  if is_new then redis.call('EXPIRE', K.spent, s.keep) end
 end
 
-local function put_request(key, id, r)
-  redis.call('HSET', key, 'doc', r.doc, 'status', r.status, 'v', r.v, 'due', r.due or '')
-  for _, copy in ipairs(r.copies or {}) do redis.call('HSET', key, 'c:' .. copy[1], copy[2]) end
+-- *dates* are the fields beside the record that this step sets.
+local function put_request(key, id, r, dates)
+  local fields = { 'doc', r.doc, 'status', r.status, 'v', r.v, 'due', r.due or '' }
+  for _, copy in ipairs(r.copies or {}) do push(fields, 'c:' .. copy[1], copy[2]) end
+  for name, value in pairs(dates or {}) do push(fields, name, ms(value)) end
+  redis.call('HSET', key, unpack(fields))
   if r.status == 'open' then
     if redis.call('ZADD', K.open, 'NX', now, id) == 1 then
       redis.call('HINCRBY', K.asking, r.by, 1)
@@ -147,8 +156,9 @@ end
 -- What stands on other shards, as the caller read it just before; nothing where it did not look (crowding.py).
 local elsewhere = a.elsewhere or { asking = 0, placed = 0 }
 
--- How many letters its run had when a request was put to people: what is older than a takeover begins nothing after it.
-local function date_request(key, letters) redis.call('HSET', key, 'heard', ms(letters)) end
+-- How many letters its run had when a request was put to people, if any: what is older than a takeover begins nothing
+-- after it.
+local function heard(letters) return { heard = letters > 0 and letters or nil } end
 
 -- A reply that nobody has taken in yet comes before a new question and before the end.
 local function is_unheard() return a.known and redis.call('LLEN', K.inbox) > a.known end
@@ -179,56 +189,57 @@ local current = redis.call('GET', K.thread) or ''
 if current ~= a.replaces then return { 'changed', current, now } end
 redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
 redis.call('SET', K.thread, a.run)
-redis.call('HSET', K.run, 'doc', a.doc, 'status', 'active', 'n', '0', 'mail', '0', 'line', a.line)
+local run = { key = K.run, status = 'active' }
+redis.call('HSET', K.run, 'doc', a.doc, 'status', run.status, 'n', '0', 'mail', '0', 'line', a.line)
 redis.call('SADD', K.active, a.run)
 redis.call('LPUSH', K.recent, a.run)
 redis.call('LTRIM', K.recent, 0, a.recent - 1)
-effects(a.effects, K.run)
-deliver_mail(a.run)
+effects(a.effects, run)
+deliver_mail(a.run, run)
 return { 'ok', a.run, now }
 
 --- tell(seen, run, inbox, chain, audit, outbox, notes, timers, mail, bell)
 if redis.call('EXISTS', K.seen) == 1 then return { 'again', now } end
-local status = redis.call('HGET', K.run, 'status')
-if status == 'stopping' or not is_live(status) then return { 'ended', now } end
+local run = look()
+if run.status == 'stopping' or not is_live(run.status) then return { 'ended', now } end
 if is_unheard() then return { 'unheard', now } end
 redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
 redis.call('RPUSH', K.inbox, a.letter)
-effects(a.effects, K.run)
-deliver_mail(a.run)
+effects(a.effects, run)
+deliver_mail(a.run, run)
 return { 'ok', now }
 
 --- stop(seen, run, chain, audit, outbox, notes, timers, mail, active, bell)
 if redis.call('EXISTS', K.seen) == 1 then return { 'again', now } end
-local status = redis.call('HGET', K.run, 'status')
-if not is_live(status) then return { 'ended', now } end
+local run = look()
+if not is_live(run.status) then return { 'ended', now } end
 redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
-if status == 'stopping' then return { 'again', now } end
+if run.status == 'stopping' then return { 'again', now } end
 redis.call('HSET', K.run, 'status', 'stopping', 'line', a.told)
 redis.call('SADD', K.active, a.run)
-effects(a.effects, K.run)
-deliver_mail(a.run)
+effects(a.effects, run)
+deliver_mail(a.run, run)
 return { 'ok', now }
 
 --- append(lease, run, journal, inbox, thread, request, grant, spent, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
-if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
-local r = redis.call('HMGET', K.run, 'n', 'status')
-if tonumber(r[1]) ~= a.count or not is_live(r[2]) then return { 'stale', 0, now } end
-if r[2] == 'stopping' and a.status ~= 'stopped' then
+local run = look()
+if is_repeat(run) then return { 'again', redis.call('LLEN', K.journal), now } end
+if run.count ~= a.count or not is_live(run.status) then return { 'stale', 0, now } end
+if run.status == 'stopping' and a.status ~= 'stopped' then
   if a.status and not is_live(a.status) then return { 'stale', 0, now } end -- a stop came first: end it as stopped
   a.status = nil
   a.line = nil -- it says who stopped it
 end
 if is_unheard() then return { 'unheard', 0, now } end
-if a.uses and (r[2] == 'stopping' or not may_use(a.uses)) then return { 'none', 0, now } end
+if a.uses and (run.status == 'stopping' or not may_use(a.uses)) then return { 'none', 0, now } end
 if a.uses then put_grant(a.uses) end
 if a.spends then count_spent(a.spends) end
-local length = write_journal()
+local length = write_journal(run)
 if a.request and redis.call('HGET', K.request, 'v') == ms(a.request.v - 1) then
   put_request(K.request, a.request.id, a.request)
 end
-effects(a.effects, K.run)
+effects(a.effects, run)
 if a.status and not is_live(a.status) then
   redis.call('SREM', K.active, a.run)
   redis.call('ZREM', K.mail, a.run)
@@ -239,10 +250,10 @@ return { 'ok', length, now }
 
 --- open(lease, run, journal, inbox, request, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell, others*)
 if not is_owner() then return { 'stale', 0, now } end
-if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
-local r = redis.call('HMGET', K.run, 'n', 'status')
-if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
-if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
+local run = look()
+if is_repeat(run) then return { 'again', redis.call('LLEN', K.journal), now } end
+if run.count ~= a.count then return { 'stale', 0, now } end
+if run.status == 'stopping' or not is_live(run.status) then return { 'ended', 0, now } end
 if is_unheard() then return { 'unheard', 0, now } end
 local asking = tonumber(redis.call('HGET', K.asking, a.request.by) or '0') + elsewhere.asking
 if a.most and asking + 1 + #a.others > a.most then return { 'full', 'asking', now } end
@@ -251,30 +262,27 @@ if a.place_most and placed + 1 + #a.others > a.place_most then return { 'full', 
 local twin = a.is_single and (twin_of(a.request) or elsewhere.twin)
 for _, other in ipairs(a.others) do twin = twin or a.is_single and twin_of(other) end
 if twin then return { 'twin', twin, now } end
-local length = write_journal()
-put_request(K.request, a.request.id, a.request)
-date_request(K.request, redis.call('LLEN', K.inbox))
-for i, key in ipairs(K.others) do
-  put_request(key, a.others[i].id, a.others[i])
-  date_request(key, redis.call('LLEN', K.inbox))
-end
-effects(a.effects, K.run)
+local length = write_journal(run)
+local dates = heard(redis.call('LLEN', K.inbox))
+put_request(K.request, a.request.id, a.request, dates)
+for i, key in ipairs(K.others) do put_request(key, a.others[i].id, a.others[i], dates) end
+effects(a.effects, run)
 return { 'ok', length, now }
 
 --- spend(lease, run, journal, inbox, request, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, active, bell)
 if not is_owner() then return { 'stale', 0, now } end
-if is_repeat() then return { 'again', redis.call('LLEN', K.journal), now } end
-local r = redis.call('HMGET', K.run, 'n', 'status')
-if tonumber(r[1]) ~= a.count then return { 'stale', 0, now } end
-if r[2] == 'stopping' or not is_live(r[2]) then return { 'ended', 0, now } end
+local run = look()
+if is_repeat(run) then return { 'again', redis.call('LLEN', K.journal), now } end
+if run.count ~= a.count then return { 'stale', 0, now } end
+if run.status == 'stopping' or not is_live(run.status) then return { 'ended', 0, now } end
 local q = redis.call('HMGET', K.request, 'status', 'v', 'decided', 'heard')
 if q[1] ~= 'approved' or tonumber(q[2]) ~= a.request.v - 1 then return { 'changed', 0, now } end
 if now > tonumber(q[3]) + a.window then return { 'late', 0, now } end
 if is_unheard() then return { 'unheard', 0, now } end -- somebody may have taken the run over: look, then start
 if tonumber(q[4] or 0) < a.took then return { 'taken', 0, now } end -- asked for before they did: they may have done it
-local length = write_journal()
+local length = write_journal(run)
 put_request(K.request, a.request.id, a.request)
-effects(a.effects, K.run)
+effects(a.effects, run)
 return { 'ok', length, now }
 
 --- turn(lease, seen, run, journal, inbox, request, other, grant, grants, open, asking, calls, placed, chain, audit, outbox, notes, timers, mail, bell)
@@ -288,8 +296,8 @@ if not q[1] or tonumber(q[2]) ~= a.request.v - 1 then return { 'changed', '', no
 local due = tonumber(q[3] or '')
 if a.is_expiry and (not due or now < due) then return { 'early', '', now } end
 if a.is_answer and due and now >= due then return { 'late', '', now } end
-local run_status = redis.call('HGET', K.run, 'status')
-local has_ended = run_status == 'stopping' or not is_live(run_status)
+local run = look()
+local has_ended = run.status == 'stopping' or not is_live(run.status)
 if a.is_answer and has_ended and not a.request.outlives then return { 'ended', '', now } end
 local twin = a.is_single and a.opens and (twin_of(a.opens) or elsewhere.twin)
 if twin then return { 'twin', twin, now } end
@@ -297,11 +305,13 @@ if a.place_most and placed_in(a.adds) + elsewhere.placed >= a.place_most then re
 if a.letter and is_unheard() then return { 'changed', '', now } end
 if a.letter then redis.call('RPUSH', K.inbox, a.letter) end
 if a.delivery ~= '' then redis.call('SET', K.seen, a.answer, 'EX', a.seen_ttl) end
-put_request(K.request, a.request.id, a.request)
+local is_over = a.request.status ~= 'open'
+local dates = { decided = is_over and now or nil }
+if is_over and a.request.outstays then dates.heard = redis.call('LLEN', K.inbox) end -- no takeover ended it: it counts
+put_request(K.request, a.request.id, a.request, dates)
 if a.adds ~= '' then redis.call('HINCRBY', K.placed, a.adds, 1) end
-if a.opens then
-  put_request(K.other, a.opens.id, a.opens)
-  date_request(K.other, tonumber(redis.call('HGET', K.request, 'heard') or 0)) -- as old as what it takes the place of
+if a.opens then -- as old as what it takes the place of
+  put_request(K.other, a.opens.id, a.opens, heard(tonumber(redis.call('HGET', K.request, 'heard') or 0)))
 end
 if #a.shared > 0 and redis.call('EXISTS', K.other) == 1 then -- the sheet it stands on
   for _, copy in ipairs(a.shared) do redis.call('HSETNX', K.other, 'c:' .. copy[1], copy[2]) end
@@ -312,16 +322,12 @@ if a.gives then
   redis.call('ZREMRANGEBYSCORE', K.grants, '-inf', now)
   redis.call('ZADD', K.grants, a.gives.ends, a.gives.member)
 end
-effects(a.effects, K.run)
+effects(a.effects, run)
 local mail = 0
-if a.request.status ~= 'open' then
-  redis.call('HSET', K.request, 'decided', ms(now))
-  if a.request.outstays then date_request(K.request, redis.call('LLEN', K.inbox)) end -- no takeover ended it: its answer counts
-  redis.call('EXPIRE', K.request, a.keep)
-end
+if is_over then redis.call('EXPIRE', K.request, a.keep) end
 if #a.entries > 0 then -- what outlives its run tells it nothing: the run's keys may be gone, and must stay so
-  for _, entry in ipairs(a.entries) do redis.call('RPUSH', K.journal, entry) end
-  mail = deliver_mail(a.run)
+  redis.call('RPUSH', K.journal, unpack(a.entries))
+  mail = deliver_mail(a.run, run)
 end
 return { 'ok', mail, now }
 
@@ -332,7 +338,8 @@ if tonumber(was[1] or '') ~= tonumber(a.grant.v) - 1 or was[2] ~= '' then return
 redis.call('SET', K.seen, a.grant.id, 'EX', a.seen_ttl)
 put_grant(a.grant)
 redis.call('ZREM', K.grants, a.grant.member)
-effects(a.effects, K.run)
+local run = look()
+effects(a.effects, run)
 return { 'ok', now }
 
 --- log(chain, audit)

@@ -22,7 +22,7 @@ PRELUDE = CODE.split("--- prelude\n")[1].split("\n--- ")[0] + "\n"
 SCRIPTS: Mapping[str, Script] = read_scripts(SOURCE)
 BODIES = {part.partition("(")[0]: part.partition("\n")[2] for part in CODE.split("\n--- ")[2:]}
 CALL = re.compile(r"redis\.call\('(\w+)'(?:,\s*([^,()]+(?:\([^)]*\))?))?")
-PARAMETERS = {"run", "key"}  # of the prelude's functions: names a caller passes on
+PARAMETERS = {"key", "run.key"}  # of the prelude's functions: names a caller passes on
 ALIASES = {"holder": ("request", "run", "notes"), "other": ("request",)}  # another name for a key of the table
 
 
@@ -73,7 +73,7 @@ def test_no_key_name_is_built_in_lua() -> None:
         assert re.fullmatch(r"K\.\w+", key) or key in PARAMETERS, (command, key)
 
 
-@pytest.mark.parametrize(("helper", "position"), [("put_request", 0), ("effects", 1), ("audit", 1)])
+@pytest.mark.parametrize(("helper", "position"), [("put_request", 0)])
 def test_what_a_helper_is_given_as_a_key_is_one(helper: str, position: int) -> None:
     calls = re.findall(rf"(?<!function ){helper}\(([^()]*)\)", CODE)
     assert calls
@@ -81,7 +81,14 @@ def test_what_a_helper_is_given_as_a_key_is_one(helper: str, position: int) -> N
     for arguments in calls:
         given = [each.strip() for each in arguments.split(",")]
         if len(given) > position:
-            assert re.fullmatch(r"K\.\w+|run|key", given[position]), arguments
+            assert re.fullmatch(r"K\.\w+|key", given[position]), arguments
+
+
+def test_a_look_at_a_run_keeps_the_key_it_was_taken_with() -> None:
+    looks = re.findall(r"\bkey = ([^,} ]+)", CODE)
+
+    assert len(looks) == 2, "what was there, and what is new"
+    assert set(looks) == {"K.run"}
 
 
 def test_the_loop_over_keys_is_over_declared_ones() -> None:
