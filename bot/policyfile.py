@@ -33,7 +33,7 @@ from bot.domain.condition import BadCondition, Condition, compile_condition
 from bot.domain.errors import BadPolicy
 from bot.domain.people import Group, One, parse
 from bot.domain.policy import RISKY_WORDS, WHY_ALLOW, WHY_ASK, Oversight, Policy, Reviews, Rule
-from bot.domain.verdict import ENDS, Allow, Ask, Audience, Climb, Deny, Escalate, Need, Rung, Verdict
+from bot.domain.verdict import ENDS, HERE, Allow, Ask, Audience, Climb, Deny, Escalate, Need, Rung, Verdict
 from bot.domain.wire import replace
 from bot.policyask import AskReader
 from bot.policyclock import must_end, read_clock
@@ -309,10 +309,10 @@ class _PolicyReader:
             if self.reader.flag(to, "expire") is False:
                 self.reader.note(to, "expire can only be true; leave the step out instead")
             return Rung(after=after, do=Climb.EXPIRE) if after else None
-        is_here = does[0] in (Climb.REMIND, Climb.REVIEW) and isinstance(to, ScalarNode) and to.value == "here"
+        is_here = does[0] in (Climb.REMIND, Climb.REVIEW) and isinstance(to, ScalarNode) and to.value == HERE
         is_channel = does[0] is Climb.ALSO and isinstance(to, ScalarNode) and bool(re.fullmatch(CHANNEL, to.value))
         if does[0] is Climb.ALSO and isinstance(to, ScalarNode) and "#" in to.value and not is_channel:
             self.reader.note(to, f"also {to.value!r} is no channel: write {CHANNELS_TOLD}")
             return None
-        audience = to.value if isinstance(to, ScalarNode) and (is_here or is_channel) else self.asks.audience(to)
+        audience = HERE if is_here else to.value if is_channel else self.asks.audience(to)
         return Rung(after=after, do=does[0], to=audience) if after and audience else None

@@ -70,7 +70,7 @@ BODIES: tuple[bytes, ...] = (
 )
 
 # Younger than the table: a record without it is judged as those were that had none.
-MORE = {"open", "right", "high", "veto", "glass", "about", "opened_ms", "repeats", "agent"}
+MORE = {"open", "right", "high", "veto", "glass", "about", "opened_ms", "repeats", "replaces", "agent"}
 
 # --------------------------------------------------------- statuses and moves
 

@@ -40,7 +40,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "call_denied": ("run", "path", "tool", "digest", "rule", "cause"),
     "request_opened": (
         *("request", "run", "path", "kind", "tool", "digest", "groups", "separate", "excluded", "deadline_ms"),
-        *("exec_window_ms", "policy", "rule", "replaces", "rungs", "tenant"),
+        *("exec_window_ms", "policy", "rule", "rungs", "tenant"),
     ),
     "trace_opened": ("run", "person", "account", "delivery"),
     "details_opened": ("request", "person", "account", "digest", "delivery"),

@@ -26,7 +26,7 @@ def begun_by_hand(log: Log) -> Found:
         takes = 0
         for position, entry in enumerate(entries):
             if entry.event == "request_opened":
-                asked[str(entry.fields["request"])] = asked.get(str(entry.fields["replaces"]), takes)
+                asked[str(entry.fields["request"])] = asked.get(str(entry.fields.get("replaces")), takes)
             if entry.event == "run_taken":
                 takes, last = takes + 1, str(entry.fields["person"])
                 has = has or last
@@ -41,7 +41,7 @@ def begun_by_hand(log: Log) -> Found:
 def _begins(log: Log, entry: Entry, later: Sequence[Entry]) -> bool:
     fields = entry.fields
     if entry.event == "request_opened":
-        return fields["kind"] not in STAYING and fields["replaces"] is None
+        return fields["kind"] not in STAYING and fields.get("replaces") is None
     if entry.event != "tool_started":
         return False
     return not _is_again(log, entry) and not _is_a_look(entry, later)

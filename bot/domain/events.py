@@ -1,6 +1,7 @@
 """What the audit says: one function per event, each giving the body of one record.
 
 Ids and digests only, never argument values or message texts: those live in the records they name.
+What few requests have is left out where it is not so: 100,000 waiting runs pay for every byte.
 The store adds number, time and link in the same step as the change itself.
 """
 
@@ -83,15 +84,15 @@ def request_opened(request: Request) -> bytes:
         exec_window_ms=int(ask.exec_window.total_seconds() * 1000),
         policy=request.policy,
         rule=ask.rule,
-        replaces=request.replaces,
         rungs=[int(rung.after.total_seconds() * 1000) for rung in ask.ladder],
-        repeats=next((index for index, rung in enumerate(ask.ladder) if rung.do is Climb.REVIEW), None),
         tenant=request.place.tenant,
-        high=ask.is_high,
-        veto=ask.veto,
-        glass={"of": ask.break_glass.of, "review": ask.break_glass.review} if ask.break_glass else None,
-        about=request.about,
+        **({"replaces": request.replaces} if request.replaces else {}),
+        **({"high": True} if ask.is_high else {}),
+        **({"veto": ask.veto} if ask.veto else {}),
+        **({"glass": {"of": glass.of, "review": glass.review}} if (glass := ask.break_glass) else {}),
+        **({"about": request.about} if request.about else {}),
         **({"edit_reason": request.edit.reason} if request.edit and request.edit.reason else {}),
+        **_repeated(request),
         **_grantable(request),
         **_clocked(ask),
     )
@@ -113,7 +114,7 @@ def card_shown(request: Request, copy: str, ref: MessageRef, *, is_complete: boo
         version=request.version,
         complete=is_complete,
         buttons=has_buttons,
-        open=request.is_open,  # an open one may stand somewhere without buttons: it was handed on
+        **({"open": True} if request.is_open and not has_buttons else {}),  # it was handed on, it has not ended
     )
 
 
@@ -272,6 +273,12 @@ def ref_text(ref: MessageRef) -> str:
 
 def account_text(account: Account) -> str:
     return f"{account.platform}/{account.tenant}/{account.user}"
+
+
+def _repeated(request: Request) -> dict[str, object]:
+    """Which step of the ladder comes round; null where none does and no deadline ends the waiting either (ST-41)."""
+    repeats = next((index for index, rung in enumerate(request.ask.ladder) if rung.do is Climb.REVIEW), None)
+    return {} if repeats is None and request.deadline else {"repeats": repeats}
 
 
 def _grantable(request: Request) -> dict[str, object]:

@@ -257,7 +257,7 @@ def versions(log: Log) -> Found:
                 yield after, f"opened while {before.fields['request']} was still open"
     taken: set[str] = set()
     for _, opening in log.opened:
-        old = opening.fields["replaces"]
+        old = opening.fields.get("replaces")
         if old is None:
             continue
         if old in taken:

@@ -234,7 +234,7 @@ class Said(Record):
     calls: tuple[WantedCall, ...] = ()
     tokens_in: int = 0
     tokens_out: int = 0
-    cost: float = 0.0  # US dollars; 0 where no price is known
+    cost: float = 0  # US dollars; 0 where no price is known
     nearly: str = ""  # which budget is nearly spent after it, in words for people
 
 

@@ -372,8 +372,13 @@ class Store(Protocol):
         """
         ...
 
-    async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
-        """What *row* asks for is shown. It stays in the outbox if it was marked again meanwhile."""
+    async def posted(
+        self, fence: Fence, row: Row, copy: Copy | None, effects: Effects, *, home: Place | None = None
+    ) -> None:
+        """What *row* asks for is shown. It stays in the outbox if it was marked again meanwhile.
+
+        *home* is the place that the copy's request, or its run's task, names itself: most copies stand there.
+        """
         ...
 
     # looks

@@ -17,6 +17,7 @@ Audience = str
     @ana                 one person                     finance            everybody in that group
     anyone               every active person that is neither guest nor bot
 """
+HERE = "here"  # where a step of the ladder turns to the thread, and so to whoever was asked
 
 
 class Need(Record):
@@ -46,7 +47,7 @@ class Rung(Record):
 
     after: timedelta
     do: Climb
-    to: Audience = "here"
+    to: Audience = HERE
 
     @property
     def channel(self) -> str:

@@ -19,9 +19,9 @@ from bot.domain.ladder import wake_name
 from bot.domain.people import HIGHEST, ManagerOf, parse
 from bot.domain.request import Copy, Request, RequestId
 from bot.domain.store import Effects, Fence, Held, Note, Timer, Turn
-from bot.domain.verdict import Climb, Rung
+from bot.domain.verdict import HERE, Climb, Rung
 from bot.domain.wire import replace
-from bot.runtime.climbing import CHANNEL, DIRECT, HERE, said_again
+from bot.runtime.climbing import CHANNEL, DIRECT, said_again
 from bot.runtime.parts import Parts
 from bot.runtime.reach import Reaching
 from bot.runtime.rights import Rights

@@ -24,7 +24,7 @@ from bot.domain.people import ManagerOf, OnCall, parse
 from bot.domain.request import Copy, Move, Request, RequestId, close
 from bot.domain.run import Decided
 from bot.domain.store import Effects, Fence, Held, Note, Turn
-from bot.domain.verdict import Audience, Climb, Rung
+from bot.domain.verdict import HERE, Audience, Climb, Rung
 from bot.domain.wire import replace
 from bot.runtime.parts import Parts
 from bot.runtime.reach import Reach, Reaching
@@ -34,7 +34,6 @@ from bot.runtime.sharing import copies_of, shared
 from bot.runtime.sparing import Sparing
 
 log = structlog.get_logger()
-HERE = "here"
 CHANNEL = "also-"  # begins the name of a copy that stands in a channel
 DIRECT = "dm-"  # and of one that goes to a person
 CALLED_MOST = 10  # of those who were asked from the beginning: a whole workspace may be

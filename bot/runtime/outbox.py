@@ -176,7 +176,7 @@ class Outbox:
             await self._present(wanted.run)
         copy = None if row.name.startswith("note|") else replace(wanted.copy, ref=ref, place=None)
         try:
-            await self._store.posted(fence, row, copy, Effects(audit=_shown(wanted, ref)))
+            await self._store.posted(fence, row, copy, Effects(audit=_shown(wanted, ref)), home=_home(wanted))
         except LeaseLost:  # our picture may have come after the new owner's, and be older than theirs
             await patiently(partial(self._store.show_again, fence.shard, (row.name,)))
             raise
@@ -327,6 +327,13 @@ class Outbox:
 
 async def _nobody(_held: Held, _lost: Copy, _fence: Fence) -> bool:
     return False
+
+
+def _home(wanted: Wanted) -> Place | None:
+    """The place that the holder of the copy names itself."""
+    if wanted.run is not None:
+        return wanted.run.task.place
+    return wanted.request.place if wanted.request is not None else None
 
 
 def _shown(wanted: Wanted, ref: MessageRef) -> tuple[bytes, ...]:

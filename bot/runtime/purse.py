@@ -99,7 +99,7 @@ class Purse:
         """*said* with its cost, and with which budget is nearly spent after it."""
         price = self._prices.get(model) or self._prices.get("")
         micros = cost_of(price, said.tokens_in, said.tokens_out) if price is not None else 0
-        said = replace(said, cost=micros / MICRO)
+        said = replace(said, cost=micros / MICRO) if micros else said
         met = reached(self._budgets, before.plus(said_usage(said)), self._day(), allowed(host))
         return replace(said, nearly=met[0].told) if met else said
 

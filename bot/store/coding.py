@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import asdict
+
 from bot.domain.budget import Spending, Usage
+from bot.domain.chat import MessageRef, Place
 from bot.domain.letters import Letter
-from bot.domain.request import RunId
+from bot.domain.request import Copy, RunId
 from bot.domain.run import Entry
 from bot.domain.store import Batch, Effects, Fence
 from bot.domain.wire import pack, unpack
@@ -76,6 +79,26 @@ def read_entries(raw: list[bytes]) -> tuple[Entry, ...]:
 
 def read_letters(raw: list[bytes]) -> tuple[Letter, ...]:
     return tuple(unpack(_LETTER, item) for item in raw)
+
+
+class _Kept(Copy):
+    """A copy as it is stored. Most stand in the place that their request or run names itself: 100 bytes each."""
+
+    at: str = ""  # the message there; empty if `ref` says where it stands, or it does not yet
+
+
+def copy_text(copy: Copy, home: Place | None) -> str:
+    """*copy* of something that is at home in *home*."""
+    if copy.ref is None or copy.ref.place != home:
+        return as_text(copy)
+    return as_text(_Kept(**asdict(copy) | {"ref": None, "at": copy.ref.id}))
+
+
+def read_copy(data: bytes, home: Place) -> Copy:
+    """The inverse. Raises BadRecord."""
+    fields = asdict(unpack(_Kept, data))
+    at = fields.pop("at")
+    return Copy(**fields | ({"ref": MessageRef(place=home, id=at)} if at else {}))
 
 
 def as_text(record: object) -> str:

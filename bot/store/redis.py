@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.absence import Absence
-from bot.domain.chat import PersonId
+from bot.domain.chat import PersonId, Place
 from bot.domain.errors import (
     AlreadySettled,
     BadSettings,
@@ -26,7 +26,7 @@ from bot.domain.errors import (
 from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.store import Batch, Effects, Fence, Held, Row, Turn, Turned
-from bot.store.coding import KEEP_TTL, SEEN_TTL, as_text, batch_args, effects_args, fence_args, ms
+from bot.store.coding import KEEP_TTL, SEEN_TTL, as_text, batch_args, copy_text, effects_args, fence_args, ms
 from bot.store.crowding import Crowding, Opening
 from bot.store.granting import Giving
 from bot.store.health import weaknesses
@@ -278,7 +278,9 @@ class RedisStore(Runs):
 
     # -------------------------------------------------------------- outbox
 
-    async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
+    async def posted(
+        self, fence: Fence, row: Row, copy: Copy | None, effects: Effects, *, home: Place | None = None
+    ) -> None:
         kind, _, rest = row.name.partition("|")
         holder = {"card": ("request", rest.split("|")[0]), "run": ("run", rest), "note": ("notes", "")}[kind]
         args = fence_args(fence) | {
@@ -286,7 +288,7 @@ class RedisStore(Runs):
             "stamp": row.stamp,
             "note": rest if kind == "note" else "",
             "field": "" if copy is None else {"card": f"c:{copy.name}", "run": "ref"}[kind],
-            "value": as_text(copy) if copy else "",
+            "value": copy_text(copy, home) if copy else "",
             "effects": effects_args(effects),
         }
         ring = self._ring(fence.shard)

@@ -13,11 +13,11 @@ from bot.domain.budget import Usage
 from bot.domain.chat import PersonId
 from bot.domain.errors import Unheard
 from bot.domain.letters import Letter
-from bot.domain.request import Copy, RequestId, RunId
+from bot.domain.request import RequestId, RunId
 from bot.domain.run import Run, RunStatus
 from bot.domain.store import Effects, Loaded, Started, Tail
 from bot.domain.wire import unpack
-from bot.store.coding import SEEN_TTL, SUMS, as_text, effects_args, read_entries, read_letters, read_sums
+from bot.store.coding import SEEN_TTL, SUMS, as_text, effects_args, read_copy, read_entries, read_letters, read_sums
 from bot.store.keys import RECENT, shard_of_id
 from bot.store.link import Link
 from bot.store.timing import Timing
@@ -111,8 +111,9 @@ class Runs(Timing):
         )
         if b"doc" not in fields:
             return None
+        doc = unpack(Run, fields[b"doc"])
         return Loaded(
-            run=unpack(Run, fields[b"doc"]),
+            run=doc,
             status=RunStatus(fields[b"status"].decode()),
             count=int(fields[b"n"]),
             entries=read_entries(journal),
@@ -122,7 +123,7 @@ class Runs(Timing):
             asks=tuple(RequestId(f[2:].decode()) for f in fields if f.startswith(b"q:")),
             line=fields.get(b"line", b"").decode(),
             told=int(fields.get(b"told", 0)),
-            copy=unpack(Copy, fields[b"ref"]) if b"ref" in fields else None,
+            copy=read_copy(fields[b"ref"], doc.task.place) if b"ref" in fields else None,
         )
 
     async def spent(self, day: str, person: PersonId) -> tuple[Usage, Usage]:

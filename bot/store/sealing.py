@@ -17,7 +17,7 @@ from bot.domain.errors import BadSeal, NoSuchRequest
 from bot.domain.request import OUTSTAYING, Copy, Request, RequestId
 from bot.domain.store import Held
 from bot.domain.wire import pack, unpack
-from bot.store.coding import as_text, epoch_ms
+from bot.store.coding import as_text, epoch_ms, read_copy
 
 SEAL_BYTES = 20  # 120 bits in base64
 
@@ -49,7 +49,7 @@ class Sealing:
         found = self._unsealed(id, fields[b"doc"])
         if any(fields.get(name.encode()) != value.encode() for name, value in _beside(found).items()):
             raise BadSeal(f"what stands beside request {id}")
-        copies = tuple(unpack(Copy, value) for field, value in fields.items() if field.startswith(b"c:"))
+        copies = tuple(read_copy(value, found.place) for field, value in fields.items() if field.startswith(b"c:"))
         return Held(request=found, copies=copies)
 
     def _unsealed(self, id: RequestId, doc: bytes) -> Request:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.absence import Absence
-from bot.domain.chat import PersonId
+from bot.domain.chat import PersonId, Place
 from bot.domain.inquiry import is_inquiry
 from bot.domain.letters import GaveBack, Letter, Took
 from bot.domain.offer import Grant
@@ -105,8 +105,11 @@ class DoomedStore(RedisStore):
     async def revoke(self, after: Grant, run: RunId, *, delivery: str, effects: Effects) -> bool:
         return await self.doom.around("revocation", super().revoke(after, run, delivery=delivery, effects=effects))
 
-    async def posted(self, fence: Fence, row: Row, copy: Copy | None, effects: Effects) -> None:
-        await self.doom.around(f"shown {row.name.partition('|')[0]}", super().posted(fence, row, copy, effects))
+    async def posted(
+        self, fence: Fence, row: Row, copy: Copy | None, effects: Effects, *, home: Place | None = None
+    ) -> None:
+        shown = super().posted(fence, row, copy, effects, home=home)
+        await self.doom.around(f"shown {row.name.partition('|')[0]}", shown)
 
 
 def _append(batch: Batch) -> str:

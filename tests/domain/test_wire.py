@@ -94,7 +94,8 @@ def test_a_record_comes_back_as_it_was_packed() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"2{}", b"1{", b"1[]", b'1{"name":7}', b'1{"count":1}', b"1\xff", b'1{"py/object":"os"}']
+    "data",
+    [b"", b'3{"name":"a"}', b"2{}", b"1{", b"1[]", b'1{"name":7}', b'1{"count":1}', b"1\xff", b'1{"py/object":"os"}'],
 )
 def test_stored_bytes_that_do_not_fit_are_refused_as_data(data: bytes) -> None:
     """T23: another schema, broken bytes, wrong types, constructor tricks: BadRecord, nothing else."""
@@ -113,7 +114,12 @@ def test_a_record_cannot_be_changed_in_place() -> None:
 
 
 def test_a_record_leaves_out_what_equals_its_default() -> None:
-    assert pack(Older(name="a")) == b'1{"name":"a"}'
+    assert pack(Older(name="a")) == b'2{"name":"a"}'
+
+
+def test_what_an_older_program_stored_is_still_read() -> None:
+    """A year later, whoever asks for it needs it."""
+    assert unpack(Older, b'1{"name":"a"}') == Older(name="a")
 
 
 @pytest.mark.parametrize(

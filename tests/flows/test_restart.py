@@ -8,6 +8,7 @@ import redis.asyncio
 from bot.domain.ports import Said
 from bot.domain.request import Status
 from bot.domain.wire import pack, replace
+from bot.store.sealing import SEAL_BYTES
 from tests.fakes.chat import Posted
 from tests.flows.stage import (
     HASTY,
@@ -257,7 +258,7 @@ async def test_an_approval_that_was_forged_in_the_store_runs_nothing(
             doc = await client.hget(f"{tag}:request:{request.id}", "doc")
             assert isinstance(doc, bytes)
             body = pack(replace(request, status=Status.APPROVED, version=request.version))
-            forged = {"doc": doc[: doc.index(b"1{")] + body, "status": b"approved"}
+            forged = {"doc": doc[:SEAL_BYTES] + body, "status": b"approved"}
             for part in parts:
                 await client.hset(f"{tag}:request:{request.id}", part, forged[part])
             decided = (
