@@ -135,7 +135,7 @@ def cost_of(price: Price, tokens_in: int, tokens_out: int) -> int:
 
 
 def micros_of(usd: float) -> int:
-    return int((Decimal(str(usd)) * MICRO).to_integral_value(ROUND_HALF_UP))
+    return int((Decimal(str(usd)) * MICRO).to_integral_value(ROUND_HALF_UP)) if usd else 0
 
 
 def dollars(micros: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from functools import lru_cache
 
 from bot.domain.request import Request
 
@@ -17,11 +18,16 @@ class Seal:
         self._key = key
 
     def mark(self, subject: str, digest: str, move: str) -> str:
-        text = "\0".join((subject, digest, move)).encode()
-        return base64.urlsafe_b64encode(hmac.digest(self._key, b"button\0" + text, "sha256")).decode()[:SEAL_CHARS]
+        return _mark(self._key, subject, digest, move)
 
     def holds(self, token: str, subject: str, digest: str, move: str) -> bool:
         return hmac.compare_digest(token.encode("utf-8", "replace"), self.mark(subject, digest, move).encode())
 
     def request(self, request: Request, move: str) -> str:
         return self.mark(request.id, request.call.digest, move)
+
+
+@lru_cache(maxsize=2_048)  # a card is drawn more than once, and whoever presses its button waits for the same mark
+def _mark(key: bytes, subject: str, digest: str, move: str) -> str:
+    text = "\0".join((subject, digest, move)).encode()
+    return base64.urlsafe_b64encode(hmac.digest(key, b"button\0" + text, "sha256")).decode()[:SEAL_CHARS]

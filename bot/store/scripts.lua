@@ -103,8 +103,13 @@ end
 
 -- Tokens, steps and money of a day, in the step that spends them: a write that is repeated adds nothing.
 local function count_spent(s)
-  local is_new = false
-  for _, one in ipairs(s.add) do is_new = redis.call('HINCRBY', K.spent, one[1], one[2]) == one[2] or is_new end
+  local names, sums, is_new = {}, {}, false
+  for i, one in ipairs(s.add) do names[i] = one[1] end
+  for i, before in ipairs(redis.call('HMGET', K.spent, unpack(names))) do
+    is_new = is_new or not before
+    push(sums, names[i], ms(tonumber(before or 0) + s.add[i][2]))
+  end
+  redis.call('HSET', K.spent, unpack(sums))
   if is_new then redis.call('EXPIRE', K.spent, s.keep) end
 end
 
