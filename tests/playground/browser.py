@@ -109,7 +109,13 @@ async def say(page: Page, text: str) -> None:
 
 async def become(page: Page, user: str) -> None:
     await page.get_by_label("Viewing as").select_option(user)
+    await arrived(page, user)
+
+
+async def arrived(page: Page, user: str) -> None:
+    """The page is *user*'s: what is pressed from now on is theirs. Until then nothing on it can be pressed."""
     await page.wait_for_function("user => new URLSearchParams(location.hash.slice(1)).get('as') === user", arg=user)
+    await page.locator("#main:not([inert])").wait_for(state="attached")
 
 
 def card(page: Page) -> Locator:

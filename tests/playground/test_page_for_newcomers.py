@@ -5,10 +5,11 @@ Behind the front door stands the `StandIn`; everything in front of it is real.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import ViewportSize, expect
+from playwright.async_api import Route, ViewportSize, expect
 
 from bot.domain.chat import Button, Card, Fact, Tone
 from tests.playground import browser as eyes
@@ -45,6 +46,29 @@ async def test_who_one_is_stays_whole_when_the_next_person_cannot_be_loaded(tmp_
 
         await expect(page.locator("#toast")).to_be_hidden()
         assert [act.by.user for act in front.acts] == ["ana"]
+
+
+async def test_nothing_can_be_pressed_as_the_one_before_while_the_next_person_is_on_the_way(tmp_path: Path) -> None:
+    """One looks as Bo and presses at once, while what Bo may see still loads: the press waits, and is Bo's."""
+    async with house(tmp_path) as (browser, chat, front), seen(browser, chat.url, as_="ana") as page:
+        await say(page, TASK)
+        await card(page).wait_for()
+        may_answer = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await may_answer.wait()
+            await route.continue_()
+
+        await page.route("**/api/start?as=bo*", hold)
+        await page.get_by_label("Viewing as").select_option("bo")
+        pressing = asyncio.create_task(card(page).get_by_role("button", name="Explain").click())
+        await expect(page.locator("#main[inert]")).to_be_visible()
+        assert not await page.evaluate("document.querySelector('.card button').matches(':not([inert] *)')")
+        may_answer.set()
+        await pressing
+
+        await settled(page, "by Bo Chen")
+        assert [act.by.user for act in front.acts] == ["bo"]
 
 
 # ------------------------------------------------------------------ in view

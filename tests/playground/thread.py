@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.playground.browser import say
+from tests.playground.browser import arrived, say
 
 
 async def asks(page: Page, line: str, about: str) -> Locator:
@@ -23,4 +23,5 @@ def newest(page: Page, text: str) -> Locator:
 
 async def go(page: Page, user: str, at: str) -> None:
     await page.evaluate("hash => { location.hash = hash; }", f"as={user}&at={at}")
+    await arrived(page, user)
     await expect(page.locator("#thread")).to_be_hidden()

@@ -40,8 +40,14 @@ function go({ me, at, thread = null }) {
 /** Is this still the page of that person at that place? Answers come late; people move on. */
 const isStill = (me, at) => readAddress().me === me && readAddress().at === at;
 
+/** While somebody else is on the way nothing here can be pressed: it would still count as whoever was here before. */
+function holdStill() {
+  for (const part of [$("main"), $("thread")]) part.inert = readAddress().me !== state.me;
+}
+
 async function arrive() {
   const { me } = readAddress();
+  holdStill();
   try {
     await settle(me);
   } catch (error) {
@@ -58,6 +64,7 @@ function stayBehind(error) {
     return;
   }
   history.replaceState(null, "", `#${address({})}`);
+  holdStill();
   $("as").value = state.me;
   toast(error.message, false);
 }
@@ -71,6 +78,7 @@ async function settle(me) {
   state.thread = isRoom && state.messages.has(wanted.thread) ? wanted.thread : null;
   state.page = [];
   history.replaceState(null, "", `#${address({})}`);
+  holdStill();
   setMenu(false);
   toast("");
   drawAll();
