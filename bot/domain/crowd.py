@@ -10,7 +10,7 @@ from bot.domain.inquiry import is_inquiry
 from bot.domain.request import Kind, Request
 from bot.domain.wire import replace
 
-DIGEST_CHARS = 24  # 96 bits of a call's digest; 100,000 open requests pay for every byte
+DIGEST_CHARS = 32  # 128 bits of a call's digest; 100,000 open requests pay for every byte
 
 
 def stand(request: Request) -> Place:

@@ -67,7 +67,15 @@ def call_denied(run: RunId, path: str, tool: str, digest: str, *, rule: str = ""
 
 
 def request_opened(request: Request) -> bytes:
-    ask = request.ask
+    ask, glass = request.ask, request.ask.break_glass
+    few = {
+        "replaces": request.replaces,
+        "high": ask.is_high,
+        "veto": ask.veto,
+        "glass": {"of": glass.of, "review": glass.review} if glass else None,
+        "about": request.about,
+        "edit_reason": request.edit.reason if request.edit else "",
+    }
     return _body(
         "request_opened",
         request=request.id,
@@ -86,12 +94,7 @@ def request_opened(request: Request) -> bytes:
         rule=ask.rule,
         rungs=[int(rung.after.total_seconds() * 1000) for rung in ask.ladder],
         tenant=request.place.tenant,
-        **({"replaces": request.replaces} if request.replaces else {}),
-        **({"high": True} if ask.is_high else {}),
-        **({"veto": ask.veto} if ask.veto else {}),
-        **({"glass": {"of": glass.of, "review": glass.review}} if (glass := ask.break_glass) else {}),
-        **({"about": request.about} if request.about else {}),
-        **({"edit_reason": request.edit.reason} if request.edit and request.edit.reason else {}),
+        **{name: value for name, value in few.items() if value},
         **_repeated(request),
         **_grantable(request),
         **_clocked(ask),
