@@ -42,16 +42,24 @@ class Limit(Record):
     usd: float = 0.0
 
 
+NO_LIMIT = Limit()
+
+
 class Budgets(Record):
     """The limits of one run, of everything one person asks for on a day, and of everybody's together.
 
     `ask` is an audience: who may allow more of a day's budget where whoever gave the task has no manager.
     """
 
-    run: Limit = Limit()
-    person_day: Limit = Limit()
-    day: Limit = Limit()
+    run: Limit = NO_LIMIT
+    person_day: Limit = NO_LIMIT
+    day: Limit = NO_LIMIT
     ask: str = ""
+
+    @property
+    def are_daily(self) -> bool:
+        """Is any of them a day's? Sums of a day are kept for no other reason."""
+        return self.person_day != NO_LIMIT or self.day != NO_LIMIT
 
 
 class Usage(Record):

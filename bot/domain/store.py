@@ -78,7 +78,9 @@ class Batch(Record):
     place_most: int | None = None  # the same for the channel where they are shown
     is_single: bool = False  # for `open`: refused when exactly the same waits already
     known: int | None = None  # letters the writer has seen: refused if there are more
-    closes: Request | None = None  # the signed request whose outcome is now known
+    closes: Request | None = (
+        None  # for `append`: the signed request whose outcome is now known; shown wherever it stands
+    )
     uses: Grant | None = None  # for `append`: the grant the call begins on, as it is after this use
     spends: Spending | None = None  # for `append`: added to the sums of a day, once
     took: int = 0  # for `spend`: letters up to the last takeover; refused when the request was asked for before it
@@ -122,9 +124,16 @@ class Held(Record):
 
         a row without a copy's name means all of them.
         """
-        run, sheet = self.request.run, self.request.sheet
-        own = tuple(f"card|{self.request.id}|{copy.name}|{run}" for copy in self.copies if copy.name != FORM)
-        return own if sheet is None else (*own, f"card|{sheet}||{run}")
+        own = tuple(card_row(self.request, copy.name) for copy in self.copies if copy.name != FORM)
+        return own if (sheet := sheet_row(self.request)) is None else (*own, sheet)
+
+
+def card_row(request: Request, copy: str) -> str:
+    return f"card|{request.id}|{copy}|{request.run}"
+
+
+def sheet_row(request: Request) -> str | None:
+    return f"card|{request.sheet}||{request.run}" if request.sheet is not None else None
 
 
 class Turn(Record):

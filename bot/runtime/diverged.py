@@ -119,8 +119,7 @@ class Changed:
                 signed = await self._house.held(_newest(host, opened.request))
                 if signed.status in ENDS and signed.outcome is None:
                     closes = replace(signed, outcome=ENDS[signed.status], version=signed.version + 1)
-                    effects = Effects(dirty=await self._house.rows(signed.id))
-                    await host.write(Batch(op="", count=0, effects=effects, closes=closes))
+                    await host.write(Batch(op="", count=0, closes=closes))
 
     async def _heard(self, host: Host, decided: Decided, text: str) -> None:
         """Write down once that the run has heard the answer."""

@@ -17,7 +17,7 @@ from bot.domain.calls import Cause, Risk, ToolCall, ToolSpec, make_call
 from bot.domain.chat import PersonId
 from bot.domain.crowd import stand
 from bot.domain.details import unreadable
-from bot.domain.errors import Broken, NoSuchRequest, NotAllowed, UnknownTool, Unsatisfiable
+from bot.domain.errors import NotAllowed, UnknownTool, Unsatisfiable
 from bot.domain.grant import Grant
 from bot.domain.ladder import deadline, first_timer
 from bot.domain.letters import Letter
@@ -175,13 +175,6 @@ class Gatehouse:
     async def letters(self, host: Host, known: int) -> tuple[Letter, ...]:
         """What was put into the run's inbox after *known* letters, whether or not the host has taken it in."""
         return (await patiently(partial(self._store.tail, host.id, host.journal.length, known))).letters
-
-    async def rows(self, request: RequestId) -> tuple[str, ...]:
-        """Every message that shows *request*, to be shown again."""
-        try:
-            return (await patiently(partial(self._store.held, request))).rows
-        except (NoSuchRequest, Broken):  # forgotten after its time, or forged: no card is left to be true
-            return ()
 
     async def called(self, people: Sequence[PersonId]) -> str:
         """What *people* are called, in words for a result: it is journalled, so a later name changes nothing."""

@@ -16,11 +16,11 @@ import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 
-from bot.domain.budget import NONE, OWN, Spending, day_of, total
+from bot.domain.budget import NONE, OWN, Spending, Usage, day_of, total
 from bot.domain.calls import Digest, Outcome, Past, ToolResult
 from bot.domain.chat import PersonId
 from bot.domain.letters import GaveBack, Letter, Said, Took, taken_by
@@ -28,51 +28,29 @@ from bot.domain.request import Request, RequestId, RunId
 from bot.domain.run import Decided, Entry, Heard, Run, RunStatus, Step, Told
 from bot.domain.store import Batch, Fence, Loaded, Store, Tail
 from bot.domain.wire import replace
+from bot.runtime.beds import Bed, Gong
 from bot.runtime.journal import Journal
 
 log = structlog.get_logger()
-T = TypeVar("T")
 BAR_EVERY = timedelta(seconds=1)  # Slack takes about one edit of a message in a second
 BY_HAND = "I took this over, worked on it by hand, and hand it back now."
-
-
-class Bed(Generic[T]):
-    """Where one branch sleeps. Waking counts at once, not when the coroutine gets its turn:
-
-    in between, another branch must not believe that it is the last one awake and park the run.
-    """
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._is_taken = False
-
-    async def sleep(self) -> T:
-        if self._future.done():
-            return self._future.result()
-        self._is_taken = True
-        self._host.lie_down()
-        try:
-            return await self._future
-        finally:
-            if self._is_taken:  # cancelled, not woken
-                self._is_taken = False
-                self._host.awake += 1
-
-    def wake(self, value: T) -> None:
-        if self._future.done():
-            return
-        self._future.set_result(value)
-        if self._is_taken:
-            self._is_taken = False
-            self._host.awake += 1
 
 
 class Host:
     """A run and everything this process knows about it."""
 
-    def __init__(self, store: Store, fence: Fence, loaded: Loaded, tasks: asyncio.TaskGroup) -> None:
-        self._tasks, self._now = tasks, store.now
+    __slots__ = (  # more than thirty attributes make a dictionary of 1,600 bytes for each run in memory
+        *("_tasks", "_now", "_is_daily", "run", "id", "journal", "status", "line", "mail", "seen", "letters", "told"),
+        *("actors", "ears", "past", "refused", "asks", "signed", "life", "hands", "calls", "_calm", "_alarms"),
+        *("_paused", "_hurried", "_spoken", "listens", "awake", "idle_since", "is_stopping", "is_leaving", "_beds"),
+        *("till", "bar", "_bar_at"),
+    )
+
+    def __init__(
+        self, store: Store, fence: Fence, loaded: Loaded, tasks: asyncio.TaskGroup, *, is_daily: bool = True
+    ) -> None:
+        """*is_daily*: what it uses counts for its day, and for its person's."""
+        self._tasks, self._now, self._is_daily = tasks, store.now, is_daily
         self.run: Run = loaded.run
         self.id = RunId(loaded.run.id)
         self.journal = Journal(store, fence, loaded, self)
@@ -91,11 +69,11 @@ class Host:
         self.life: asyncio.Task[None] | None = None  # the agent's coroutine
         self.hands: set[asyncio.Task[ToolResult]] = set()  # tools at work
         self.calls = 0  # calls between their begin and the record of their end
-        self._calm = asyncio.Event()
+        self._calm = Gong()  # no call is under way any more
         self._alarms: dict[str, Bed[None]] = {}  # branches that sleep by the clock
         self._paused: list[Bed[None]] = []  # branches that wait until the run is handed back
         self._hurried: list[asyncio.Timeout] = []  # of what ends when people say something
-        self._spoken = asyncio.Event()  # a letter has come
+        self._spoken = Gong()  # a letter has come
         self.listens = False  # the agent asks what people said
         self.awake = 1  # branches that are not in bed
         self.idle_since = time.monotonic()
@@ -142,7 +120,7 @@ class Host:
         new = tail.letters[len(self.letters) - known :]
         self.letters.extend(new)
         if new:
-            self._spoken.set()
+            self._spoken.strike()
         self._interrupt()
         self.journal.length, self.mail = tail.length, tail.mail
         return new
@@ -173,18 +151,17 @@ class Host:
     def at_work(self) -> Iterator[None]:
         """A call is under way: until its end is recorded, letting go of this run would leave it in doubt."""
         self.calls += 1
-        self._calm.clear()
         try:
             yield
         finally:
             self.calls -= 1
             if not self.calls:
-                self._calm.set()
+                self._calm.strike()
 
     async def calm(self) -> None:
         """Wait until no call is under way."""
         while self.calls:
-            await self._calm.wait()
+            await self._calm.heard()
 
     def dismiss(self) -> None:
         """End the coroutine, not the run: another call of the agent goes on from the journal."""
@@ -249,8 +226,7 @@ class Host:
     async def until_spoken(self, since: int) -> None:
         """Wait for something to hear that came after *since* letters."""
         while not self._words(since):
-            self._spoken.clear()
-            await self._spoken.wait()
+            await self._spoken.heard()
 
     def _words(self, since: int) -> tuple[Heard, ...]:
         said = (_said(letter) for letter in self.letters[since:])
@@ -361,9 +337,14 @@ class Host:
             status=status if status is not self.status else None,
             line=line,
             seen=None if is_beside else self.mail,
-            spends=Spending(day=day_of(self._now()), person=self.run.task.by, usage=used) if used != NONE else None,
+            spends=self._spending(used),
             effects=replace(batch.effects, dirty=dirty),
         )
+
+    def _spending(self, used: Usage) -> Spending | None:
+        if used == NONE or not self._is_daily:
+            return None
+        return Spending(day=day_of(self._now()), person=self.run.task.by, usage=used)
 
     def settled(self, made: Batch) -> None:
         """The write has landed: only now does the store say what it said. `run` was changed by whoever wrote it."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.runtime.host import Bed, Host
+from bot.runtime.beds import Bed
+from bot.runtime.host import Host
 from bot.runtime.tray import Seat, Tray
 
 

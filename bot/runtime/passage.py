@@ -34,7 +34,7 @@ from bot.domain.ports import Tool
 from bot.domain.render import is_approvable
 from bot.domain.request import Kind, Request, RequestId, Status
 from bot.domain.run import Begun, Decided, Opened
-from bot.domain.store import Batch, Effects
+from bot.domain.store import Batch
 from bot.domain.telling import OVERTAKEN, REPLIED, told
 from bot.domain.verdict import Allow, Ask, Deny, Escalate
 from bot.domain.wire import replace
@@ -321,8 +321,7 @@ class Passage(Work):
         if first is not None and first.outcome is None:
             told = ToolResult(outcome=Outcome.UNKNOWN, text=text)
             closes = replace(first, outcome=told, version=first.version + 1)
-            effects = Effects(dirty=await self._gate.rows(first.id))
-            await self._host.write(Batch(op="", count=0, effects=effects, closes=closes))
+            await self._host.write(Batch(op="", count=0, closes=closes))
 
     async def _begun_by(self, begun: Begun) -> Request | None:
         """The request whose signature started the call: its card, too, shows what became of it."""

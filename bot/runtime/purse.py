@@ -8,7 +8,7 @@
 One question for all branches of a run: whoever comes second waits for the same answer. It is put by the runtime and
 not by an agent's loop: no model can forge one, none can name who answers it, and it holds for every agent there is.
 Nothing of it is an agent's step, so the journal replays the same; what people allowed is read from the journal, too.
-Not the sums themselves: they are counted in the step that spends (host, scripts.lua), nor the limits (domain/budget).
+Not the sums themselves: they are counted in the step that spends (host, prelude.lua), nor the limits (domain/budget).
 """
 
 from __future__ import annotations
@@ -84,7 +84,6 @@ class Purse:
 
     def __init__(self, store: Store, house: Gatehouse, budgets: Budgets, prices: Mapping[str, Price]) -> None:
         self._store, self._house, self._budgets, self._prices = store, house, budgets, prices
-        self._is_daily = any(limit != type(limit)() for limit in (budgets.person_day, budgets.day))
 
     async def before(self, host: Host) -> Sums:
         """Return what is used so far, once something may still be. Raises BudgetSpent."""
@@ -104,7 +103,7 @@ class Purse:
         return replace(said, nearly=met[0].told) if met else said
 
     async def _sums(self, host: Host) -> Sums:
-        if not self._is_daily:
+        if not self._budgets.are_daily:
             return Sums(run=host.journal.used)
         spent = partial(self._store.spent, self._day(), host.run.task.by)
         person_day, day = await patiently(spent)

@@ -127,7 +127,7 @@ class Runner:
         if loaded is None or loaded.status not in LIVE:
             return False
         assert self._tasks is not None, "begin() comes first"
-        host = self.hosts[run] = Host(self._store, fence, loaded, self._tasks)
+        host = self.hosts[run] = Host(self._store, fence, loaded, self._tasks, is_daily=self._parts.budgets.are_daily)
         if loaded.status is RunStatus.STOPPING:
             await self._stop(host)
             return True

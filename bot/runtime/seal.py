@@ -27,7 +27,7 @@ class Seal:
         return self.mark(request.id, request.call.digest, move)
 
 
-@lru_cache(maxsize=2_048)  # a card is drawn more than once, and whoever presses its button waits for the same mark
+@lru_cache(maxsize=512)  # a card is drawn more than once, and whoever presses its button waits for the same mark
 def _mark(key: bytes, subject: str, digest: str, move: str) -> str:
     text = "\0".join((subject, digest, move)).encode()
     return base64.urlsafe_b64encode(hmac.digest(key, b"button\0" + text, "sha256")).decode()[:SEAL_CHARS]

@@ -18,8 +18,9 @@ from bot.domain.errors import TooMany, Twin, Unheard
 from bot.domain.request import Request
 from bot.domain.sheet import bound, spread
 from bot.domain.wire import replace
+from bot.runtime.beds import Bed
 from bot.runtime.gatehouse import Draft, Gatehouse
-from bot.runtime.host import Bed, Host
+from bot.runtime.host import Host
 
 
 class Tray:
@@ -51,6 +52,7 @@ class Tray:
                 await self._put(group)
         finally:
             laid.is_put.set()
+            del self._laid[number]  # the call may sleep for a month
 
     def _deal(self) -> None:
         """The turn is whole: wake those who put something to people. The rest of a sheet sleeps on."""

@@ -236,7 +236,6 @@ class Work:
         dirty, result = tuple(f"note|{note.key}" for note in notes), bare(result)
         if closes is not None:
             closes = replace(closes, outcome=result, version=closes.version + 1)
-            dirty = (*await self._gate.rows(closes.id), *dirty)
         entry = Finished(path=self._path, result=result, tool=self._wanted.tool, by=self._host.member(self._path))
         effects = Effects(audit=audit, notes=notes, dirty=dirty)
         run = self._host.steer(steered) if steered else None

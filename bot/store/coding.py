@@ -10,9 +10,9 @@ from msgspec.structs import asdict
 from bot.domain.budget import Spending, Usage
 from bot.domain.chat import MessageRef, Place
 from bot.domain.letters import Letter
-from bot.domain.request import Copy, RunId
+from bot.domain.request import Copy, Request, RunId
 from bot.domain.run import Entry
-from bot.domain.store import Batch, Effects, Fence
+from bot.domain.store import FORM, Batch, Effects, Fence, card_row, sheet_row
 from bot.domain.wire import pack, unpack
 from bot.store.keys import DELIVERY, KEEP, SPENT
 
@@ -48,6 +48,12 @@ def batch_args(run: RunId, batch: Batch) -> dict[str, Any]:
         "is_single": batch.is_single,
         "keep": KEEP_TTL,
     }
+
+
+def shows_args(request: Request) -> dict[str, str | None]:
+    """How the rows of the messages that show *request* are called: the script finds the copies."""
+    before, after = card_row(request, "*").split("*")
+    return {"before": before, "after": after, "form": FORM, "sheet": sheet_row(request)}
 
 
 def spending_args(spends: Spending) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from redis.backoff import NoBackoff
 from bot.domain.errors import BadSettings, StoreUnavailable
 from bot.store.line import PATIENCE, Shared, Word
 
-_RING = "local answer = run()\nif rung.bell then redis.call('PUBLISH', rung.bell, rung.text) end\nreturn answer\n"
 _HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
 
 
@@ -37,11 +36,15 @@ class Script:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def read_scripts(source: str) -> Mapping[str, Script]:
-    """Split scripts.lua: each function gets its key names and the prelude in front."""
+def lua(name: str) -> str:
+    """The text of `prelude` or of `scripts`, as shipped."""
+    return files("bot.store").joinpath(f"{name}.lua").read_text()
+
+
+def read_scripts(prelude: str, source: str) -> Mapping[str, Script]:
+    """Split *source*, which is scripts.lua: each function gets its key names and the *prelude* in front."""
     parts = _HEAD.split(source)[1:]
-    bodies = [(name, keys, body) for name, keys, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True)]
-    (_, _, prelude), *functions = bodies
+    functions = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     return {name: _script(name, keys, prelude, body) for name, keys, body in functions}
 
 
@@ -51,7 +54,7 @@ def _script(name: str, keys: str, prelude: str, body: str) -> Script:
         f"{key.removesuffix('*')} = " + (f"{{ unpack(KEYS, {i}) }}" if key.endswith("*") else f"KEYS[{i}]")
         for i, key in enumerate(names, 1)
     )
-    return Script(name, names, f"local K = {{ {table} }}\n{prelude}local function run()\n{body}\nend\n{_RING}")
+    return Script(name, names, f"local K = {{ {table} }}\n{prelude}return over((function()\n{body}\nend)())\n")
 
 
 class Link:
@@ -61,7 +64,7 @@ class Link:
 
     def __init__(self, url: str, *, shift: Callable[[], timedelta] = lambda: timedelta(0)) -> None:
         self.client = connect(url)
-        self._scripts = read_scripts(files("bot.store").joinpath("scripts.lua").read_text())
+        self._scripts = read_scripts(lua("prelude"), lua("scripts"))
         self._shift = shift
         self._ahead = 0.0  # the server's clock minus our monotonic one, in seconds: wall clocks jump
         self._pack = msgspec.msgpack.Encoder().encode

@@ -26,7 +26,17 @@ from bot.domain.errors import (
 from bot.domain.offer import Grant, GrantId
 from bot.domain.request import Copy, Request, RequestId, RunId, settled_text
 from bot.domain.store import Batch, Effects, Fence, Held, Row, Turn, Turned
-from bot.store.coding import KEEP_TTL, SEEN_TTL, as_text, batch_args, copy_text, effects_args, fence_args, ms
+from bot.store.coding import (
+    KEEP_TTL,
+    SEEN_TTL,
+    as_text,
+    batch_args,
+    copy_text,
+    effects_args,
+    fence_args,
+    ms,
+    shows_args,
+)
 from bot.store.crowding import Crowding, Opening
 from bot.store.granting import Giving
 from bot.store.health import weaknesses
@@ -106,7 +116,7 @@ class RedisStore(Runs):
         thread = batch.run.task.place.key if batch.run else ""
         request = batch.closes.id if batch.closes else ""
         if batch.closes:
-            args["request"] = self._sealing.sealed(batch.closes)
+            args |= {"request": self._sealing.sealed(batch.closes), "shows": shows_args(batch.closes)}
         if batch.uses:
             args["uses"] = self._giving.sealed(batch.uses)
         grant = batch.uses.id if batch.uses else ""

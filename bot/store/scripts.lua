@@ -1,8 +1,8 @@
 -- Every change of state, each a named function that runs whole or not at all.
 --
--- A function starts with a line `--- name(key, key, ...)`; the loader puts the prelude and the key names
--- in front of it. `a` is the caller's MessagePack table. Key names come from KEYS alone. Time is the
--- server's (`shift` is 0 outside of tests). The first value returned says how it went:
+-- A function starts with a line `--- name(key, key, ...)`; the loader puts the key names and prelude.lua in front of it,
+-- and behind it what the prelude does last. `a` is the caller's MessagePack table. Key names come from KEYS alone. Time
+-- is the server's (`shift` is 0 outside of tests). The first value returned says how it went:
 --   ok       done now
 --   again    this very write was done before; nothing was done twice
 --   stale    the caller no longer owns the shard
@@ -15,158 +15,6 @@
 --   none     there is no such thing, or it allows nothing any more
 --   taken    somebody took the run over since this was asked for
 -- The last value is always the server's time in ms.
-
---- prelude
-local a = cmsgpack.unpack(ARGV[1])
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000) + a.shift
-local function ms(n) return string.format('%.0f', n) end
-local function push(list, one, two) list[#list + 1] = one; list[#list + 1] = two end
-
--- A lease that ran out still fences until somebody takes over: taking over raises the epoch.
-local function is_owner()
-  local l = redis.call('HMGET', K.lease, 'owner', 'epoch')
-  return l[1] == a.owner and tonumber(l[2]) == a.epoch
-end
-
--- A run as it stood before this function. A look costs one command however much it reads: look once, hand it on.
-local function look()
-  local r = redis.call('HMGET', K.run, 'n', 'op', 'status', 'trail', 'mail')
-  return { key = K.run, count = tonumber(r[1]), op = r[2], status = r[3], trail = r[4], mail = tonumber(r[5] or 0) }
-end
-
--- Where *run* is given, it finds its own lines again: their numbers are its trail.
-local function audit(bodies, run)
-  if not bodies or #bodies == 0 then return end
-  local head = redis.call('HMGET', K.chain, 'seq', 'link')
-  local seq, link = tonumber(head[1] or 0), head[2] or string.rep('0', 40)
-  local first, lines = seq + 1, {}
-  for i, body in ipairs(bodies) do
-    seq = seq + 1
-    local rest = ms(seq) .. ' ' .. ms(now)
-    link = redis.sha1hex(link .. ' ' .. rest .. ' ' .. body)
-    lines[i] = rest .. ' ' .. link .. ' ' .. body
-  end
-  redis.call('RPUSH', K.audit, unpack(lines))
-  redis.call('HSET', K.chain, 'seq', ms(seq), 'link', link)
-  if run and run.status then
-    local part = ms(first) .. (seq > first and '-' .. ms(seq) or '')
-    redis.call('HSET', run.key, 'trail', run.trail and run.trail .. ',' .. part or part)
-  end
-end
-
--- The doorbell rings once, when the function is over (link.py): for a run with its mail count, or just "look".
-local rung = {}
-local function ring(text) rung.bell, rung.text = K.bell, text end
-
-local function mark(rows)
-  if not rows or #rows == 0 then return end
-  local stamp, scored = redis.call('HINCRBY', K.chain, 'out', #rows) - #rows, {}
-  for i, row in ipairs(rows) do push(scored, stamp + i, row) end
-  redis.call('ZADD', K.outbox, unpack(scored))
-  ring(rung.text or '')
-end
-
-local function effects(e, run)
-  audit(e.audit, run)
-  for _, note in ipairs(e.notes or {}) do redis.call('HSET', K.notes, note[1], note[2]) end
-  for _, timer in ipairs(e.timers or {}) do redis.call('ZADD', K.timers, timer[2], timer[1]) end
-  if e.untime and #e.untime > 0 then redis.call('ZREM', K.timers, unpack(e.untime)) end
-  mark(e.dirty)
-end
-
-local function is_live(status) return status == 'active' or status == 'waiting' or status == 'stopping' end
-
--- Nobody reads the mail of a run that has ended.
-local function deliver_mail(run_id, run)
-  if not is_live(run.status) then return 0 end
-  local count = redis.call('HINCRBY', K.run, 'mail', 1)
-  redis.call('ZADD', K.mail, 'NX', now, run_id)
-  ring(run_id .. ' ' .. ms(count))
-  return count
-end
-
--- The owner's side of a run: count and op make the same write count once.
-local function is_repeat(run) return run.op == a.op and run.count == a.count + #a.entries end
-
-local function write_journal(run)
-  local fields = { 'n', ms(a.count + #a.entries), 'op', a.op }
-  local function set(name, value) if value then push(fields, name, value) end end
-  set('status', a.status); set('line', a.line); set('doc', a.doc); set('told', a.told and ms(a.told))
-  redis.call('HSET', K.run, unpack(fields))
-  if a.status == 'active' then redis.call('SADD', K.active, a.run) end
-  if a.status == 'waiting' then redis.call('SREM', K.active, a.run) end
-  if a.seen and a.seen >= run.mail then redis.call('ZREM', K.mail, a.run) end
-  if #a.entries == 0 then return redis.call('LLEN', K.journal) end
-  return redis.call('RPUSH', K.journal, unpack(a.entries))
-end
-
--- Tokens, steps and money of a day, in the step that spends them: a write that is repeated adds nothing.
-local function count_spent(s)
-  local names, sums, is_new = {}, {}, false
-  for i, one in ipairs(s.add) do names[i] = one[1] end
-  for i, before in ipairs(redis.call('HMGET', K.spent, unpack(names))) do
-    is_new = is_new or not before
-    push(sums, names[i], ms(tonumber(before or 0) + s.add[i][2]))
-  end
-  redis.call('HSET', K.spent, unpack(sums))
-  if is_new then redis.call('EXPIRE', K.spent, s.keep) end
-end
-
--- *dates* are the fields beside the record that this step sets.
-local function put_request(key, id, r, dates)
-  local fields = { 'doc', r.doc, 'status', r.status, 'v', r.v, 'due', r.due or '' }
-  for _, copy in ipairs(r.copies or {}) do push(fields, 'c:' .. copy[1], copy[2]) end
-  for name, value in pairs(dates or {}) do push(fields, name, ms(value)) end
-  redis.call('HSET', key, unpack(fields))
-  if r.status == 'open' then
-    if redis.call('ZADD', K.open, 'NX', now, id) == 1 then
-      redis.call('HINCRBY', K.asking, r.by, 1)
-      for _, channel in ipairs(r.where) do redis.call('HINCRBY', K.placed, channel, 1) end
-      if r.call ~= '' then redis.call('HSETNX', K.calls, r.call, id) end
-    end
-    if not r.outlives then redis.call('HSET', K.run, 'q:' .. id, '1') end -- else its run neither waits nor closes it
-  else
-    local was = redis.call('ZREM', K.open, id)
-    if was == 1 and redis.call('HINCRBY', K.asking, r.by, -1) <= 0 then redis.call('HDEL', K.asking, r.by) end
-    for _, channel in ipairs(was == 1 and r.where or {}) do
-      if redis.call('HINCRBY', K.placed, channel, -1) <= 0 then redis.call('HDEL', K.placed, channel) end
-    end
-    if r.call ~= '' and redis.call('HGET', K.calls, r.call) == id then redis.call('HDEL', K.calls, r.call) end
-    redis.call('HDEL', K.run, 'q:' .. id)
-  end
-end
-
--- The sealed record, and beside it what a use is judged by. `ends` stands still while people only use or revoke.
-local function put_grant(g)
-  redis.call('HSET', K.grant, 'doc', g.doc, 'v', g.v, 'used', g.used, 'most', g.most, 'ends', g.ends, 'over', g.over)
-end
-
--- Judged by the server's clock and by the very revision the caller looked at: two for the last use, and one has it.
-local function may_use(g)
-  local was = redis.call('HMGET', K.grant, 'v', 'used', 'most', 'ends', 'over')
-  if not was[1] or tonumber(was[1]) ~= tonumber(g.v) - 1 or tonumber(was[2]) ~= tonumber(g.used) - 1 then return false end
-  return was[5] == '' and tonumber(was[2]) < tonumber(was[3]) and now < tonumber(was[4])
-end
-
--- How many open requests a channel shows.
-local function placed_in(channel) return channel and tonumber(redis.call('HGET', K.placed, channel) or '0') or 0 end
-
--- The open request that asks for exactly the same; nothing if there is none, or if it may be asked twice.
-local function twin_of(r)
-  local twin = r.call ~= '' and redis.call('HGET', K.calls, r.call)
-  return twin ~= r.id and twin or nil
-end
-
--- What stands on other shards, as the caller read it just before; nothing where it did not look (crowding.py).
-local elsewhere = a.elsewhere or { asking = 0, placed = 0 }
-
--- How many letters its run had when a request was put to people, if any: what is older than a takeover begins nothing
--- after it.
-local function heard(letters) return { heard = letters > 0 and letters or nil } end
-
--- A reply that nobody has taken in yet comes before a new question and before the end.
-local function is_unheard() return a.known and redis.call('LLEN', K.inbox) > a.known end
 
 --- acquire(lease)
 local l = redis.call('HMGET', K.lease, 'owner', 'epoch', 'until')
@@ -194,8 +42,8 @@ local current = redis.call('GET', K.thread) or ''
 if current ~= a.replaces then return { 'changed', current, now } end
 redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
 redis.call('SET', K.thread, a.run)
-local run = { key = K.run, status = 'active' }
-redis.call('HSET', K.run, 'doc', a.doc, 'status', run.status, 'n', '0', 'mail', '0', 'line', a.line)
+local run = { key = K.run, status = 'active', mail = 0 }
+set(K.run, { doc = a.doc, status = run.status, n = '0', line = a.line })
 redis.call('SADD', K.active, a.run)
 redis.call('LPUSH', K.recent, a.run)
 redis.call('LTRIM', K.recent, 0, a.recent - 1)
@@ -220,7 +68,7 @@ local run = look()
 if not is_live(run.status) then return { 'ended', now } end
 redis.call('SET', K.seen, a.run, 'EX', a.seen_ttl)
 if run.status == 'stopping' then return { 'again', now } end
-redis.call('HSET', K.run, 'status', 'stopping', 'line', a.told)
+set(K.run, { status = 'stopping', line = a.told })
 redis.call('SADD', K.active, a.run)
 effects(a.effects, run)
 deliver_mail(a.run, run)
@@ -244,6 +92,7 @@ local length = write_journal(run)
 if a.request and redis.call('HGET', K.request, 'v') == ms(a.request.v - 1) then
   put_request(K.request, a.request.id, a.request)
 end
+if a.shows then a.effects.dirty = with_shown(K.request, a.shows, a.effects.dirty) end
 effects(a.effects, run)
 if a.status and not is_live(a.status) then
   redis.call('SREM', K.active, a.run)
@@ -376,7 +225,7 @@ return { 'ok', '', now }
 if not is_owner() then return { 'stale', now } end
 if tonumber(redis.call('HGET', K.chain, 'covered') or 0) ~= a.first - 1 then return { 'changed', now } end
 audit(a.bodies)
-redis.call('HSET', K.chain, 'covered', ms(a.last), 'mac', a.mac)
+set(K.chain, { covered = ms(a.last), mac = a.mac })
 return { 'ok', now }
 
 --- due(lease, timers, failing)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from typing import Any
 
 import pytest
 import redis.asyncio as redis
 
-from bot.store.link import Link, read_scripts
+from bot.store.link import Link, lua, read_scripts
 from bot.store.redis import RedisStore
 from tests.contracts.given import Clock, Owner, StoreHouse
 from tests.contracts.store import (
@@ -51,7 +50,7 @@ class OnRedis(StoreBase):
 
 def frozen(link: Link) -> Link:
     """The real scripts, but time is what `shift` says and nothing else: one line differs."""
-    source = files("bot.store").joinpath("scripts.lua").read_text()
-    assert source.count(TICKING) == 1
-    link._scripts = read_scripts(source.replace(TICKING, "a.shift"))
+    prelude = lua("prelude")
+    assert prelude.count(TICKING) == 1
+    link._scripts = read_scripts(prelude.replace(TICKING, "a.shift"), lua("scripts"))
     return link

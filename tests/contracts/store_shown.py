@@ -6,7 +6,9 @@ import asyncio
 
 from bot.domain import events
 from bot.domain.audit import verify_chain
-from bot.domain.store import FAILS_LATE, Effects, Ring, Timer
+from bot.domain.request import Copy, RequestId
+from bot.domain.store import FAILS_LATE, FORM, Effects, Ring, Timer, Turn
+from bot.domain.wire import replace
 from tests.contracts.given import HIDDEN, LEASE, MS, NOTHING, letter, note
 from tests.contracts.store import StoreBase, ends, says
 from tests.domain import given
@@ -27,6 +29,25 @@ class ShownContract(StoreBase):
             await house.store.posted(owner.fence, again, None, NOTHING)
             await house.store.posted(owner.fence, again, None, NOTHING)
             assert await house.store.rows(owner.shard) == ()
+
+    async def test_the_end_of_a_signed_call_is_shown_on_every_message_of_its_request(self) -> None:
+        """CD-09: those that were posted while it ran, and its sheet; an editor's form is no message."""
+        async with self.open() as house:
+            owner = await house.owner()
+            sheet = RequestId(f"q-{owner.shard}-sheet")
+            request = await owner.asks(sheet=sheet)
+            copied = replace(request, version=request.version + 1)
+            copies = (Copy(name="dm-bo", to=given.BO), Copy(name=FORM))
+            await house.store.turn(Turn(after=copied, copies=copies, effects=NOTHING))
+            before = (await house.store.rows(owner.shard))[-1].stamp
+
+            closes = replace(copied, version=copied.version + 1)
+            await owner.append(closes=closes, effects=Effects(dirty=("note|r/0",)))
+
+            marked = [row.name for row in await house.store.rows(owner.shard, after=before)]
+            own = {f"card|{request.id}|{name}|{owner.run.id}" for name in ("main", "dm-bo")}
+            assert set(marked[:2]) == own
+            assert marked[2:] == [f"card|{sheet}||{owner.run.id}", "note|r/0"], "an answer stands below its card"
 
     async def test_a_row_that_waits_already_keeps_its_place_where_that_is_wanted(self) -> None:
         """CD-07: else a late press would put the end of a card behind the answer that follows it."""

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from bot.domain.chat import Answer
 from bot.domain.errors import StoreUnavailable
 from bot.runtime.journal import patiently
 from bot.store.embedded import EmbeddedServer
-from bot.store.link import read_scripts
+from bot.store.link import lua, read_scripts
 from tests.crash.doom import Doom
 from tests.crash.ledger import Ledger, LedgerTool
 from tests.crash.worker import POLICY, Echo
@@ -28,7 +27,7 @@ from tests.fakes.chat import Posted
 from tests.fakes.proxy import Fate, Proxy
 from tests.house import House, click, find
 
-SCRIPTS = read_scripts(files("bot.store").joinpath("scripts.lua").read_text())
+SCRIPTS = read_scripts(lua("prelude"), lua("scripts"))
 SEED = 20
 RUNS = 20
 

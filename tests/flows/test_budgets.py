@@ -37,6 +37,7 @@ from tests.house import House, words
 WIRE = calls(call("wire", amount=90))
 ANA, BO = PersonId("ana"), PersonId("bo")
 NOBODY = Usage()
+AMPLE = Budgets(day=Limit(tokens=1_000_000))  # sums of a day are kept for it
 
 
 async def spent(house: House, person: PersonId = ANA) -> tuple[Usage, Usage]:
@@ -54,7 +55,7 @@ def asks(house: House) -> list[str]:
 async def test_tokens_steps_and_money_are_counted_in_the_step_that_spends_them(build: Build, hands: Hands) -> None:
     """AS-19, D-37: two answers at $3 and $10 a million tokens, and one tool call."""
     prices = {"": Price(in_=3.0, out=10.0)}
-    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(1)), prices=prices) as house:
+    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(1)), prices=prices, budgets=AMPLE) as house:
         await house.mention("ana", "look")
         await house.shows("Results:")
         await settled(house)
@@ -64,10 +65,21 @@ async def test_tokens_steps_and_money_are_counted_in_the_step_that_spends_them(b
         assert await spent(house, BO) == (NOBODY, used)
 
 
+async def test_where_no_day_has_a_limit_nothing_is_kept_for_one(build: Build, hands: Hands) -> None:
+    """D-37: a run's own sum comes from its journal; a day's sum that nobody asks for costs no write."""
+    run_alone = Budgets(run=Limit(tokens=1_000_000))
+    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(1)), budgets=run_alone) as house:
+        await house.mention("ana", "look")
+        await house.shows("Results:")
+        await settled(house)
+
+        assert await spent(house) == (NOBODY, NOBODY)
+
+
 async def test_what_the_agent_says_of_a_call_is_counted_once_as_well(build: Build, hands: Hands) -> None:
     """D-37: an explanation is an answer of a model; pressed again, or loaded by another process, it costs nothing."""
     prices = {"": Price(in_=3.0, out=10.0)}
-    async with build(policy=policy(), tools=hands.tools, model=Dear(WIRE), prices=prices) as house:
+    async with build(policy=policy(), tools=hands.tools, model=Dear(WIRE), prices=prices, budgets=AMPLE) as house:
         thread = await house.mention("ana", "pay")
         await house.card("explain")
         before = await spent(house)
@@ -86,7 +98,7 @@ async def test_what_the_agent_says_of_a_call_is_counted_once_as_well(build: Buil
 
 async def test_two_runs_of_one_person_on_two_shards_are_one_sum(build: Build, hands: Hands) -> None:
     """D-37: each shard counts its own, and they are added up."""
-    async with build(policy=FREE, tools=hands.tools, model=Dear(), shards=2) as house:
+    async with build(policy=FREE, tools=hands.tools, model=Dear(), shards=2, budgets=AMPLE) as house:
         place = "playground/local/general/{}"
         threads = {house.store.shard_of(place.format(f"t{number}")): f"t{number}" for number in range(20)}
         await asyncio.gather(*(house.mention("ana", "say", thread=thread) for thread in threads.values()))
@@ -99,7 +111,7 @@ async def test_two_runs_of_one_person_on_two_shards_are_one_sum(build: Build, ha
 async def test_a_replayed_run_spends_nothing_twice(build: Build, hands: Hands) -> None:
     """D-37: its memory is given back while it waits; another call of the agent answers from the journal."""
     ask = calls(call("ask_people", question="Which drawer?"))
-    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(1), ask), pace=HASTY) as house:
+    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(1), ask), pace=HASTY, budgets=AMPLE) as house:
         await house.mention("ana", "look")
         await house.card("write")
         await gone(house)
@@ -112,7 +124,7 @@ async def test_a_replayed_run_spends_nothing_twice(build: Build, hands: Hands) -
 
 async def test_lost_replies_of_the_store_spend_nothing_twice(build: Build, hands: Hands) -> None:
     """D-37: each write lands, its answer is lost once, and it is sent again."""
-    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(2))) as house:
+    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(2)), budgets=AMPLE) as house:
         lost = set[str]()
 
         async def lose(_fence: object, _run: object, batch: Batch) -> None:
@@ -131,7 +143,7 @@ async def test_lost_replies_of_the_store_spend_nothing_twice(build: Build, hands
 
 async def test_a_process_that_was_killed_in_a_write_has_spent_it_once(build: Build, hands: Hands) -> None:
     """D-37: the answer of the model is written, and whoever wrote it never hears so; another process goes on."""
-    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(1))) as house:
+    async with build(policy=FREE, tools=hands.tools, model=Dear(*peeks(1)), budgets=AMPLE) as house:
         landed = answered_never(house, "append", Step)
         await house.mention("ana", "look")
         await landed.wait()
