@@ -24,6 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")  # a person's id (teams.<t
 MANAGED = ("requester", "approver")
 HIGHEST = 5  # managers above one another; more is a mistake, or a circle
 PLATFORMS = ("slack", "teams")  # where somebody may be a person without being listed
+AFTER_ACCOUNT = tuple(f"{platform}." for platform in PLATFORMS)  # how such a person's id begins
 
 
 class Requester(Record):
@@ -155,13 +156,14 @@ def may_answer(person: Person) -> bool:
 
 def is_unlisted(id: str) -> bool:
     """Does *id* name somebody after their one account, `<platform>.<tenant>.<user>`? No file may list such an id."""
-    return id.startswith(tuple(f"{platform}." for platform in PLATFORMS))
+    return id.startswith(AFTER_ACCOUNT)
 
 
 def is_foreign(id: PersonId, place: Place) -> bool:
     """Is *id* of somebody who is known by an account of another tenant of *place*'s platform, and by nothing else?"""
-    is_there = id.startswith(f"{place.platform}.{place.tenant}.")
-    return is_unlisted(id) and id.startswith(f"{place.platform}.") and not is_there
+    if not is_unlisted(id):
+        return False
+    return id.startswith(f"{place.platform}.") and not id.startswith(f"{place.platform}.{place.tenant}.")
 
 
 async def _managers(people: frozenset[PersonId], directory: Directory) -> frozenset[PersonId]:

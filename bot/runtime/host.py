@@ -189,7 +189,7 @@ class Host:
     @property
     def is_taken(self) -> bool:
         """Nothing may begin: somebody works on this by hand, or what was asked before they did is not closed yet."""
-        return taken_by(self.letters) is not None or self.takes > self.run.takes
+        return bool(self.letters) and (taken_by(self.letters) is not None or self.takes > self.run.takes)
 
     def is_overtaken(self, path: str = "") -> bool:
         """What was asked for at *path* before its branch heard of a takeover is out of date, whoever has it now."""
@@ -301,7 +301,8 @@ class Host:
 
     def others(self, path: str) -> tuple[Past, ...]:
         """This run's other calls in the order of its steps, as a policy may ask about them."""
-        return tuple(self.past[where] for where in in_order(where for where in self.past if where != path))
+        rest = [where for where in self.past if where != path]
+        return tuple(self.past[where] for where in in_order(rest)) if rest else ()
 
     def before(self, path: str) -> tuple[Past, ...]:
         """This run's calls at the steps before *path*."""

@@ -35,7 +35,8 @@ class Press(Record):
         return self._written(EDIT_REASON)
 
     def _written(self, name: str) -> str:
-        return sound(str(self.fields.get(name) or "")).strip()[:REASON_MOST]
+        written = self.fields.get(name)
+        return sound(str(written)).strip()[:REASON_MOST] if written else ""
 
 
 def press_of(event: Click | Form) -> Press:
@@ -74,4 +75,4 @@ def _may_stand(copy: Copy, place: Place) -> bool:
 
 def sound(text: str) -> str:
     """*text* as something that can be written down: a half character, which no person types, becomes a `?`."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

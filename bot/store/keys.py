@@ -55,16 +55,17 @@ class Keyring:
     """The names of one shard's keys."""
 
     def __init__(self, namespace: str, shard: int) -> None:
-        self._tag = f"{{{namespace}:{shard}}}"
-        self._shared = {name: f"{self._tag}:{name}" for name in SHARED}
+        tag = f"{{{namespace}:{shard}}}"
+        self._begin = {name: f"{tag}:{name}" for name in SHARED}
+        self._begin |= {name: f"{tag}:{_KINDS.get(name, name)}:" for name in (*OWNED, *_KINDS)}
 
     def __call__(self, name: str, id: str = "") -> str:
-        return self._shared.get(name) or f"{self._tag}:{_KINDS.get(name, name)}:{id}"
+        return self._begin[name] + id
 
     def all(self, names: Iterable[str], ids: Mapping[str, str]) -> list[str]:
         """The same for each of *names*, whose own *ids* stand under their names."""
-        shared, tag = self._shared, self._tag
-        return [shared.get(name) or f"{tag}:{_KINDS.get(name, name)}:{ids.get(name, '')}" for name in names]
+        begin = self._begin
+        return [begin[name] + ids.get(name, "") for name in names]
 
 
 def keep_key(namespace: str, name: str) -> str:

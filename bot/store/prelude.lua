@@ -126,10 +126,9 @@ local function put_request(key, id, r, dates)
       if r.call ~= '' then redis.call('HSETNX', K.calls, r.call, id) end
     end
     if not r.outlives then set(K.run, { ['q:' .. id] = '1' }) end -- else its run neither waits nor closes it
-  else
-    local was = redis.call('ZREM', K.open, id)
-    if was == 1 and redis.call('HINCRBY', K.asking, r.by, -1) <= 0 then redis.call('HDEL', K.asking, r.by) end
-    for _, channel in ipairs(was == 1 and r.where or {}) do
+  elseif redis.call('ZREM', K.open, id) == 1 then -- else it was over before
+    if redis.call('HINCRBY', K.asking, r.by, -1) <= 0 then redis.call('HDEL', K.asking, r.by) end
+    for _, channel in ipairs(r.where) do
       if redis.call('HINCRBY', K.placed, channel, -1) <= 0 then redis.call('HDEL', K.placed, channel) end
     end
     if r.call ~= '' and redis.call('HGET', K.calls, r.call) == id then redis.call('HDEL', K.calls, r.call) end
