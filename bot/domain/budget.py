@@ -184,7 +184,7 @@ def total(entries: Iterable[Entry]) -> Usage:
     found, seen = NONE, set[str]()
     for entry in entries:
         used = usage_of(entry)
-        if used != NONE and isinstance(entry, Step | Finished) and entry.path not in seen:
+        if used is not NONE and isinstance(entry, Step | Finished) and entry.path not in seen:
             seen.add(entry.path)
             found = found.plus(used)
     return found

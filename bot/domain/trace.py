@@ -65,6 +65,12 @@ def steps_card(traced: Traced, specs: Specs, *, is_whole: bool) -> Card:
     )
 
 
+class _Nearly(Record):
+    """The part of a stored `Said` that tells of budgets; nothing where the model gave no answer."""
+
+    nearly: str = ""
+
+
 def used(entries: Iterable[Entry]) -> str:
     """`3 model calls · 1,500 tokens · $0.004`; empty if a run has thought nothing."""
     usage = total(entries)
@@ -76,8 +82,7 @@ def used(entries: Iterable[Entry]) -> str:
 def nearly(entries: Sequence[Entry]) -> str:
     """Which budget was nearly spent after the last answer of a model; empty if none was."""
     last = next((entry for entry in reversed(entries) if isinstance(entry, Step) and _is_thought(entry)), None)
-    said = said_in(last) if last is not None else None
-    return said.nearly if said is not None else ""
+    return unpack(_Nearly, last.result.encode()).nearly if last is not None else ""
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:

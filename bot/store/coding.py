@@ -13,7 +13,7 @@ from bot.domain.letters import Letter
 from bot.domain.request import Copy, Request, RunId
 from bot.domain.run import Entry
 from bot.domain.store import FORM, Batch, Effects, Fence, card_row, sheet_row
-from bot.domain.wire import pack, unpack
+from bot.domain.wire import Record, pack, replace, unpack
 from bot.store.keys import DELIVERY, KEEP, SPENT
 
 SEEN_TTL = int(DELIVERY.total_seconds())
@@ -93,6 +93,10 @@ class _Kept(Copy):
     at: str = ""  # the message there; empty if `ref` says where it stands, or it does not yet
 
 
+class _At(Record):
+    at: str
+
+
 def copy_text(copy: Copy, home: Place | None) -> str:
     """*copy* of something that is at home in *home*."""
     if copy.ref is None or copy.ref.place != home:
@@ -102,9 +106,10 @@ def copy_text(copy: Copy, home: Place | None) -> str:
 
 def read_copy(data: bytes, home: Place) -> Copy:
     """The inverse. Raises BadRecord."""
-    fields = asdict(unpack(_Kept, data))
-    at = fields.pop("at")
-    return Copy(**fields | ({"ref": MessageRef(place=home, id=at)} if at else {}))
+    copy = unpack(Copy, data)
+    if copy.ref is not None or b'"at":' not in data:
+        return copy
+    return replace(copy, ref=MessageRef(place=home, id=unpack(_At, data).at))
 
 
 def as_text(record: object) -> str:

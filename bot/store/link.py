@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -23,6 +24,8 @@ from redis.backoff import NoBackoff
 from bot.domain.errors import BadSettings, StoreUnavailable
 from bot.store.line import PATIENCE, Shared, Word
 
+_PART, _NAME = re.compile(r"^(?=local )", re.MULTILINE), re.compile(r"local (?:function )?(\w+)")
+_COMMENT = re.compile(r" *--.*")
 _HEAD = re.compile(r"^--- (\w+)(?:\(([^)]*)\))?$", re.MULTILINE)
 
 
@@ -42,7 +45,7 @@ def lua(name: str) -> str:
 
 
 def read_scripts(prelude: str, source: str) -> Mapping[str, Script]:
-    """Split *source*, which is scripts.lua: each function gets its key names and the *prelude* in front."""
+    """Split *source*, which is scripts.lua: before each function go its key names and what it needs of *prelude*."""
     parts = _HEAD.split(source)[1:]
     functions = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     return {name: _script(name, keys, prelude, body) for name, keys, body in functions}
@@ -54,7 +57,19 @@ def _script(name: str, keys: str, prelude: str, body: str) -> Script:
         f"{key.removesuffix('*')} = " + (f"{{ unpack(KEYS, {i}) }}" if key.endswith("*") else f"KEYS[{i}]")
         for i, key in enumerate(names, 1)
     )
-    return Script(name, names, f"local K = {{ {table} }}\n{prelude}return over((function()\n{body}\nend)())\n")
+    text = _with_needed(prelude, f"return over((function()\n{body}\nend)())\n")
+    return Script(name, names, f"local K = {{ {table} }}\n{text}")
+
+
+def _with_needed(prelude: str, text: str) -> str:
+    """*text* behind those parts of *prelude* that it uses, and that those use: each costs every call of a function.
+
+    In Lua a part sees only those above it.
+    """
+    for part in reversed(_PART.split(_COMMENT.sub("", prelude))[1:]):
+        if re.search(rf"\b{_NAME.findall(part)[0]}\b", text):
+            text = part + text
+    return text
 
 
 class Link:
@@ -65,6 +80,7 @@ class Link:
     def __init__(self, url: str, *, shift: Callable[[], timedelta] = lambda: timedelta(0)) -> None:
         self.client = connect(url)
         self._scripts = read_scripts(lua("prelude"), lua("scripts"))
+        self._sent: Counter[str] = Counter()  # how often the text of a function went out: a crowd needs it once
         self._shift = shift
         self._ahead = 0.0  # the server's clock minus our monotonic one, in seconds: wall clocks jump
         self._pack = msgspec.msgpack.Encoder().encode
@@ -114,10 +130,15 @@ class Link:
 
     async def _eval(self, script: Script, keys: list[str], packed: bytes) -> list[Any]:
         run = cast(Callable[..., Awaitable[list[Any]]], self.client.execute_command)
-        try:
-            return await run("EVALSHA", script.sha, len(keys), *keys, packed)
-        except gone.NoScriptError:  # a new or restarted server: send the text once
-            return await run("EVAL", script.text, len(keys), *keys, packed)
+        while True:
+            sent = self._sent[script.name]
+            try:
+                return await run("EVALSHA", script.sha, len(keys), *keys, packed)
+            except gone.NoScriptError:  # a new or restarted server
+                if self._sent[script.name] == sent:
+                    self._sent[script.name] += 1
+                    return await run("EVAL", script.text, len(keys), *keys, packed)
+            # else a neighbour has sent the text since, on this very connection: by our turn it is known
 
 
 def connect(url: str) -> Shared:

@@ -1,8 +1,9 @@
 -- Every change of state, each a named function that runs whole or not at all.
 --
--- A function starts with a line `--- name(key, key, ...)`; the loader puts the key names and prelude.lua in front of it,
--- and behind it what the prelude does last. `a` is the caller's MessagePack table. Key names come from KEYS alone. Time
--- is the server's (`shift` is 0 outside of tests). The first value returned says how it went:
+-- A function starts with a line `--- name(key, key, ...)`; the loader puts the key names and what it needs of
+-- prelude.lua in front of it, and behind it what the prelude does last. `a` is the caller's MessagePack table. Key
+-- names come from KEYS alone. Time is the server's (`shift` is 0 outside of tests). The first value returned says how
+-- it went:
 --   ok       done now
 --   again    this very write was done before; nothing was done twice
 --   stale    the caller no longer owns the shard

@@ -83,6 +83,22 @@ async def test_an_answer_goes_before_the_ring_that_came_with_it(client: Shared, 
     ears.close()
 
 
+async def test_a_crowd_of_calls_sends_a_function_once_to_a_server_that_does_not_know_it(tmp_path: Path) -> None:
+    """I12: a burst of clicks on a server that has just started; and again on the one that takes its place."""
+    folder = tmp_path / "redis"
+    link: Link | None = None
+    for starts in (1, 2):
+        async with EmbeddedServer(folder, fsync="no") as server:
+            link = link or Link(server.url)
+            beats = [link.call("beat", lambda _: ["processes"], {"owner": str(n), "ttl": 1000}) for n in range(100)]
+
+            assert [living for (living,) in await asyncio.gather(*beats)][-1] == 100
+            stats = await link.client.info("commandstats")
+            assert stats["cmdstat_eval"]["calls"] == 1, f"after {starts} starts"
+    assert link is not None
+    await link.close()
+
+
 async def test_what_is_read_together_is_of_one_moment(client: Shared, namespace: str) -> None:
     """Another client's write falls before or after, never in between."""
     one, other = f"{namespace}:one", f"{namespace}:other"

@@ -61,6 +61,16 @@ def test_the_prelude_was_read() -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
+def test_a_function_is_loaded_with_what_it_calls_and_with_nothing_else(name: str) -> None:
+    """What is in front of it costs every call: 8 µs, all of the prelude."""
+    loaded = {helper for helper in helpers() if f"local function {helper}(" in SCRIPTS[name].text}
+    needed = reached(f"{BODIES[name]}\nover(")
+
+    assert loaded == {helper for helper in helpers() if re.search(rf"\b{helper}\b", needed)}
+    assert len(loaded) < len(helpers())
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_a_function_declares_exactly_the_keys_it_touches(name: str) -> None:
     """T/cluster: an undeclared key fails on a cluster, an unused one hides a mistake."""
     assert used_keys(reached(BODIES[name])) == {*SCRIPTS[name].keys, SCRIPTS[name].list} - {""}
