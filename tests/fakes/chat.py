@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ class FakeChat:
 
     platform: str = "playground"
     posts: list[Posted] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # of messages, also of those deleted
     whispers: list[tuple[str, str]] = field(default_factory=list)
     presences: list[tuple[Place, RunStatus]] = field(default_factory=list)
     fail: Callable[[str, Card, Place], None] = lambda _what, _card, _place: None
@@ -53,7 +55,7 @@ class FakeChat:
         self.fail("post", card, place)
         if len(pack(card)) > CARD_MOST:
             raise Undeliverable(place.key, "too large")
-        ref = MessageRef(place=place, id=f"m{len(self.posts) + 1}")
+        ref = MessageRef(place=place, id=f"m{next(self.numbers)}")
         self.posts.append(Posted(ref, place, key, [card]))
         self._ring()
         return ref
